@@ -1,0 +1,86 @@
+import * as dagCbor from '@ipld/dag-cbor'
+import { z } from 'zod'
+import { AividaError } from './errors.ts'
+
+/**
+ * Everything that machines exchange or keep - frames, log entries, signed documents - is one deterministic CBOR map
+ * (DAG-CBOR, https://ipld.io/specs/codecs/dag-cbor/spec/) that carries `v`, its format version.
+ *
+ * One rule for what a reader doesn't know: an unknown *field* is dropped, a newer *version* is refused. A change that
+ * old readers may ignore adds an optional field; any other change raises the version and adds an upgrade step. Files
+ * that people write (the configuration) are stricter: an unknown key is an error that names the nearest known one.
+ */
+export interface Codec<T> {
+  readonly name: string
+  readonly version: number
+  readonly schema: z.ZodType<T>
+  /** Canonical bytes: equal values give equal bytes, so their hash can be a name. */
+  encode(value: T): Uint8Array
+  /** Checks size, then version, then content. Throws `encoding.size`, `encoding.malformed`, `encoding.version`. */
+  decode(bytes: Uint8Array): T
+}
+
+/** How to define a {@link Codec}. */
+export interface CodecInit<T> {
+  readonly name: string
+  readonly version?: number
+  readonly schema: z.ZodType<T>
+  /** Refused above this, before anything is parsed. Bytes. Default: 1 MiB. */
+  readonly maxBytes?: number
+  /** `upgrades[n]` turns version n into n + 1. */
+  readonly upgrades?: Readonly<Record<number, (old: Record<string, unknown>) => Record<string, unknown>>>
+}
+
+/** Defines the one home of a format: its name, version, shape and bounds. */
+export function codec<T>(init: CodecInit<T>): Codec<T> {
+  const version = init.version ?? 1
+  const maxBytes = init.maxBytes ?? 1 << 20
+  const refuse = (code: string, message: string, cause?: unknown) =>
+    new AividaError({ code: `encoding.${code}`, category: 'peer', message: `${init.name}: ${message}`, cause })
+  return {
+    name: init.name,
+    version,
+    schema: init.schema,
+    encode: (value) => dagCbor.encode({ ...withoutUndefined(value as Record<string, unknown>), v: version }),
+    decode(bytes) {
+      if (bytes.byteLength > maxBytes) throw refuse('size', `${bytes.byteLength} bytes, at most ${maxBytes} allowed`)
+      let raw: Record<string, unknown>
+      try {
+        raw = dagCbor.decode(bytes)
+      } catch (error) {
+        throw refuse('malformed', 'not DAG-CBOR', error)
+      }
+      const found = raw !== null && typeof raw === 'object' ? raw.v : undefined
+      if (typeof found !== 'number' || !Number.isInteger(found) || found < 1)
+        throw refuse('version', `expected a version, found ${JSON.stringify(found)}`)
+      if (found > version)
+        throw refuse('version', `version ${found} is newer than ${version}, the newest known here; update aivida`)
+      for (let at = found; at < version; at++) {
+        const upgrade = init.upgrades?.[at]
+        if (!upgrade) throw refuse('version', `version ${at} is no longer read; the oldest is ${at + 1}`)
+        raw = upgrade(raw)
+      }
+      const parsed = init.schema.safeParse(raw)
+      if (!parsed.success) throw refuse('malformed', z.prettifyError(parsed.error), parsed.error)
+      return parsed.data
+    },
+  }
+}
+
+/** Plain deterministic CBOR of a value, for hashing; `undefined` fields are left out. */
+export function canonicalBytes(value: unknown): Uint8Array {
+  return dagCbor.encode(withoutUndefined(value))
+}
+
+function withoutUndefined<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(withoutUndefined) as T
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== undefined)
+      .map(([key, field]) => [key, withoutUndefined(field)]),
+  ) as T
+}
+
+/** Bytes in a schema: a view, not a copy. */
+export const bytesSchema = z.instanceof(Uint8Array) as z.ZodType<Uint8Array>

@@ -1,0 +1,110 @@
+/** Who can mend an error: the caller, a peer, the machine, time, or us. */
+export type ErrorCategory = 'user' | 'config' | 'peer' | 'platform' | 'timeout' | 'aborted' | 'internal'
+
+/** What an {@link AividaError} is made from; `message` says what was expected, what came and what to do. */
+export interface ErrorInit {
+  readonly code: string
+  readonly category: ErrorCategory
+  readonly message: string
+  /** Whether the same call may succeed later. Default: `false`. */
+  readonly retryable?: boolean
+  readonly cause?: unknown
+  /** Machine-readable facts about the failure; never a secret. */
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * The one error class of the project. Told apart by `code` (`area.what`, for example `lease.expired`), not by
+ * `instanceof`, because errors cross processes and package copies as data.
+ */
+export class AividaError extends Error {
+  override readonly name = 'AividaError'
+  readonly code: string
+  readonly category: ErrorCategory
+  readonly retryable: boolean
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(init: ErrorInit) {
+    super(init.message, init.cause === undefined ? undefined : { cause: init.cause })
+    this.code = init.code
+    this.category = init.category
+    this.retryable = init.retryable ?? false
+    this.details = init.details ?? {}
+  }
+
+  toJSON(): ErrorRecord {
+    const { code, category, message, retryable, details } = this
+    return { code, category, message, retryable, details }
+  }
+}
+
+/** An error as it crosses a process border: what {@link AividaError.toJSON} gives. */
+export interface ErrorRecord {
+  readonly code: string
+  readonly category: ErrorCategory
+  readonly message: string
+  readonly retryable: boolean
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/** Whether `error` is ours and carries this code (any code, when none is given). */
+export function isAividaError(error: unknown, code?: string): error is AividaError {
+  return (
+    error instanceof Error &&
+    error.name === 'AividaError' &&
+    (code === undefined || (error as AividaError).code === code)
+  )
+}
+
+/** Our error as it is; anything else wrapped as `internal`, with the original as its cause. */
+export function toAividaError(error: unknown, code = 'internal.unexpected'): AividaError {
+  if (isAividaError(error)) return error
+  if (error instanceof Error && error.name === 'AbortError') return aborted(error.message, error)
+  const message = error instanceof Error ? error.message : String(error)
+  return new AividaError({ code, category: 'internal', message, cause: error })
+}
+
+/** An error that arrived as data, as a class again. */
+export function fromRecord(record: ErrorRecord): AividaError {
+  return new AividaError(record)
+}
+
+/** The caller asked for something that cannot be done as asked. */
+export function userError(code: string, message: string, details?: Readonly<Record<string, unknown>>): AividaError {
+  return new AividaError({ code, category: 'user', message, ...(details && { details }) })
+}
+
+/** A peer broke the protocol: an event to record and act on, never an assertion. */
+export function peerError(code: string, message: string, details?: Readonly<Record<string, unknown>>): AividaError {
+  return new AividaError({ code, category: 'peer', message, ...(details && { details }) })
+}
+
+/** The work was called off by its owner. */
+export function aborted(message = 'the operation was aborted', cause?: unknown): AividaError {
+  return new AividaError({ code: 'aborted', category: 'aborted', message, cause })
+}
+
+/** A deadline of ours passed. */
+export function timedOut(what: string, limitMs: number): AividaError {
+  return new AividaError({
+    code: 'timeout',
+    category: 'timeout',
+    message: `${what} took longer than ${limitMs} ms`,
+    retryable: true,
+    details: { limitMs },
+  })
+}
+
+/** A broken promise of our own code; reaching it is a defect. */
+export function invariant(condition: unknown, what: string): asserts condition {
+  if (!condition) throw new AividaError({ code: 'internal.invariant', category: 'internal', message: what })
+}
+
+/** Ends every switch over a closed union. */
+export function assertNever(value: never): never {
+  throw new AividaError({
+    code: 'internal.unreachable',
+    category: 'internal',
+    message: `unexpected value ${JSON.stringify(value)}`,
+  })
+}
