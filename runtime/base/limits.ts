@@ -15,12 +15,23 @@ const GiB = 1024 * MiB
  */
 export const LIMITS = {
   // Wire
-  frameHeaderBytes: { value: 64 * KiB, unit: 'bytes', reason: 'a control message; larger content travels as a body' },
+  frameHeaderBytes: {
+    value: 1 * MiB,
+    unit: 'bytes',
+    reason: 'an offer of 256 leases; larger content travels as a body',
+  },
   frameBodyBytes: { value: 64 * MiB, unit: 'bytes', reason: 'what one peer can make a node buffer at once per stream' },
   streamsPerPeer: { value: 64, unit: 'count', reason: 'one control stream, a few bulk ones, and their turnover' },
   helloMs: { value: 5_000, unit: 'ms', reason: 'a stranger holds nothing open for longer than an honest hello needs' },
   openStreamMs: { value: 10_000, unit: 'ms', reason: 'a stream that did not open in this time will not' },
   dialMs: { value: 10_000, unit: 'ms', reason: 'twice a QUIC handshake over a bad link' },
+  dialAddresses: { value: 16, unit: 'count', reason: 'addresses tried of one peer, whose card may name any number' },
+  inboundPerSecond: { value: 200, unit: 'count', reason: 'connections from one host: a lab of 50 nodes shares one' },
+  handshakes: { value: 256, unit: 'count', reason: 'unfinished at once; more of them make honest dials wait' },
+  streamWindowBytes: { value: 4 * MiB, unit: 'bytes', reason: 'sent and unread on one stream: 40 MB/s at 100 ms' },
+  connectionWindowBytes: { value: 64 * MiB, unit: 'bytes', reason: 'so 15 stalled streams leave room for the next' },
+  streamUnreadBytes: { value: 1 * MiB, unit: 'bytes', reason: 'kept ready for a reader; the rest waits in the window' },
+  channelSends: { value: 256, unit: 'count', reason: 'frames waiting their turn on one stream' },
   // Membership
   heartbeatMs: { value: 500, unit: 'ms', reason: 'five missed ones raise suspicion within 2.5 s' },
   suspectAfterMs: { value: 2_000, unit: 'ms', reason: 'silence after which shards are copied elsewhere, not revoked' },
@@ -28,6 +39,8 @@ export const LIMITS = {
   peers: { value: 1_000, unit: 'count', reason: 'direct connections a node keeps' },
   // Documents
   documentBytes: { value: 256 * KiB, unit: 'bytes', reason: 'cards, charters, leases and receipts; parsed in one go' },
+  signedBytes: { value: 1 * MiB, unit: 'bytes', reason: 'an offer of 256 leases; checked before the signature is' },
+  publicKeys: { value: 4_096, unit: 'count', reason: 'parsed keys kept; parsing one costs as much as a verification' },
   charterUpdates: { value: 10_000, unit: 'count', reason: 'replayed by every joiner' },
   // Jobs
   jobsPerNode: { value: 256, unit: 'count', reason: 'live jobs of one submitter' },
@@ -49,14 +62,51 @@ export const LIMITS = {
   tensorRank: { value: 16, unit: 'count', reason: 'no engine takes more' },
   tensorsPerMessage: { value: 4_096, unit: 'count', reason: 'parameters of a large model' },
   tensorNameCharacters: { value: 512, unit: 'characters', reason: 'exported models have long scoped names' },
+  tensorHeaderBytes: { value: 4 * MiB, unit: 'bytes', reason: 'names and shapes of tensorsPerMessage tensors' },
+  blobsPerStore: { value: 1_000_000, unit: 'count', reason: 'an index of some 200 bytes a blob is kept in memory' },
+  blobProviders: { value: 64, unit: 'count', reason: 'nodes worth asking for one blob' },
+  blobWindowChunks: { value: 8, unit: 'count', reason: 'chunks on their way from one provider: 8 MiB hides 80 ms at 100 MB/s' },
+  blobReplyMs: { value: 30_000, unit: 'ms', reason: 'one chunk at 35 kB/s; a slower provider is passed over' },
+  pinsPerOwner: { value: 65_536, unit: 'count', reason: 'blobs of one job or account; its pin file is rewritten whole' },
   // Engine
   modelBytes: { value: 2 * GiB, unit: 'bytes', reason: 'the largest protobuf message; weights beyond it are blobs' },
   modelNodes: { value: 100_000, unit: 'count', reason: 'a structural scan stays under a second' },
   modelDepth: { value: 8, unit: 'count', reason: 'nested subgraphs of honest models' },
+  modelCallDepth: { value: 32, unit: 'count', reason: 'functions that call functions: module trees of exporters' },
+  modelDomains: { value: 64, unit: 'count', reason: 'operator sets a model may import' },
+  engineChildren: { value: 256, unit: 'count', reason: 'warm engine children of one node, all devices together' },
+  engineSessions: {
+    value: 8,
+    unit: 'count',
+    reason: 'models one child keeps loaded; the least recently used one goes',
+  },
+  engineQueue: { value: 64, unit: 'count', reason: 'calls that wait for one child' },
+  engineHeaderBytes: {
+    value: 4 * MiB,
+    unit: 'bytes',
+    reason: 'names and shapes of 4,096 tensors, or a report of a model',
+  },
+  engineWordsBytes: { value: 8 * KiB, unit: 'bytes', reason: 'what is kept of what a child last wrote to stderr' },
+  engineStartMs: { value: 10_000, unit: 'ms', reason: 'from fork to ready on a busy machine' },
+  engineMemoryPollMs: { value: 100, unit: 'ms', reason: 'how soon a child above its memory is seen' },
   engineMemoryBytes: { value: 8 * GiB, unit: 'bytes', reason: 'resident memory of one engine child' },
   engineLoadMs: { value: 60_000, unit: 'ms', reason: 'optimising a large graph' },
   engineRunMs: { value: 600_000, unit: 'ms', reason: 'one call; longer work is several shards' },
   cancelMs: { value: 500, unit: 'ms', reason: 'a cancelled child is dead within this' },
+  // Log
+  logGroupBytes: {
+    value: 1 * MiB,
+    unit: 'bytes',
+    reason: 'what is sealed and written at once; databases take it as one row',
+  },
+  logQueueBytes: { value: 16 * MiB, unit: 'bytes', reason: 'entries waiting for the disk before the log says busy' },
+  logQueueAppends: {
+    value: 65_536,
+    unit: 'count',
+    reason: 'callers waiting for the disk, however small their entries',
+  },
+  logSegmentBytes: { value: 16 * MiB, unit: 'bytes', reason: 'one file of a log, read into memory whole on replay' },
+  logSnapshotBytes: { value: 1024 * MiB, unit: 'bytes', reason: 'a million accounts take a tenth of it' },
   // Node
   socketPathCharacters: { value: 100, unit: 'characters', reason: 'sun_path holds 108 bytes on Linux, 104 on macOS' },
   requestBytes: {
@@ -64,6 +114,13 @@ export const LIMITS = {
     unit: 'bytes',
     reason: 'one upload through the control socket; larger ones are files',
   },
+  eventReaders: { value: 64, unit: 'count', reason: 'terminals, notebooks and scripts that follow one node at once' },
+  eventHeartbeatMs: { value: 10_000, unit: 'ms', reason: 'a client tells a quiet node from a dead one in three' },
+  controlRetries: { value: 8, unit: 'count', reason: 'with doubling pauses a client waits out a restart of 25 s' },
+  controlReplyMs: { value: 300_000, unit: 'ms', reason: 'a submission hashes a large model before it is answered' },
+  uploads: { value: 256, unit: 'count', reason: 'tables clients have sent and jobs may still read' },
+  uploadKeepMs: { value: 7 * 86_400_000, unit: 'ms', reason: 'an upload nobody touched for a week makes room' },
+  startMs: { value: 30_000, unit: 'ms', reason: 'a daemon that is not ready by then will not be' },
   drainMs: { value: 10_000, unit: 'ms', reason: 'work in progress after SIGTERM' },
 } as const satisfies Record<string, Limit>
 

@@ -1,0 +1,178 @@
+import type { Digest } from '../../base/index.ts'
+import type { CancelReason, Device, RefusalReason, Requirements, ShardKind } from '../../protocol/index.ts'
+
+/** What the scheduler is tuned by; every duration is on the submitter's monotonic clock. */
+export interface SchedulerOptions {
+  /** A lease that is neither finished nor extended in this time lapses. */
+  readonly leaseMs: number
+  /** Leases a device holds beyond its slots, so that the next shard's inputs arrive while one computes. */
+  readonly prefetchPerSlot: number
+  /** Attempts that may fail before a shard is named poison; one that cannot succeed counts twice. */
+  readonly shardAttempts: number
+  /** A lease older than this many median durations is copied to an idle device. */
+  readonly stragglerFactor: number
+  /** Never copied before this age. */
+  readonly stragglerMinMs: number
+  /** Failures in a row after which a worker gets nothing for {@link workerPauseMs}. */
+  readonly workerFailures: number
+  readonly workerPauseMs: number
+}
+
+/** The defaults of {@link SchedulerOptions}. */
+export const SCHEDULER_DEFAULTS: SchedulerOptions = {
+  leaseMs: 60_000,
+  prefetchPerSlot: 1,
+  shardAttempts: 4,
+  stragglerFactor: 3,
+  stragglerMinMs: 2_000,
+  workerFailures: 3,
+  workerPauseMs: 30_000,
+}
+
+/** One failed attempt at a shard. */
+export interface ShardFailure {
+  readonly peer: string
+  readonly code: string
+  readonly message: string
+  readonly retryable: boolean
+}
+
+/** What happens to the scheduler. Peers have been authenticated and receipts verified before they get here. */
+export type SchedulerEvent =
+  | {
+      readonly type: 'job-opened'
+      readonly job: string
+      readonly epoch: number
+      readonly kind: ShardKind
+      readonly requirements: Requirements
+      /** Leases the job may hold at once. */
+      readonly maxLeases: number
+    }
+  | { readonly type: 'shards'; readonly job: string; readonly shards: readonly Digest[] }
+  | { readonly type: 'shards-cancelled'; readonly job: string; readonly shards: readonly Digest[] }
+  | { readonly type: 'job-closed'; readonly job: string }
+  | { readonly type: 'worker'; readonly peer: string; readonly devices: readonly Device[] }
+  | { readonly type: 'worker-suspect'; readonly peer: string }
+  | { readonly type: 'worker-alive'; readonly peer: string }
+  | { readonly type: 'worker-lost'; readonly peer: string }
+  | { readonly type: 'accepted'; readonly peer: string; readonly leases: readonly string[] }
+  | {
+      readonly type: 'declined'
+      readonly peer: string
+      readonly leases: readonly { lease: string; reason: RefusalReason; retryAfterMs: number }[]
+    }
+  | { readonly type: 'progress'; readonly peer: string; readonly leases: readonly string[] }
+  | { readonly type: 'receipt'; readonly peer: string; readonly lease: string }
+  | { readonly type: 'failed'; readonly peer: string; readonly lease: string; readonly failure: ShardFailure }
+  | { readonly type: 'tick' }
+
+/** One lease to sign and offer. */
+export interface LeaseOrder {
+  readonly lease: string
+  readonly job: string
+  readonly shard: Digest
+  readonly device: string
+  readonly durationMs: number
+}
+
+/** What the driver has to do; each outcome comes back as an event. */
+export type SchedulerInstruction =
+  | { readonly type: 'offer'; readonly peer: string; readonly leases: readonly LeaseOrder[] }
+  | { readonly type: 'cancel'; readonly peer: string; readonly leases: readonly string[]; readonly reason: CancelReason }
+  /** The first receipt for a shard came in: its result goes to the program, no other will. */
+  | { readonly type: 'result'; readonly job: string; readonly shard: Digest; readonly lease: string; readonly peer: string }
+  | { readonly type: 'poison'; readonly job: string; readonly shard: Digest; readonly failures: readonly ShardFailure[] }
+  /** For the event stream only. */
+  | {
+      readonly type: 'note'
+      readonly phase: 'leased' | 'declined' | 'copied' | 'lapsed' | 'retried' | 'cancelled'
+      readonly job: string
+      readonly shard: Digest
+      readonly peer: string
+      readonly reason?: string
+    }
+
+/** A lease as the submitter keeps it. `lapsed` ones still count when their receipt comes first. */
+export interface LeaseRecord {
+  readonly id: string
+  readonly job: JobRecord
+  readonly shard: ShardRecord
+  readonly device: DeviceRecord
+  state: 'offered' | 'accepted' | 'lapsed'
+  readonly offeredMs: number
+  /** When it lapses unless progress extends it. */
+  deadlineMs: number
+}
+
+/** A shard of a job on its way to a result. */
+export interface ShardRecord {
+  readonly id: Digest
+  state: 'pending' | 'leased' | 'done'
+  /** Live and lapsed leases. */
+  readonly leases: Set<LeaseRecord>
+  readonly failures: ShardFailure[]
+}
+
+/** A job as the scheduler knows it: requirements and shards, nothing of its program. */
+export interface JobRecord {
+  readonly id: string
+  readonly epoch: number
+  readonly kind: ShardKind
+  readonly requirements: Requirements
+  readonly maxLeases: number
+  readonly shards: Map<Digest, ShardRecord>
+  /** Ids to lease next, in order. May hold shards that were finished meanwhile; they are skipped. */
+  readonly pending: Digest[]
+  /** Index of the first live entry of {@link pending}. */
+  pendingFrom: number
+  nextLease: number
+  leases: number
+  /** Durations of the last finished leases, ms. */
+  readonly durationsMs: number[]
+  /** Why devices do not take this job's shards, by device key. */
+  readonly refused: Map<string, RefusalReason>
+  readonly declines: Map<RefusalReason, number>
+  copies: number
+  retries: number
+}
+
+/** One device of a worker. */
+export interface DeviceRecord {
+  readonly key: string
+  readonly worker: WorkerRecord
+  device: Device
+  readonly leases: Set<LeaseRecord>
+}
+
+/** A peer that may compute. */
+export interface WorkerRecord {
+  readonly peer: string
+  state: 'alive' | 'suspect' | 'lost'
+  readonly devices: Map<string, DeviceRecord>
+  pausedUntilMs: number
+  failuresInARow: number
+}
+
+/** All that a submitter's scheduler knows. The machine owns and changes it; nobody else does. */
+export interface SchedulerState {
+  readonly options: SchedulerOptions
+  readonly jobs: Map<string, JobRecord>
+  readonly workers: Map<string, WorkerRecord>
+  readonly leases: Map<string, LeaseRecord>
+  /** Devices that can take another lease. */
+  readonly ready: Set<DeviceRecord>
+  /** Jobs in turn for the next free place. */
+  readonly turn: JobRecord[]
+}
+
+/** A scheduler that knows nobody and nothing. */
+export function initialState(options: Partial<SchedulerOptions> = {}): SchedulerState {
+  return {
+    options: { ...SCHEDULER_DEFAULTS, ...options },
+    jobs: new Map(),
+    workers: new Map(),
+    leases: new Map(),
+    ready: new Set(),
+    turn: [],
+  }
+}

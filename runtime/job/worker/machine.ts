@@ -1,0 +1,233 @@
+import { assertNever, limit } from '../../base/index.ts'
+import { type CancelReason, type Device, type Lease, type RefusalReason, refusal } from '../../protocol/index.ts'
+
+/** What happens to a worker. Signatures are checked before an offer gets here. */
+export type WorkerEvent =
+  | {
+      readonly type: 'offer'
+      readonly from: string
+      readonly leases: readonly Lease[]
+      /** Leases whose result this worker has already, from earlier work for the same account in the same class. */
+      readonly known: ReadonlySet<string>
+    }
+  | { readonly type: 'fetched'; readonly lease: string }
+  /** The result is durable and reported, or the failure is. */
+  | { readonly type: 'finished'; readonly lease: string }
+  | { readonly type: 'cancel'; readonly from: string; readonly leases: readonly string[]; readonly reason: CancelReason }
+  | { readonly type: 'submitter-lost'; readonly peer: string }
+  | { readonly type: 'devices'; readonly devices: readonly Device[] }
+  | { readonly type: 'drain' }
+  | { readonly type: 'tick' }
+
+/** What the driver has to do. */
+export type WorkerInstruction =
+  | { readonly type: 'accept'; readonly to: string; readonly leases: readonly string[] }
+  | { readonly type: 'decline'; readonly to: string; readonly leases: readonly Declined[] }
+  /** Bring graph, weights and inputs here; then say `fetched`. */
+  | { readonly type: 'fetch'; readonly lease: Lease; readonly from: string }
+  | { readonly type: 'run'; readonly lease: Lease; readonly from: string; readonly slot: number }
+  /** Report the result that is already known. */
+  | { readonly type: 'replay'; readonly lease: Lease; readonly from: string }
+  /** Stop fetching, or kill the engine child, at once; no report is owed. */
+  | { readonly type: 'abort'; readonly lease: string }
+  | { readonly type: 'progress'; readonly to: string; readonly leases: readonly string[] }
+
+/** A lease that is not taken, and when to ask again. */
+export interface Declined {
+  readonly lease: string
+  readonly reason: RefusalReason
+  readonly message: string
+  readonly retryAfterMs: number
+}
+
+interface Held {
+  readonly lease: Lease
+  readonly from: string
+  phase: 'fetching' | 'ready' | 'running'
+  slot: number
+  extendAtMs: number
+}
+
+/** Places on a device beyond its slots, all submitters together. */
+const QUEUE_PER_SLOT = 4
+/** A busy worker is asked again after this. */
+const BUSY_RETRY_MS = 500
+/** What will not change by itself is asked again after this. */
+const REFUSED_RETRY_MS = 10_000
+/** Jobs whose newest epoch is remembered. */
+const EPOCHS = 4_096
+
+/** All that a worker knows of its leases. The machine owns and changes it. */
+export interface WorkerState {
+  readonly node: string
+  devices: Map<string, { device: Device; readonly busy: Set<number> }>
+  readonly held: Map<string, Held>
+  readonly epochs: Map<string, number>
+  draining: boolean
+}
+
+/** A worker without work. */
+export function initialWorker(node: string): WorkerState {
+  return { node, devices: new Map(), held: new Map(), epochs: new Map(), draining: false }
+}
+
+/**
+ * A worker's side of its leases, as a pure machine: takes or declines offers, fetches ahead, fills the slots, extends
+ * what is in progress, drops what is called off. Time is monotonic milliseconds.
+ */
+export function step(state: WorkerState, event: WorkerEvent, nowMs: number): WorkerInstruction[] {
+  switch (event.type) {
+    case 'offer':
+      return [...answer(state, event, nowMs), ...fill(state)]
+    case 'fetched': {
+      const held = state.held.get(event.lease)
+      if (held?.phase === 'fetching') held.phase = 'ready'
+      return fill(state)
+    }
+    case 'finished':
+      drop(state, event.lease)
+      return fill(state)
+    case 'cancel':
+      return [...cancel(state, event), ...fill(state)]
+    case 'submitter-lost':
+      return [...abortAll(state, (held) => held.from === event.peer), ...fill(state)]
+    case 'devices':
+      setDevices(state, event.devices)
+      return fill(state)
+    case 'drain':
+      state.draining = true
+      return abortAll(state, (held) => held.phase !== 'running')
+    case 'tick':
+      return extend(state, nowMs)
+    default:
+      return assertNever(event)
+  }
+}
+
+function answer(
+  state: WorkerState,
+  offer: Extract<WorkerEvent, { type: 'offer' }>,
+  nowMs: number,
+): WorkerInstruction[] {
+  const accepted: Lease[] = []
+  const declined: Declined[] = []
+  for (const lease of offer.leases) {
+    if (state.held.has(lease.id)) continue // offered twice: it was accepted then
+    const no = decline(state, lease)
+    if (no) {
+      declined.push({ lease: lease.id, ...no })
+      continue
+    }
+    rememberEpoch(state, lease)
+    accepted.push(lease)
+    state.held.set(lease.id, {
+      lease,
+      from: offer.from,
+      phase: 'fetching',
+      slot: -1,
+      extendAtMs: nowMs + lease.durationMs / 3,
+    })
+  }
+  const out: WorkerInstruction[] = []
+  if (accepted.length > 0) out.push({ type: 'accept', to: offer.from, leases: accepted.map((lease) => lease.id) })
+  if (declined.length > 0) out.push({ type: 'decline', to: offer.from, leases: declined })
+  for (const lease of accepted)
+    out.push({ type: offer.known.has(lease.id) ? 'replay' : 'fetch', lease, from: offer.from })
+  return out
+}
+
+/** Why a lease is not taken, or `undefined`. */
+function decline(state: WorkerState, lease: Lease): Omit<Declined, 'lease'> | undefined {
+  const no = (reason: RefusalReason, message: string, retryAfterMs = REFUSED_RETRY_MS) => ({
+    reason,
+    message,
+    retryAfterMs,
+  })
+  const entry = state.devices.get(lease.device)
+  if (lease.worker !== state.node || !entry)
+    return no('not-leased-here', `this is ${state.node} with devices ${[...state.devices.keys()].join(', ')}`)
+  if (state.draining) return no('draining', 'this node is shutting down')
+  const newest = state.epochs.get(lease.job) ?? 0
+  if (lease.epoch < newest) return no('epoch', `epoch ${newest} has spoken for this job, the lease says ${lease.epoch}`)
+  const misfit = refusal(lease.requirements, lease.spec.kind, state.node, entry.device)
+  if (misfit) return no(misfit, `the device does not meet the job's requirements`)
+  let [onDevice, ofAccount] = [0, 0]
+  for (const held of state.held.values()) {
+    if (held.lease.device === lease.device) onDevice++
+    if (held.lease.account === lease.account) ofAccount++
+  }
+  if (ofAccount >= limit('leasesPerAccount'))
+    return no('quota', `the account holds ${ofAccount} leases here already`, BUSY_RETRY_MS)
+  if (onDevice >= entry.device.slots * (1 + QUEUE_PER_SLOT) || state.held.size >= limit('leasesPerWorker'))
+    return no('busy', `${onDevice} leases are queued on this device`, BUSY_RETRY_MS)
+  return undefined
+}
+
+function rememberEpoch(state: WorkerState, lease: Lease): void {
+  state.epochs.delete(lease.job) // re-inserted last: the map drops whom it has not heard of longest
+  state.epochs.set(lease.job, lease.epoch)
+  if (state.epochs.size > EPOCHS) state.epochs.delete(state.epochs.keys().next().value as string)
+}
+
+/** Gives free slots to leases whose inputs are here, first come first served. */
+function fill(state: WorkerState): WorkerInstruction[] {
+  const out: WorkerInstruction[] = []
+  for (const held of state.held.values()) {
+    if (held.phase !== 'ready') continue
+    const entry = state.devices.get(held.lease.device)
+    const slot = entry && freeSlot(entry)
+    if (entry === undefined || slot === undefined) continue
+    entry.busy.add(slot)
+    held.phase = 'running'
+    held.slot = slot
+    out.push({ type: 'run', lease: held.lease, from: held.from, slot })
+  }
+  return out
+}
+
+function freeSlot({ device, busy }: { device: Device; busy: Set<number> }): number | undefined {
+  for (let slot = 0; slot < device.slots; slot++) if (!busy.has(slot)) return slot
+  return undefined
+}
+
+function cancel(state: WorkerState, event: Extract<WorkerEvent, { type: 'cancel' }>): WorkerInstruction[] {
+  const named = new Set(event.leases)
+  return abortAll(
+    state,
+    (held) =>
+      named.has(held.lease.id) &&
+      held.from === event.from &&
+      // somebody else was first: killing the child would cost more than letting it end
+      !(event.reason === 'superseded' && held.phase === 'running'),
+  )
+}
+
+function abortAll(state: WorkerState, which: (held: Held) => boolean): WorkerInstruction[] {
+  const doomed = [...state.held.values()].filter(which)
+  for (const held of doomed) drop(state, held.lease.id)
+  return doomed.map((held) => ({ type: 'abort', lease: held.lease.id }))
+}
+
+function drop(state: WorkerState, lease: string): void {
+  const held = state.held.get(lease)
+  if (!held) return
+  state.held.delete(lease)
+  state.devices.get(held.lease.device)?.busy.delete(held.slot)
+}
+
+function setDevices(state: WorkerState, devices: readonly Device[]): void {
+  state.devices = new Map(
+    devices.map((device) => [device.id, { device, busy: state.devices.get(device.id)?.busy ?? new Set<number>() }]),
+  )
+}
+
+/** Tells submitters which leases are being worked on, three times a lease's duration. */
+function extend(state: WorkerState, nowMs: number): WorkerInstruction[] {
+  const due = [...state.held.values()].filter((held) => held.extendAtMs <= nowMs)
+  for (const held of due) held.extendAtMs = nowMs + held.lease.durationMs / 3
+  return [...Map.groupBy(due, (held) => held.from)].map(([to, group]) => ({
+    type: 'progress',
+    to,
+    leases: group.map((held) => held.lease.id),
+  }))
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { jobStatusSchema, resultPartSchema } from './job.ts'
+import { countSchema, digestSchema, jobIdSchema, peerIdSchema } from './names.ts'
+import { refusalCountsSchema } from './messages.ts'
+import { deviceSchema } from './requirements.ts'
+
+const base = { seq: countSchema, atWallMs: countSchema }
+
+/** A peer as its neighbours see it. */
+export const peerViewSchema = z.object({
+  peer: peerIdSchema,
+  name: z.string(),
+  self: z.boolean(),
+  state: z.enum(['alive', 'suspect', 'lost']),
+  carrier: z.enum(['quic', 'tcp', 'memory', 'self']),
+  address: z.string(),
+  software: z.string(),
+  role: z.string(),
+  silentMs: z.number(),
+  devices: z.array(deviceSchema),
+  /** Why this peer, as a submitter, did not give us shards. */
+  refusals: refusalCountsSchema,
+})
+
+/** See {@link peerViewSchema}. */
+export type PeerView = z.infer<typeof peerViewSchema>
+
+/**
+ * The one typed event stream of a node. `seq` grows by one with each event, across restarts too; a client that
+ * reconnects with `?after=SEQ` misses none that is still held, and hears of a `gap` otherwise.
+ */
+export const nodeEventSchema = z.discriminatedUnion('type', [
+  z.object({ ...base, type: z.literal('job'), status: jobStatusSchema }),
+  z.object({
+    ...base,
+    type: z.literal('shard'),
+    job: jobIdSchema,
+    shard: digestSchema,
+    phase: z.enum(['leased', 'declined', 'copied', 'lapsed', 'accepted', 'retried', 'poison', 'cancelled']),
+    worker: peerIdSchema.optional(),
+    reason: z.string().optional(),
+  }),
+  z.object({ ...base, type: z.literal('part'), job: jobIdSchema, part: resultPartSchema }),
+  z.object({ ...base, type: z.literal('peer'), peer: peerViewSchema }),
+  z.object({ ...base, type: z.literal('device'), devices: z.array(deviceSchema) }),
+  z.object({
+    ...base,
+    type: z.literal('sample'),
+    /** Share of one core this node's process used since the last sample. */
+    cpu: z.number(),
+    rssBytes: countSchema,
+    loopDelayMs: z.number(),
+    running: countSchema,
+    queued: countSchema,
+  }),
+  /** Events between the reader's position and `oldest` are gone; a snapshot of the present state follows. */
+  z.object({ ...base, type: z.literal('gap'), after: countSchema, oldest: countSchema }),
+])
+
+/** See {@link nodeEventSchema}. */
+export type NodeEvent = z.infer<typeof nodeEventSchema>
+
+/** An event before the node has numbered it. */
+export type NodeEventBody = NodeEvent extends infer E ? (E extends NodeEvent ? Omit<E, 'seq' | 'atWallMs'> : never) : never

@@ -1,0 +1,12 @@
+/** The documents that parts and machines share, one home each: cards, requirements, jobs, shards, leases, receipts. */
+export * from './card.ts'
+export * from './event.ts'
+export * from './grant.ts'
+export * from './job.ts'
+export * from './lease.ts'
+export * from './messages.ts'
+export * from './names.ts'
+export * from './receipt.ts'
+export * from './requirements.ts'
+export * from './shard.ts'
+export * from './signed.ts'

@@ -1,0 +1,120 @@
+import { z } from 'zod'
+import { limit } from '../base/index.ts'
+import { accountIdSchema, countSchema, digestSchema, jobIdSchema, modelRefSchema, peerIdSchema } from './names.ts'
+import { refusalCountsSchema } from './messages.ts'
+import { requirementsSchema } from './requirements.ts'
+
+/** Where batch inference reads its rows from. Paths are on the machine of the submitting node. */
+export const sourceSpecSchema = z.object({
+  path: z.string().min(1).max(4096),
+  /** Default: told by the path (`.arrow`, `.jsonl`, a folder of images). */
+  format: z.enum(['arrow', 'jsonl', 'images']).optional(),
+})
+
+/** See {@link sourceSpecSchema}. */
+export type SourceSpec = z.infer<typeof sourceSpecSchema>
+
+/** What a client asks for: batch inference of a model over the rows of a source. Unknown keys are refused. */
+export const inferRequestSchema = z
+  .object({
+    program: z.literal('infer'),
+    /** An `.onnx` file on the submitting node's machine; external data beside it comes along. */
+    model: z.string().min(1).max(4096),
+    input: sourceSpecSchema,
+    /** Folder for the Arrow parts. Default: `results/<job>` in the node's data folder. */
+    outputDir: z.string().min(1).max(4096).optional(),
+    /** Graph outputs to keep; all, when absent. */
+    outputs: z.array(z.string().max(512)).max(256).default([]),
+    rowsPerShard: countSchema.min(1).max(1 << 20).default(8),
+    requirements: requirementsSchema.strict().default({}),
+    /** Refuse NaN and infinities in the input. */
+    finite: z.boolean().default(true),
+    name: z.string().max(128).optional(),
+  })
+  .strict()
+
+/** What clients submit; later programs join this union. */
+export const jobRequestSchema = z.discriminatedUnion('program', [inferRequestSchema])
+
+/** A request as a client writes it (defaults may be left out). */
+export type JobRequest = z.input<typeof jobRequestSchema>
+
+/** A job as it is journalled: the request with its defaults, and its model by content. */
+export const jobSpecSchema = z.object({
+  job: jobIdSchema,
+  account: accountIdSchema,
+  request: jobRequestSchema,
+  model: modelRefSchema,
+  outputDir: z.string(),
+  createdWallMs: countSchema,
+})
+
+/** See {@link jobSpecSchema}. */
+export type JobSpec = z.infer<typeof jobSpecSchema>
+
+/** Where a job stands. `running` covers waiting for workers: `refusals` then says why none takes its shards. */
+export const jobStateSchema = z.enum(['running', 'done', 'failed', 'cancelled'])
+
+/** An error as data. */
+export const errorRecordSchema = z.object({
+  code: z.string(),
+  category: z.enum(['user', 'config', 'peer', 'platform', 'timeout', 'aborted', 'internal']),
+  message: z.string(),
+  retryable: z.boolean(),
+  details: z.record(z.string(), z.unknown()),
+})
+
+/** What one worker has done for a job. */
+export const workerShareSchema = z.object({
+  peer: peerIdSchema,
+  name: z.string(),
+  shards: countSchema,
+  rows: countSchema,
+  computeMs: z.number(),
+  running: countSchema,
+  state: z.enum(['alive', 'suspect', 'lost']),
+})
+
+/** One finished part of a result: an Arrow file, named by its index. */
+export const resultPartSchema = z.object({
+  index: countSchema,
+  file: z.string(),
+  firstRow: countSchema,
+  rows: countSchema,
+  sha256: digestSchema,
+  shard: digestSchema,
+})
+
+/** See {@link resultPartSchema}. */
+export type ResultPart = z.infer<typeof resultPartSchema>
+
+/** A job at one moment, as every client sees it. */
+export const jobStatusSchema = z.object({
+  job: jobIdSchema,
+  name: z.string(),
+  program: z.string(),
+  account: accountIdSchema,
+  state: jobStateSchema,
+  epoch: countSchema,
+  createdWallMs: countSchema,
+  finishedWallMs: countSchema.optional(),
+  shards: z.object({
+    emitted: countSchema,
+    waiting: countSchema,
+    running: countSchema,
+    done: countSchema,
+    failed: countSchema,
+    copies: countSchema,
+    retries: countSchema,
+  }),
+  rows: z.object({ read: countSchema, done: countSchema, total: countSchema.optional() }),
+  bytes: z.object({ sent: countSchema, received: countSchema }),
+  workers: z.array(workerShareSchema).max(limit('peers')),
+  /** Why devices do not take this job's shards, with counts. */
+  refusals: refusalCountsSchema,
+  outputDir: z.string(),
+  error: errorRecordSchema.optional(),
+})
+
+/** See {@link jobStatusSchema}. */
+export type JobStatus = z.infer<typeof jobStatusSchema>

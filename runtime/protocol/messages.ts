@@ -1,0 +1,178 @@
+import { z } from 'zod'
+import { type Codec, codec, limit } from '../base/index.ts'
+import { countSchema, peerIdSchema } from './names.ts'
+import { signedReceiptsSchema } from './receipt.ts'
+import { refusalReasonSchema } from './requirements.ts'
+import { signedSchema } from './signed.ts'
+
+/** How many of a submitter's shards a node was refused for, by reason; an idle node learns here why it is idle. */
+export const refusalCountsSchema = z.partialRecord(refusalReasonSchema, countSchema)
+
+/** See {@link refusalCountsSchema}. */
+export type RefusalCounts = z.infer<typeof refusalCountsSchema>
+
+const leaseIdSchema = z.string().min(1).max(96)
+const leaseIdsSchema = z.array(leaseIdSchema).min(1).max(limit('leasesPerOffer'))
+
+/** Says "I am here", and what else a peer should hear at that rhythm. */
+const heartbeatSchema = z.object({
+  type: z.literal('heartbeat'),
+  sequence: countSchema,
+  /** The sender's newest card; a peer that knows an older one asks for nothing, the card follows by itself. */
+  cardSequence: countSchema,
+  refusals: refusalCountsSchema,
+})
+
+const cardMessageSchema = z.object({ type: z.literal('card'), card: signedSchema })
+
+/** New charter updates, in order, for a peer that may not have them. */
+const charterMessageSchema = z.object({
+  type: z.literal('charter'),
+  updates: z.array(signedSchema).max(256),
+})
+
+/** Leases for the receiver, and leave to read the job's blobs. The body holds inline blobs (see {@link inlineSchema}). */
+const offerMessageSchema = z.object({
+  type: z.literal('offer'),
+  offer: signedSchema,
+  grants: z.array(signedSchema).max(64),
+  inline: z.array(z.object({ blob: z.string(), sizeBytes: countSchema })).max(limit('leasesPerOffer')),
+})
+
+const acceptSchema = z.object({ type: z.literal('accept'), leases: leaseIdsSchema })
+
+const declineSchema = z.object({
+  type: z.literal('decline'),
+  leases: z
+    .array(
+      z.object({
+        lease: leaseIdSchema,
+        reason: refusalReasonSchema,
+        message: z.string().max(1024),
+        retryAfterMs: countSchema,
+      }),
+    )
+    .min(1)
+    .max(limit('leasesPerOffer')),
+})
+
+/** The leases are being worked on: each is extended by its full duration. */
+const progressSchema = z.object({ type: z.literal('progress'), leases: leaseIdsSchema })
+
+/** Finished shards. The body holds the outputs that are small enough, back to back, in the order of `inline`. */
+const receiptsSchema = z.object({
+  type: z.literal('receipts'),
+  batch: signedReceiptsSchema,
+  inline: z.array(z.object({ blob: z.string(), sizeBytes: countSchema })).max(limit('leasesPerOffer')),
+})
+
+/** Shards that could not be computed here, each with its cause. */
+const failedSchema = z.object({
+  type: z.literal('failed'),
+  leases: z
+    .array(
+      z.object({
+        lease: leaseIdSchema,
+        code: z.string().max(128),
+        message: z.string().max(4096),
+        retryable: z.boolean(),
+      }),
+    )
+    .min(1)
+    .max(limit('leasesPerOffer')),
+})
+
+/** Why a lease is called off. `superseded`: another worker was first, so work under way may end by itself, unused. */
+export const cancelReasonSchema = z.enum(['cancelled', 'superseded'])
+
+/** See {@link cancelReasonSchema}. */
+export type CancelReason = z.infer<typeof cancelReasonSchema>
+
+/** The submitter calls leases off; nothing under them is owed. `cancelled` work is killed at once. */
+const cancelSchema = z.object({ type: z.literal('cancel'), leases: leaseIdsSchema, reason: cancelReasonSchema })
+
+/** The submitter has what it needs of these leases: their outputs may go. */
+const settledSchema = z.object({ type: z.literal('settled'), leases: leaseIdsSchema })
+
+/** Everything that travels on a control stream; bulk data has streams of its own. */
+export const controlMessageSchema = z.discriminatedUnion('type', [
+  heartbeatSchema,
+  cardMessageSchema,
+  charterMessageSchema,
+  offerMessageSchema,
+  acceptSchema,
+  declineSchema,
+  progressSchema,
+  receiptsSchema,
+  failedSchema,
+  cancelSchema,
+  settledSchema,
+])
+
+/** See {@link controlMessageSchema}. */
+export type ControlMessage = z.infer<typeof controlMessageSchema>
+
+/** One kind of {@link ControlMessage}. */
+export type ControlMessageOf<T extends ControlMessage['type']> = Extract<ControlMessage, { type: T }>
+
+/** Wire form: the header of a frame on `/aivida/control/1`. */
+export const controlMessageCodec: Codec<ControlMessage> = codec({
+  name: 'control',
+  schema: controlMessageSchema,
+  maxBytes: limit('frameHeaderBytes'),
+})
+
+/** The protocols a node speaks, by libp2p protocol id. Everything but hello is closed to outsiders. */
+export const PROTOCOLS = {
+  hello: '/aivida/hello/1',
+  control: '/aivida/control/1',
+  blob: '/aivida/blob/1',
+} as const
+
+/** The first thing said on a connection, by the side that dialled: who I am and why you should let me in. */
+export const helloSchema = z.object({
+  /** Protocol generations the sender speaks; the highest common one is used. */
+  versions: z.array(countSchema).min(1).max(16),
+  software: z.string().max(64),
+  cluster: z.string().max(128),
+  membership: signedSchema.optional(),
+  /** A ticket to redeem, in its string form, with the request it goes with. */
+  ticket: z.string().max(16_384).optional(),
+  request: signedSchema.optional(),
+  card: signedSchema.optional(),
+  charterLength: countSchema,
+})
+
+/** See {@link helloSchema}. */
+export type Hello = z.infer<typeof helloSchema>
+
+/** Wire form of a {@link Hello}. */
+export const helloCodec: Codec<Hello> = codec({ name: 'hello', schema: helloSchema, maxBytes: limit('frameHeaderBytes') })
+
+/** The answer to a hello: welcome with the answerer's own proof, or a refusal that says why. */
+export const helloReplySchema = z.discriminatedUnion('outcome', [
+  z.object({
+    outcome: z.literal('welcome'),
+    version: countSchema,
+    software: z.string().max(64),
+    membership: signedSchema,
+    /** The newcomer's membership, when a ticket or request was granted. */
+    granted: signedSchema.optional(),
+    card: signedSchema.optional(),
+    genesis: signedSchema,
+    updates: z.array(signedSchema).max(limit('charterUpdates')),
+    /** Other members' addresses, so that one seed is enough to find everybody. */
+    peers: z.array(z.object({ peer: peerIdSchema, addresses: z.array(z.string().max(256)).max(32) })).max(64),
+  }),
+  z.object({ outcome: z.literal('refused'), code: z.string().max(64), message: z.string().max(1024) }),
+])
+
+/** See {@link helloReplySchema}. */
+export type HelloReply = z.infer<typeof helloReplySchema>
+
+/** Wire form of a {@link HelloReply}: a frame body, since a long charter outgrows a header. */
+export const helloReplyCodec: Codec<HelloReply> = codec({
+  name: 'hello-reply',
+  schema: helloReplySchema,
+  maxBytes: 16 << 20,
+})

@@ -1,0 +1,58 @@
+import { AividaError, toAividaError } from '../../base/index.ts'
+import { type ControlMessage, controlMessageCodec, PROTOCOLS } from '../../protocol/index.ts'
+import type { Transport } from '../transport/transport.ts'
+import { type Channel, channel } from '../wire/index.ts'
+
+/** Messages that may wait for a slow peer; past this it is cut off, since a control stream never carries bulk. */
+const MAX_QUEUED = 1_024
+
+/**
+ * Our half of the control traffic with a peer: one long-lived stream that only we write to (theirs comes the other
+ * way), opened on first use and again after a loss. Messages keep their order within one stream.
+ */
+export class ControlLink {
+  readonly peer: string
+  readonly #transport: Transport
+  #channel: Promise<Channel> | undefined
+  #queued = 0
+  #closed = false
+
+  constructor(peer: string, transport: Transport) {
+    this.peer = peer
+    this.#transport = transport
+  }
+
+  /** Throws `peer.not-connected`, `peer.too-slow`, `stream.*`; nothing is retried here. */
+  async send(message: ControlMessage, body?: readonly Uint8Array[]): Promise<void> {
+    if (this.#closed)
+      throw new AividaError({ code: 'peer.not-connected', category: 'peer', message: `${this.peer} is gone` })
+    if (this.#queued >= MAX_QUEUED) {
+      this.close()
+      throw new AividaError({
+        code: 'peer.too-slow',
+        category: 'peer',
+        message: `${this.peer} let ${MAX_QUEUED} control messages pile up; the stream was closed`,
+      })
+    }
+    this.#queued++
+    try {
+      const open = await (this.#channel ??= this.#open())
+      await open.send(controlMessageCodec.encode(message), body)
+    } catch (error) {
+      this.#channel = undefined
+      throw toAividaError(error)
+    } finally {
+      this.#queued--
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    const error = new AividaError({ code: 'aborted', category: 'aborted', message: 'the control link was closed' })
+    this.#channel?.then((open) => open.abort(error)).catch(() => {}) // it may never have opened
+  }
+
+  async #open(): Promise<Channel> {
+    return channel(await this.#transport.open(this.peer, PROTOCOLS.control))
+  }
+}

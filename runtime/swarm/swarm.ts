@@ -1,0 +1,42 @@
+import type { ControlMessage, ControlMessageOf, NodeCard } from '../protocol/index.ts'
+import type { StreamOptions } from './transport/transport.ts'
+import type { Channel } from './wire/index.ts'
+
+/** What is heard about other members (and, for its own card, about this node). */
+export interface SwarmEvents {
+  /** A member's card is new or changed: it is here, and these are its devices. */
+  card(peer: string, card: NodeCard): void
+  /** Silent for `suspectAfterMs`: copy what it holds, revoke nothing. */
+  suspect(peer: string): void
+  alive(peer: string): void
+  /** Gone: silent for `lostAfterMs`, left, or removed. */
+  lost(peer: string): void
+}
+
+/** Takes one kind of control message from an admitted member. `body` holds the bytes that came with it. */
+export type ControlHandler<T extends ControlMessage['type']> = (
+  from: string,
+  message: ControlMessageOf<T>,
+  body: Uint8Array,
+) => void
+
+/**
+ * What jobs and blobs see of the network: admitted members, control messages, and streams. A node is a member of its
+ * own swarm, so a cluster of one takes the same path as any other.
+ */
+export interface Swarm {
+  readonly self: string
+  /**
+   * Sends a control message (and bytes, in a body) to a member; resolves when it is on its way. Nothing is retried:
+   * leases and suspicion deal with loss. Throws `peer.not-connected`, `peer.too-slow`.
+   */
+  send(peer: string, message: ControlMessage, body?: readonly Uint8Array[]): Promise<void>
+  /** Registers the one handler of a kind of message. */
+  on<T extends ControlMessage['type']>(type: T, handler: ControlHandler<T>): void
+  /** Opens a framed stream to a member. Throws `peer.not-connected`. */
+  open(peer: string, protocol: string, options?: StreamOptions): Promise<Channel>
+  /** Serves a protocol to members. */
+  serve(protocol: string, handler: (channel: Channel) => Promise<void>): void
+  /** Returns a function that stops listening. */
+  subscribe(events: Partial<SwarmEvents>): () => void
+}

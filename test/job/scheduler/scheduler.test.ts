@@ -1,0 +1,288 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { seededRandom } from '../../../runtime/base/index.ts'
+import {
+  initialState,
+  type SchedulerEvent,
+  type SchedulerInstruction,
+  type SchedulerOptions,
+  type SchedulerState,
+  step,
+} from '../../../runtime/job/scheduler/index.ts'
+import type { Device } from '../../../runtime/protocol/index.ts'
+
+const device = (over: Partial<Device> = {}): Device => ({
+  id: 'cpu0',
+  provider: 'cpu',
+  model: 'test',
+  slots: 1,
+  memoryBytes: 1e9,
+  determinismClass: 'class-a',
+  exact: true,
+  sandboxLevel: 0,
+  kinds: ['infer'],
+  ...over,
+})
+const job = (over: object = {}): SchedulerEvent => ({
+  type: 'job-opened',
+  job: 'J',
+  epoch: 1,
+  kind: 'infer',
+  requirements: {},
+  maxLeases: 100,
+  ...over,
+})
+const worker = (peer: string, over: Partial<Device> = {}): SchedulerEvent => ({
+  type: 'worker',
+  peer,
+  devices: [device(over)],
+})
+const failure = (peer: string, retryable = true) => ({ peer, code: 'engine.died', message: 'x', retryable })
+
+/** Drives a machine and keeps what it said, without the notes. */
+function scheduler(options: Partial<SchedulerOptions> = {}) {
+  const state: SchedulerState = initialState(options)
+  let nowMs = 0
+  return {
+    state,
+    at(ms: number) {
+      nowMs = ms
+      return this
+    },
+    send(event: SchedulerEvent): SchedulerInstruction[] {
+      return step(state, event, nowMs).filter((instruction) => instruction.type !== 'note')
+    },
+  }
+}
+const orders = (instructions: SchedulerInstruction[]) =>
+  instructions.flatMap((i) =>
+    i.type === 'offer' ? i.leases.map((lease) => `${i.peer}:${lease.shard}:${lease.lease}`) : [],
+  )
+
+test('leases one shard to each free slot before any is queued ahead', () => {
+  const s = scheduler()
+  s.send(job())
+  s.send(worker('A'))
+  s.send(worker('B'))
+  assert.equal(orders(s.send({ type: 'shards', job: 'J', shards: ['1', '2', '3'] })), [
+    'A:1:J.1.0',
+    'A:3:J.1.2',
+    'B:2:J.1.1',
+  ])
+})
+
+test('an offer names lease, shard, device and duration, and offers to one worker are one message', () => {
+  const s = scheduler({ leaseMs: 500 })
+  s.send(job())
+  s.send({ type: 'shards', job: 'J', shards: ['1', '2'] })
+  const lease = (n: number, shard: string) => ({ lease: `J.1.${n}`, job: 'J', shard, device: 'cpu0', durationMs: 500 })
+  assert.equal(s.send(worker('A')), [{ type: 'offer', peer: 'A', leases: [lease(0, '1'), lease(1, '2')] }])
+})
+
+test('a receipt yields the result once and frees the place for the next shard', () => {
+  const s = scheduler()
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1', '2', '3'] })
+  assert.equal(s.send({ type: 'receipt', peer: 'A', lease: 'J.1.0' }), [
+    { type: 'result', job: 'J', shard: '1', lease: 'J.1.0', peer: 'A' },
+    {
+      type: 'offer',
+      peer: 'A',
+      leases: [{ lease: 'J.1.2', job: 'J', shard: '3', device: 'cpu0', durationMs: 60_000 }],
+    },
+  ])
+  assert.equal(s.send({ type: 'receipt', peer: 'A', lease: 'J.1.0' }), [], 'the same receipt again')
+  assert.equal(s.send({ type: 'receipt', peer: 'B', lease: 'J.1.1' }), [], "another worker's lease")
+})
+
+test('a silent worker keeps its lease, its shard is copied, and the first receipt wins', () => {
+  const s = scheduler({ prefetchPerSlot: 0 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1'] })
+  s.send(worker('B'))
+  assert.equal(orders(s.send({ type: 'worker-suspect', peer: 'A' })), ['B:1:J.1.1'])
+  assert.equal(s.send({ type: 'receipt', peer: 'A', lease: 'J.1.0' }), [
+    { type: 'cancel', peer: 'B', leases: ['J.1.1'], reason: 'superseded' },
+    { type: 'result', job: 'J', shard: '1', lease: 'J.1.0', peer: 'A' },
+  ])
+  assert.equal(s.send({ type: 'receipt', peer: 'B', lease: 'J.1.1' }), [])
+})
+
+test('a suspect that speaks again before its shard was copied goes on alone', () => {
+  const s = scheduler({ prefetchPerSlot: 0 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1', '2'] })
+  s.send({ type: 'worker-suspect', peer: 'A' })
+  s.send({ type: 'worker-alive', peer: 'A' })
+  assert.equal(orders(s.send(worker('B'))), ['B:2:J.1.1'])
+})
+
+test('a lease without progress lapses at its deadline, progress extends it, and a late receipt still counts', () => {
+  const s = scheduler({ leaseMs: 1_000, prefetchPerSlot: 0 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1'] })
+  s.send(worker('B'))
+  s.at(900).send({ type: 'progress', peer: 'A', leases: ['J.1.0'] })
+  assert.equal(orders(s.at(1_899).send({ type: 'tick' })), [])
+  assert.equal(orders(s.at(1_900).send({ type: 'tick' })), ['B:1:J.1.1'])
+  assert.equal(s.send({ type: 'receipt', peer: 'A', lease: 'J.1.0' }).at(-1), {
+    type: 'result',
+    job: 'J',
+    shard: '1',
+    lease: 'J.1.0',
+    peer: 'A',
+  })
+})
+
+test('a lost worker gives its shards back', () => {
+  const s = scheduler()
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1', '2'] })
+  assert.equal(s.send({ type: 'worker-lost', peer: 'A' }), [])
+  assert.equal(orders(s.send(worker('B'))).length, 2)
+})
+
+test('a failed shard goes to another worker, and is named poison with its causes after its attempts', () => {
+  const s = scheduler({ prefetchPerSlot: 0, shardAttempts: 2 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send(worker('B'))
+  s.send({ type: 'shards', job: 'J', shards: ['1'] })
+  assert.equal(orders(s.send({ type: 'failed', peer: 'A', lease: 'J.1.0', failure: failure('A') })), ['B:1:J.1.1'])
+  assert.equal(s.send({ type: 'failed', peer: 'B', lease: 'J.1.1', failure: failure('B') }), [
+    { type: 'poison', job: 'J', shard: '1', failures: [failure('A'), failure('B')] },
+  ])
+})
+
+test('a failure that no retry can mend counts twice', () => {
+  const s = scheduler({ shardAttempts: 2 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1'] })
+  const out = s.send({ type: 'failed', peer: 'A', lease: 'J.1.0', failure: failure('A', false) })
+  assert.equal(
+    out.map((i) => i.type),
+    ['poison'],
+  )
+})
+
+test('the only worker there is tries again what it failed on', () => {
+  const s = scheduler({ prefetchPerSlot: 0 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1'] })
+  assert.equal(orders(s.send({ type: 'failed', peer: 'A', lease: 'J.1.0', failure: failure('A') })), ['A:1:J.1.1'])
+})
+
+test('a worker that declines is asked again after the time it named', () => {
+  const s = scheduler({ prefetchPerSlot: 0 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1'] })
+  const declined = [{ lease: 'J.1.0', reason: 'busy' as const, retryAfterMs: 700 }]
+  assert.equal(orders(s.send({ type: 'declined', peer: 'A', leases: declined })), [])
+  assert.equal(orders(s.at(699).send({ type: 'tick' })), [])
+  assert.equal(orders(s.at(700).send({ type: 'tick' })), ['A:1:J.1.1'])
+  assert.equal(s.state.jobs.get('J')?.declines.get('busy'), 1)
+})
+
+test('a device that does not meet the requirements gets nothing, and the reason is kept', () => {
+  const s = scheduler()
+  s.send(job({ requirements: { provider: 'cuda' } }))
+  s.send(worker('A'))
+  assert.equal(orders(s.send({ type: 'shards', job: 'J', shards: ['1'] })), [])
+  assert.equal([...s.state.jobs.get('J')!.refused], [['A/cpu0', 'provider']])
+})
+
+test('jobs take turns', () => {
+  const s = scheduler({ prefetchPerSlot: 0 })
+  s.send(job())
+  s.send(job({ job: 'K' }))
+  s.send({ type: 'shards', job: 'J', shards: ['1', '2'] })
+  s.send({ type: 'shards', job: 'K', shards: ['3'] })
+  assert.equal(orders(s.send(worker('A', { slots: 2 }))), ['A:1:J.1.0', 'A:3:K.1.0'])
+})
+
+test('closing a job calls every lease off, one message a worker', () => {
+  const s = scheduler()
+  s.send(job())
+  s.send(worker('A'))
+  s.send(worker('B'))
+  s.send({ type: 'shards', job: 'J', shards: ['1', '2', '3'] })
+  const called = (peer: string, leases: string[]) => ({ type: 'cancel', peer, leases, reason: 'cancelled' })
+  assert.equal(s.send({ type: 'job-closed', job: 'J' }), [called('A', ['J.1.0', 'J.1.2']), called('B', ['J.1.1'])])
+  assert.is(s.state.leases.size, 0)
+})
+test('an idle device copies a lease that is far older than the median', () => {
+  const s = scheduler({ prefetchPerSlot: 0, stragglerMinMs: 0, stragglerFactor: 3 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send(worker('B'))
+  s.send({ type: 'shards', job: 'J', shards: ['1', '2', '3', '4'] })
+  s.send({ type: 'accepted', peer: 'A', leases: ['J.1.0'] })
+  for (const [ms, lease] of [
+    [100, 'J.1.1'],
+    [200, 'J.1.2'],
+    [250, 'J.1.3'],
+  ] as const)
+    s.at(ms).send({ type: 'receipt', peer: 'B', lease })
+  assert.equal(orders(s.at(299).send({ type: 'tick' })), [], 'three medians of 100 ms have not passed')
+  assert.equal(orders(s.at(300).send({ type: 'tick' })), ['B:1:J.1.4'])
+})
+
+test('every shard is resolved exactly once, whatever workers do', () => {
+  for (let seed = 1; seed <= 30; seed++) chaos(seed)
+})
+
+/** Random workers that accept, decline, finish, fail, fall silent, vanish and return, until all shards are resolved. */
+function chaos(seed: number): void {
+  const random = seededRandom(seed)
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random.float() * list.length)]!
+  const state = initialState({ leaseMs: 1_000, workerPauseMs: 100, stragglerMinMs: 50 })
+  const held = new Map<string, string>()
+  const resolved = new Map<string, number>()
+  let nowMs = 0
+  const send = (event: SchedulerEvent) => {
+    for (const out of step(state, event, nowMs)) {
+      if (out.type === 'offer') for (const lease of out.leases) held.set(lease.lease, out.peer)
+      if (out.type === 'cancel') for (const lease of out.leases) held.delete(lease)
+      if (out.type === 'result' || out.type === 'poison') resolved.set(out.shard, (resolved.get(out.shard) ?? 0) + 1)
+    }
+    for (const worker of state.workers.values())
+      for (const entry of worker.devices.values())
+        assert.ok(entry.leases.size <= entry.device.slots * 2, `seed ${seed}: device over its places`)
+  }
+  send(job())
+  const peers = ['A', 'B', 'C', 'D']
+  for (const peer of peers) send(worker(peer, { slots: 2 }))
+  const shards = Array.from({ length: 60 }, (_, i) => `s${i}`)
+  send({ type: 'shards', job: 'J', shards })
+  for (let turn = 0; resolved.size < shards.length; turn++) {
+    assert.ok(turn < 5_000, `seed ${seed}: stuck with ${resolved.size} of ${shards.length}`)
+    nowMs += Math.floor(random.float() * 40)
+    const peer = pick(peers)
+    const mine = [...held].filter(([, holder]) => holder === peer).map(([lease]) => lease)
+    const lease = mine.length > 0 ? pick(mine) : 'none'
+    const roll = random.float()
+    if (roll < 0.45) send({ type: 'receipt', peer, lease })
+    else if (roll < 0.55) send({ type: 'failed', peer, lease, failure: failure(peer) })
+    else if (roll < 0.65) send({ type: 'accepted', peer, leases: mine })
+    else if (roll < 0.7) send({ type: 'declined', peer, leases: [{ lease, reason: 'busy', retryAfterMs: 50 }] })
+    else if (roll < 0.75) send({ type: 'worker-suspect', peer })
+    else if (roll < 0.8) send({ type: 'worker-alive', peer })
+    else if (roll < 0.83) send({ type: 'worker-lost', peer })
+    else if (roll < 0.9) send(worker(peer, { slots: 2 }))
+    else send({ type: 'tick' })
+  }
+  assert.ok(
+    [...resolved.values()].every((times) => times === 1),
+    `seed ${seed}: a shard was resolved twice`,
+  )
+}
+
+test.run()

@@ -1,0 +1,144 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { limit } from '../../../runtime/base/index.ts'
+import { initialWorker, step, type WorkerEvent, type WorkerInstruction } from '../../../runtime/job/worker/machine.ts'
+import type { Device, Lease } from '../../../runtime/protocol/index.ts'
+
+const device: Device = {
+  id: 'cpu0',
+  provider: 'cpu',
+  model: 'test',
+  slots: 1,
+  memoryBytes: 1e9,
+  determinismClass: 'class-a',
+  exact: true,
+  sandboxLevel: 0,
+  kinds: ['infer'],
+}
+const blob = (letter: string) => ({ blob: letter.repeat(64), sizeBytes: 8 })
+const lease = (id: string, over: Partial<Lease> = {}): Lease => ({
+  id,
+  job: 'job-1',
+  epoch: 1,
+  shard: id.repeat(64).slice(0, 64),
+  spec: { kind: 'infer', model: { graph: blob('a'), weights: [] }, inputs: blob('b'), rows: 1, outputs: [] },
+  account: 'ac_1',
+  worker: 'W',
+  device: 'cpu0',
+  durationMs: 3_000,
+  requirements: {},
+  policy: { mode: 'none' },
+  providers: ['S'],
+  ...over,
+})
+const offer = (...leases: Lease[]): WorkerEvent => ({ type: 'offer', from: 'S', leases, known: new Set() })
+
+function worker(over: Partial<Device> = {}) {
+  const state = initialWorker('W')
+  step(state, { type: 'devices', devices: [{ ...device, ...over }] }, 0)
+  return {
+    state,
+    send: (event: WorkerEvent, nowMs = 0): WorkerInstruction[] => step(state, event, nowMs),
+  }
+}
+const reasons = (out: WorkerInstruction[]) =>
+  out.flatMap((i) => (i.type === 'decline' ? i.leases.map(({ reason }) => reason) : []))
+
+test('accepts, fetches ahead, and runs one lease a slot', () => {
+  const w = worker()
+  const [a, b] = [lease('a'), lease('b')]
+  assert.equal(w.send(offer(a, b)), [
+    { type: 'accept', to: 'S', leases: ['a', 'b'] },
+    { type: 'fetch', lease: a, from: 'S' },
+    { type: 'fetch', lease: b, from: 'S' },
+  ])
+  assert.equal(w.send({ type: 'fetched', lease: 'a' }), [{ type: 'run', lease: a, from: 'S', slot: 0 }])
+  assert.equal(w.send({ type: 'fetched', lease: 'b' }), [])
+  assert.equal(w.send({ type: 'finished', lease: 'a' }), [{ type: 'run', lease: b, from: 'S', slot: 0 }])
+})
+
+test('a known result is replayed, not computed', () => {
+  const a = lease('a')
+  assert.equal(worker().send({ type: 'offer', from: 'S', leases: [a], known: new Set(['a']) }), [
+    { type: 'accept', to: 'S', leases: ['a'] },
+    { type: 'replay', lease: a, from: 'S' },
+  ])
+})
+
+test('an offer that comes twice is answered once', () => {
+  const w = worker()
+  w.send(offer(lease('a')))
+  assert.equal(w.send(offer(lease('a'))), [])
+})
+
+test('declines with the reason: wrong worker, wrong device, old epoch, unmet requirements', () => {
+  const w = worker()
+  assert.equal(reasons(w.send(offer(lease('a', { worker: 'X' })))), ['not-leased-here'])
+  assert.equal(reasons(w.send(offer(lease('b', { device: 'gpu0' })))), ['not-leased-here'])
+  assert.equal(reasons(w.send(offer(lease('c', { requirements: { exact: true, memoryBytes: 2e9 } })))), ['memory'])
+  w.send(offer(lease('d', { epoch: 2 })))
+  assert.equal(reasons(w.send(offer(lease('e', { epoch: 1 })))), ['epoch'])
+})
+
+test('declines when busy and when an account has its share, and says when to ask again', () => {
+  const busy = worker()
+  const many = Array.from({ length: 6 }, (_, i) => lease(`l${i}`))
+  const declined = busy.send(offer(...many)).find((i) => i.type === 'decline')
+  assert.equal(
+    declined?.type === 'decline' &&
+      declined.leases.map(({ lease, reason, retryAfterMs }) => [lease, reason, retryAfterMs]),
+    [['l5', 'busy', 500]],
+  )
+  const shared = worker({ slots: 1_000 })
+  const quota = limit('leasesPerAccount')
+  const out = shared.send(offer(...Array.from({ length: quota + 1 }, (_, i) => lease(`l${i}`))))
+  assert.equal(reasons(out), ['quota'])
+})
+
+test('a draining worker finishes what runs, drops the rest and declines', () => {
+  const w = worker()
+  w.send(offer(lease('a'), lease('b')))
+  w.send({ type: 'fetched', lease: 'a' })
+  assert.equal(w.send({ type: 'drain' }), [{ type: 'abort', lease: 'b' }])
+  assert.equal(reasons(w.send(offer(lease('c')))), ['draining'])
+})
+
+test('cancelled work is aborted and its slot given on; only by whom it was leased', () => {
+  const w = worker()
+  const b = lease('b')
+  w.send(offer(lease('a'), b))
+  w.send({ type: 'fetched', lease: 'a' })
+  w.send({ type: 'fetched', lease: 'b' })
+  assert.equal(w.send({ type: 'cancel', from: 'X', leases: ['a'], reason: 'cancelled' }), [])
+  assert.equal(w.send({ type: 'cancel', from: 'S', leases: ['a'], reason: 'cancelled' }), [
+    { type: 'abort', lease: 'a' },
+    { type: 'run', lease: b, from: 'S', slot: 0 },
+  ])
+})
+
+test('superseded work that runs may end, what waits is dropped', () => {
+  const w = worker()
+  w.send(offer(lease('a'), lease('b')))
+  w.send({ type: 'fetched', lease: 'a' })
+  assert.equal(w.send({ type: 'cancel', from: 'S', leases: ['a', 'b'], reason: 'superseded' }), [
+    { type: 'abort', lease: 'b' },
+  ])
+})
+
+test('progress is told three times a lease duration', () => {
+  const w = worker()
+  w.send(offer(lease('a')), 0)
+  assert.equal(w.send({ type: 'tick' }, 999), [])
+  assert.equal(w.send({ type: 'tick' }, 1_000), [{ type: 'progress', to: 'S', leases: ['a'] }])
+  assert.equal(w.send({ type: 'tick' }, 1_001), [])
+  assert.equal(w.send({ type: 'tick' }, 2_000), [{ type: 'progress', to: 'S', leases: ['a'] }])
+})
+
+test('a lost submitter loses its leases', () => {
+  const w = worker()
+  w.send(offer(lease('a')))
+  assert.equal(w.send({ type: 'submitter-lost', peer: 'S' }), [{ type: 'abort', lease: 'a' }])
+  assert.is(w.state.held.size, 0)
+})
+
+test.run()
