@@ -1,0 +1,131 @@
+/**
+ * Brings the checkout's packages up to date, then runs a file under Node 24, which npm brings as a package. Plain
+ * JavaScript for any Node >= 18, because it runs before anything is installed.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, delimiter, dirname, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const NODE_MAJOR = 24
+const WATCH_MS = 500
+const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']
+
+const here = fileURLToPath(import.meta.url)
+const root = resolve(dirname(here), '../..')
+const lockfile = join(root, 'package-lock.json') // never published, so only a checkout has it
+
+/** Runs `entry` (a path inside the package) with `args` under Node 24, in this process when it is one. */
+export async function launch(entry, args) {
+  if (existsSync(lockfile) && isStale()) install()
+  followNpm()
+  if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR) return respawn([entry, ...args])
+  if (process.send) followLauncher()
+  const file = resolve(root, entry)
+  process.argv.splice(1, Number.POSITIVE_INFINITY, file, ...args)
+  if (file.endsWith('.ts')) await import('tsx')
+  await import(pathToFileURL(file).href)
+}
+
+/** Whether node_modules differs from the lockfile. Optional packages may be absent: most are for other platforms. */
+function isStale() {
+  const wanted = packagesOf(lockfile)
+  const installed = packagesOf(join(root, 'node_modules/.package-lock.json'))
+  const differs = (at) => {
+    const { version, integrity, optional, peer } = wanted[at]
+    if (!installed[at]) return !optional && !peer
+    return installed[at].version !== version || (integrity && installed[at].integrity !== integrity)
+  }
+  return Object.keys(wanted).some((at) => at !== '' && differs(at)) || Object.keys(installed).some((at) => !wanted[at])
+}
+
+function packagesOf(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages
+  } catch {
+    return {}
+  }
+}
+
+/** Install scripts stay off: no package needs one, and one of them downloads from outside the registry. */
+function install() {
+  console.error('aivida: installing packages, once ...')
+  const args = ['ci', '--ignore-scripts', '--loglevel=error']
+  const options = { cwd: root, stdio: ['ignore', 2, 2] } // stdout is the program's
+  const npm = process.env.npm_execpath
+  const { status } =
+    npm && basename(npm) === 'npm-cli.js'
+      ? spawnSync(process.execPath, [npm, ...args], options)
+      : spawnSync(`npm ${args.join(' ')}`, { ...options, shell: true })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** Runs this file again under Node 24, passing signals, and the way it ended, through. */
+function respawn(args) {
+  const binary = node24()
+  const env = { ...process.env, PATH: dirname(binary) + delimiter + process.env.PATH }
+  const child = spawn(binary, [here, ...args], { env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  const onTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY)
+  for (const signal of PASSED_ON) {
+    process.on(signal, () => {
+      if (signal !== 'SIGINT' || !onTerminal) child.kill(signal) // Ctrl-C reaches both by itself
+    })
+  }
+  child.on('error', (error) => fail(`aivida cannot start ${binary}: ${error.message}`))
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code)
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  })
+}
+
+/** The Node 24 binary that npm installed for this platform. */
+function node24() {
+  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+  try {
+    const manifest = createRequire(here).resolve(`${name}/package.json`)
+    return join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+  } catch {
+    return fail(
+      `aivida needs Node ${NODE_MAJOR} or later. This is ${process.version}, and the package ${name}, which brings ` +
+        `Node ${NODE_MAJOR}, is not installed: install again without --omit=optional, or run a newer Node.`,
+    )
+  }
+}
+
+/** Ends with npm: the shell between npm and this process forwards no signal, so watch that shell and its parent. */
+function followNpm() {
+  if (!process.env.npm_lifecycle_event) return
+  delete process.env.npm_lifecycle_event // daemons started from here live on
+  const before = ancestors()
+  const timer = setInterval(() => {
+    if (ancestors() === before) return
+    clearInterval(timer)
+    process.kill(process.pid, 'SIGTERM')
+  }, WATCH_MS).unref()
+}
+
+/** The ids of the parent and, where /proc tells it, of the parent's parent. */
+function ancestors() {
+  const parent = process.ppid
+  try {
+    const afterName = readFileSync(`/proc/${parent}/stat`, 'utf8').split(') ').pop()
+    return `${parent} ${afterName.split(' ')[1]}`
+  } catch {
+    return `${parent}`
+  }
+}
+
+/** Ends with the launcher that respawned this process, even when that one was killed outright. */
+function followLauncher() {
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+  process.channel.unref()
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === here) await launch(process.argv[2], process.argv.slice(3))

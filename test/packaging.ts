@@ -1,0 +1,69 @@
+/**
+ * Packs Aivida, installs the package with plain npm in an empty folder, and uses it there. Takes minutes, needs the
+ * registry, and is therefore run by `.ci/run` rather than by `npm test`.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
+import * as assert from 'uvu/assert'
+
+const root = resolve(import.meta.dirname, '..')
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const scratch = mkdtempSync(join(tmpdir(), 'aivida packaging '))
+const app = join(scratch, 'app')
+
+/** A stranger's environment: nothing of this checkout in PATH or in npm's settings; install scripts are allowed. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^npm_(package|lifecycle|config_local_prefix|config_ignore)/i.test(name),
+  ),
+)
+env.PATH = (env.PATH ?? '')
+  .split(delimiter)
+  .filter((folder) => !folder.startsWith(root))
+  .join(delimiter)
+
+try {
+  const engine = join(root, 'node_modules/onnxruntime-node/package.json')
+  const before = readFileSync(engine, 'utf8')
+  step('npm pack')
+  run('npm', ['pack', '--pack-destination', scratch], root)
+  assert.is(readFileSync(engine, 'utf8'), before, 'packing leaves node_modules as it was')
+  const archive = readdirSync(scratch).find((name) => name.endsWith('.tgz'))
+  assert.ok(archive)
+
+  step(`npm install ${archive}`)
+  mkdirSync(app)
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }))
+  run('npm', ['install', '--foreground-scripts', join(scratch, archive)], app)
+  const installed = join(app, 'node_modules/aivida')
+  assert.not(existsSync(join(installed, 'runtime/cli/main.ts')), 'the package carries no sources')
+  assert.ok(existsSync(join(installed, 'dist/runtime/cli/main.js')), 'the package carries what was built')
+  const engineScripts = JSON.parse(
+    readFileSync(join(installed, 'node_modules/onnxruntime-node/package.json'), 'utf8'),
+  ).scripts
+  assert.is(engineScripts, undefined, 'the bundled engine has no install script')
+
+  step('npx aivida --version')
+  assert.is(run('npx', ['aivida', '--version'], app).trim(), version)
+
+  console.log('the package works')
+} finally {
+  rmSync(scratch, { recursive: true, force: true })
+}
+
+function step(what: string): void {
+  console.log(`== ${what}`)
+}
+
+function run(command: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    env,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}\n${stdout}\n${stderr}`)
+  return stdout
+}
