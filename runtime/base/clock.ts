@@ -1,4 +1,4 @@
-import { aborted } from './errors.ts'
+import { aborted, timedOut } from './errors.ts'
 
 /**
  * The one source of time. `monoMs` never goes back and is what every deadline is counted in; `wallMs` is for people
@@ -53,4 +53,11 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     }
     signal?.addEventListener('abort', onAbort, { once: true })
   })
+}
+
+/** A signal that fires after `limitMs` of this clock, or with `signal`. */
+export function deadline(clock: Clock, limitMs: number, signal?: AbortSignal): AbortSignal {
+  const controller = new AbortController()
+  clock.after(limitMs, () => controller.abort(timedOut('the operation', limitMs)))
+  return signal ? AbortSignal.any([signal, controller.signal]) : controller.signal
 }
