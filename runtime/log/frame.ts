@@ -1,0 +1,131 @@
+import { crc32 } from 'node:zlib'
+import { type Digest, digestBytes, sha256 } from '../base/hash.ts'
+import { limit } from '../base/limits.ts'
+import { corrupt, newerVersion } from './errors.ts'
+import type { Group } from './store.ts'
+
+/*
+ * A sealed group, little endian, a multiple of 8 bytes long:
+ *
+ *    0 u32 magic 'AVLG'          4 u32 length of the frame
+ *    8 u32 crc32 of the header   12 u32 crc32 of all after the header
+ *   16 u16 version   18 u16 flags (0)   20 u32 entry count
+ *   24 u64 sequence number of the first entry   32 u64 epoch   40 u64 wall time in ms
+ *   48 u32 body length   52 u32 reserved   56 32 B hash of the group before
+ *   88 body: count x { u32 length, u8 0, payload }, then zeros up to a multiple of 8
+ *  -96 32 B reserved for a root over the entries   -64 64 B reserved for an Ed25519 signature of the hash
+ *
+ * The header has a checksum of its own so that its length can be trusted when the body cannot: bytes in the body of
+ * a torn group may imitate a frame. The 0 before each payload is the leaf prefix of RFC 6962, so that a Merkle leaf
+ * is the hash of bytes in place. The hash of a group covers all from the version to the root.
+ */
+const MAGIC = 0x474c5641
+const VERSION = 1
+const HEADER_BYTES = 88
+const TRAILER_BYTES = 96
+const HASH_FROM = 16
+const SIGNATURE_BYTES = 64
+const ENTRY_OVERHEAD_BYTES = 5
+
+/** Frames start and end on multiples of this. */
+export const FRAME_ALIGNMENT = 8
+
+/** The hash before the first group. */
+export const NO_HASH: Digest = '0'.repeat(64)
+
+/** Bytes that entries take in the body of a frame. */
+export function bodyBytes(entries: readonly Uint8Array[]): number {
+  return entries.reduce((sum, entry) => sum + ENTRY_OVERHEAD_BYTES + entry.byteLength, 0)
+}
+
+/** The largest body that fits into a group. */
+export const MAX_BODY_BYTES = limit('logGroupBytes') - HEADER_BYTES - TRAILER_BYTES
+
+/** Seals entries, {@link MAX_BODY_BYTES} of them at most, into a group. */
+export function sealGroup(init: Omit<Group, 'count' | 'frame'>, entries: readonly Uint8Array[]): Group {
+  const { firstSeq, epoch, wallMs, previousHash } = init
+  const count = entries.length
+  const body = bodyBytes(entries)
+  const length = alignUp(HEADER_BYTES + body) + TRAILER_BYTES
+  const frame = new Uint8Array(length)
+  const view = viewOf(frame)
+  view.setUint32(0, MAGIC, true)
+  view.setUint32(4, length, true)
+  view.setUint16(16, VERSION, true)
+  view.setUint32(20, count, true)
+  view.setBigUint64(24, BigInt(firstSeq), true)
+  view.setBigUint64(32, BigInt(epoch), true)
+  view.setBigUint64(40, BigInt(Math.trunc(wallMs)), true)
+  view.setUint32(48, body, true)
+  frame.set(digestBytes(previousHash), 56)
+  let at = HEADER_BYTES
+  for (const entry of entries) {
+    view.setUint32(at, entry.byteLength, true)
+    frame.set(entry, at + ENTRY_OVERHEAD_BYTES)
+    at += ENTRY_OVERHEAD_BYTES + entry.byteLength
+  }
+  view.setUint32(12, crc32(frame.subarray(HEADER_BYTES)), true)
+  view.setUint32(8, headerChecksum(frame), true)
+  return { ...init, count, frame }
+}
+
+/** Length of the frame at `at` when its header is whole, else `undefined`. The body may still be damaged. */
+export function frameLength(bytes: Uint8Array, at: number): number | undefined {
+  if (at + HEADER_BYTES > bytes.byteLength) return undefined
+  const header = bytes.subarray(at, at + HEADER_BYTES)
+  const view = viewOf(header)
+  if (view.getUint32(0, true) !== MAGIC || view.getUint32(8, true) !== headerChecksum(header)) return undefined
+  return view.getUint32(4, true)
+}
+
+/** The whole group at `at`, a view, or `undefined` when there is none. Throws `log.version`. */
+export function groupAt(bytes: Uint8Array, at: number): Group | undefined {
+  const length = frameLength(bytes, at)
+  if (length === undefined) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at)
+  const version = view.getUint16(16, true)
+  if (version > VERSION) throw newerVersion('the log', version, VERSION)
+  if (length < HEADER_BYTES + TRAILER_BYTES || at + length > bytes.byteLength) return undefined
+  const frame = bytes.subarray(at, at + length)
+  if (view.getUint32(12, true) !== crc32(frame.subarray(HEADER_BYTES))) return undefined
+  return {
+    firstSeq: Number(view.getBigUint64(24, true)),
+    count: view.getUint32(20, true),
+    epoch: Number(view.getBigUint64(32, true)),
+    wallMs: Number(view.getBigUint64(40, true)),
+    previousHash: Buffer.from(frame.subarray(56, 88)).toString('hex'),
+    frame,
+  }
+}
+
+/** What the next group is chained to, and what a signature will cover. */
+export function groupHash(group: Group): Digest {
+  return sha256(group.frame.subarray(HASH_FROM, group.frame.byteLength - SIGNATURE_BYTES))
+}
+
+/** The payloads of a group, in order, as views. Throws `log.corrupt` when they overrun its body. */
+export function* groupEntries(group: Group): Generator<Uint8Array> {
+  const { frame, firstSeq, count } = group
+  const view = viewOf(frame)
+  const end = Math.min(HEADER_BYTES + view.getUint32(48, true), frame.byteLength - TRAILER_BYTES)
+  let at = HEADER_BYTES
+  for (let i = 0; i < count; i++) {
+    const from = at + ENTRY_OVERHEAD_BYTES
+    const to = from > end ? from : from + view.getUint32(at, true)
+    if (to > end) throw corrupt('a sealed group', firstSeq + i, 'lengths do not add up')
+    yield frame.subarray(from, to)
+    at = to
+  }
+}
+
+function headerChecksum(header: Uint8Array): number {
+  return crc32(header.subarray(12, HEADER_BYTES), crc32(header.subarray(0, 8)))
+}
+
+function alignUp(bytes: number): number {
+  return Math.ceil(bytes / FRAME_ALIGNMENT) * FRAME_ALIGNMENT
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

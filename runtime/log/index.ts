@@ -1,0 +1,11 @@
+/**
+ * The one durable log: entries numbered from 1, written in groups that are checksummed and chained by hash, by one
+ * writer at a time that holds an epoch. Journals and the ledger are such logs; everything else that a node knows can
+ * be rebuilt from them.
+ */
+export { type Disk, type DiskFile, systemDisk } from './disk.ts'
+export { type FileStoreInit, fileLogStore } from './file-store.ts'
+export { type Log, type LogEntry, type LogInit, openLog } from './log.ts'
+export { type MemoryLogHome, memoryLogHome, memoryLogStore } from './memory-store.ts'
+export type { Group, Head, LogStore, Snapshot } from './store.ts'
+export { type TypedLog, typedLog } from './typed-log.ts'

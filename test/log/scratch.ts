@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type FileStoreInit, fileLogStore, type Log, openLog, systemDisk } from '../../runtime/log/index.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+/** A directory of its own that goes with the process. */
+export function scratchDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'aivida-log-'))
+  scratchDirs.push(dir)
+  return dir
+}
+
+const scratchDirs: string[] = []
+process.on('exit', () => {
+  for (const dir of scratchDirs) rmSync(dir, { recursive: true, force: true })
+})
+
+/** A disk whose lock lets everybody in, as a network share without locks would. */
+export const unlockedDisk = { ...systemDisk, lock: async () => () => undefined }
+
+/** Opens a log in a directory under a clock that stands still. */
+export function openDir(dir: string, init: Omit<FileStoreInit, 'dir'> = {}): Promise<Log> {
+  return openLog(fileLogStore({ dir, ...init }), { clock: new VirtualClock() })
+}
+
+/** Texts as entries. */
+export function entries(...texts: string[]): Uint8Array[] {
+  return texts.map((text) => new TextEncoder().encode(text))
+}
+
+/** All entries from `fromSeq`, as `seq:text`. */
+export async function contents(log: Log, fromSeq = 1): Promise<string[]> {
+  const found: string[] = []
+  for await (const { seq, entry } of log.read(fromSeq)) found.push(`${seq}:${new TextDecoder().decode(entry)}`)
+  return found
+}
+
+/** The code of the error that a promise rejects with; `undefined` when it resolves. */
+export function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
+  return promise.then(
+    () => undefined,
+    (error) => error.code,
+  )
+}
