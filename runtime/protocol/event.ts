@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { jobStatusSchema, resultPartSchema } from './job.ts'
-import { countSchema, digestSchema, jobIdSchema, peerIdSchema } from './names.ts'
 import { refusalCountsSchema } from './messages.ts'
+import { countSchema, digestSchema, jobIdSchema, peerIdSchema } from './names.ts'
 import { deviceSchema } from './requirements.ts'
 
 const base = { seq: countSchema, atWallMs: countSchema }
@@ -61,4 +61,8 @@ export const nodeEventSchema = z.discriminatedUnion('type', [
 export type NodeEvent = z.infer<typeof nodeEventSchema>
 
 /** An event before the node has numbered it. */
-export type NodeEventBody = NodeEvent extends infer E ? (E extends NodeEvent ? Omit<E, 'seq' | 'atWallMs'> : never) : never
+export type NodeEventBody = NodeEvent extends infer E
+  ? E extends NodeEvent
+    ? Omit<E, 'seq' | 'atWallMs'>
+    : never
+  : never

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { limit } from '../base/index.ts'
-import { accountIdSchema, countSchema, digestSchema, jobIdSchema, modelRefSchema, peerIdSchema } from './names.ts'
 import { refusalCountsSchema } from './messages.ts'
+import { accountIdSchema, countSchema, digestSchema, jobIdSchema, modelRefSchema, peerIdSchema } from './names.ts'
 import { requirementsSchema } from './requirements.ts'
 
 /** Where batch inference reads its rows from. Paths are on the machine of the submitting node. */
@@ -25,7 +25,10 @@ export const inferRequestSchema = z
     outputDir: z.string().min(1).max(4096).optional(),
     /** Graph outputs to keep; all, when absent. */
     outputs: z.array(z.string().max(512)).max(256).default([]),
-    rowsPerShard: countSchema.min(1).max(1 << 20).default(8),
+    rowsPerShard: countSchema
+      .min(1)
+      .max(1 << 20)
+      .default(8),
     requirements: requirementsSchema.strict().default({}),
     /** Refuse NaN and infinities in the input. */
     finite: z.boolean().default(true),

@@ -46,8 +46,9 @@ export function accountKeyOf(accountId: string): Uint8Array {
 }
 
 /**
- * Refuses keys under which signatures prove nothing. A point of small order (`01 00...` is one) verifies signatures
- * that nobody made, in node:crypto as in most libraries; such keys and non-canonical encodings throw `key.weak`.
+ * Refuses keys under which signatures prove nothing: a point of small order (`01 00...` is one) verifies signatures
+ * that nobody made. Whether node:crypto takes them depends on its OpenSSL (3.0 does, 3.5 does not), so they are kept
+ * out here, and non-canonical encodings with them. Throws `key.weak`.
  */
 export function assertHonestKey(publicKey: Uint8Array): void {
   let smallOrder = true

@@ -44,4 +44,8 @@ export const offerSchema = z.object({
 export type Offer = z.infer<typeof offerSchema>
 
 /** Wire form of an {@link Offer}. */
-export const offerCodec: Codec<Offer> = codec({ name: 'offer', schema: offerSchema, maxBytes: 4 * limit('documentBytes') })
+export const offerCodec: Codec<Offer> = codec({
+  name: 'offer',
+  schema: offerSchema,
+  maxBytes: 4 * limit('documentBytes'),
+})

@@ -31,6 +31,9 @@ const charterMessageSchema = z.object({
   updates: z.array(signedSchema).max(256),
 })
 
+/** A member's own word that it leaves. */
+const leaveMessageSchema = z.object({ type: z.literal('leave'), leave: signedSchema })
+
 /** Leases for the receiver, and leave to read the job's blobs. The body holds inline blobs (see {@link inlineSchema}). */
 const offerMessageSchema = z.object({
   type: z.literal('offer'),
@@ -99,6 +102,7 @@ export const controlMessageSchema = z.discriminatedUnion('type', [
   heartbeatSchema,
   cardMessageSchema,
   charterMessageSchema,
+  leaveMessageSchema,
   offerMessageSchema,
   acceptSchema,
   declineSchema,
@@ -139,6 +143,7 @@ export const helloSchema = z.object({
   /** A ticket to redeem, in its string form, with the request it goes with. */
   ticket: z.string().max(16_384).optional(),
   request: signedSchema.optional(),
+  /** Absent while the sender is not a member yet. */
   card: signedSchema.optional(),
   charterLength: countSchema,
 })
@@ -147,7 +152,11 @@ export const helloSchema = z.object({
 export type Hello = z.infer<typeof helloSchema>
 
 /** Wire form of a {@link Hello}. */
-export const helloCodec: Codec<Hello> = codec({ name: 'hello', schema: helloSchema, maxBytes: limit('frameHeaderBytes') })
+export const helloCodec: Codec<Hello> = codec({
+  name: 'hello',
+  schema: helloSchema,
+  maxBytes: limit('frameHeaderBytes'),
+})
 
 /** The answer to a hello: welcome with the answerer's own proof, or a refusal that says why. */
 export const helloReplySchema = z.discriminatedUnion('outcome', [

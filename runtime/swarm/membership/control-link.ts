@@ -36,7 +36,8 @@ export class ControlLink {
     }
     this.#queued++
     try {
-      const open = await (this.#channel ??= this.#open())
+      this.#channel ??= this.#open()
+      const open = await this.#channel
       await open.send(controlMessageCodec.encode(message), body)
     } catch (error) {
       this.#channel = undefined

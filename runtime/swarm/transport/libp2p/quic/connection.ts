@@ -1,0 +1,44 @@
+import type { ComponentLogger, PeerId, StreamMuxerFactory } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { AbstractMultiaddrConnection } from '@libp2p/utils'
+import { multiaddr } from '@multiformats/multiaddr'
+import type { NativeConnection } from './binding.ts'
+import { QuicMuxer } from './muxer.ts'
+
+/** One QUIC connection as libp2p sees it: it carries streams and no bytes of its own. */
+export class QuicConnection extends AbstractMultiaddrConnection {
+  readonly native: NativeConnection
+  /** Proven by the TLS handshake. */
+  readonly remotePeer: PeerId
+
+  constructor(native: NativeConnection, direction: 'inbound' | 'outbound', logger: ComponentLogger) {
+    const remoteAddr = multiaddr(native.remoteMultiaddr())
+    super({ remoteAddr, direction, log: logger.forComponent('libp2p:quic:connection') })
+    this.native = native
+    this.remotePeer = peerIdFromString(remoteAddr.getComponents().at(-1)?.value ?? '')
+    const onClosed = () => this.onTransportClosed()
+    native.closed().then(onClosed, onClosed)
+  }
+
+  /** What libp2p's upgrader needs to know instead of encrypting and multiplexing by itself. */
+  upgrade(): { skipEncryption: true; skipProtection: true; remotePeer: PeerId; muxerFactory: StreamMuxerFactory } {
+    const muxerFactory = { protocol: 'quic', createStreamMuxer: () => new QuicMuxer(this) }
+    return { skipEncryption: true, skipProtection: true, remotePeer: this.remotePeer, muxerFactory }
+  }
+
+  override sendData(): never {
+    throw new Error('a QUIC connection sends on streams only')
+  }
+
+  override sendReset(): void {
+    this.native.abort()
+  }
+
+  override async sendClose(): Promise<void> {
+    this.native.abort()
+  }
+
+  override sendPause(): void {}
+
+  override sendResume(): void {}
+}

@@ -1,0 +1,195 @@
+import type { Connection, Stream } from '@libp2p/interface'
+import {
+  AividaError,
+  aborted,
+  type Clock,
+  type Logger,
+  limit,
+  timedOut,
+  toAividaError,
+  userError,
+} from '../../../base/index.ts'
+import { type TimeLimit, timeLimit } from '../abortable.ts'
+import { noProtocol, notConnected, peerBusy, refused, streamLost, streamReset } from '../failures.ts'
+import type {
+  ByteStream,
+  PeerConnection,
+  PeerId,
+  StreamHandler,
+  StreamOptions,
+  Transport,
+  TransportEvents,
+} from '../transport.ts'
+import { LibP2PByteStream } from './byte-stream.ts'
+import { ConnectionTable, describe } from './connections.ts'
+import { dialFirst, type LibP2PCarrier, parseAddresses, peerIn } from './dial.ts'
+import type { Node } from './node.ts'
+
+/** What the transport stands on. */
+export interface LibP2PTransportParts {
+  readonly peer: PeerId
+  readonly announce: readonly string[]
+  readonly carriers: readonly LibP2PCarrier[]
+  readonly logger: Logger
+  readonly clock: Clock
+  gate(peer: PeerId): boolean
+  /** A fresh node, not started. */
+  node(): Promise<Node>
+}
+
+/** The transport port on a libp2p node. */
+export class LibP2PTransport implements Transport {
+  readonly #parts: LibP2PTransportParts
+  readonly #connections = new ConnectionTable()
+  readonly #handlers = new Map<string, StreamHandler>()
+  #node: Node | undefined
+  #stopping = new AbortController()
+
+  constructor(parts: LibP2PTransportParts) {
+    this.#parts = parts
+  }
+
+  get peer(): PeerId {
+    return this.#parts.peer
+  }
+
+  addresses(): readonly string[] {
+    if (!this.#node) return []
+    const { announce, peer } = this.#parts
+    const own = announce.length > 0 ? announce : this.#node.services.dialler.listening().map(String)
+    return own.map((address) => (address.includes('/p2p/') ? address : `${address}/p2p/${peer}`))
+  }
+
+  async start(): Promise<void> {
+    if (this.#node) return
+    this.#stopping = new AbortController()
+    const node = await this.#parts.node()
+    this.#node = node
+    node.addEventListener('connection:open', ({ detail }) => this.#connections.add(detail))
+    node.addEventListener('connection:close', ({ detail }) => this.#connections.remove(detail))
+    for (const [protocol, handler] of this.#handlers) this.#serve(node, protocol, handler)
+    try {
+      await node.start()
+    } catch (error) {
+      this.#node = undefined
+      throw new AividaError({
+        code: 'transport.listen',
+        category: 'config',
+        message: `cannot listen: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}; free the port or change \`listen\``,
+        cause: error,
+      })
+    }
+  }
+
+  async stop(): Promise<void> {
+    const node = this.#node
+    if (!node) return
+    this.#node = undefined
+    this.#stopping.abort()
+    for (const connection of this.#connections.all()) connection.abort(new Error('the transport stopped'))
+    await node.stop()
+  }
+
+  async connect(addresses: readonly string[], { signal }: StreamOptions = {}): Promise<PeerConnection> {
+    const { dialler } = this.#running().services
+    const parsed = parseAddresses(addresses)
+    for (const peer of parsed.map(peerIn)) {
+      if (peer !== undefined && !this.#parts.gate(peer)) throw refused(peer)
+      const live = peer === undefined ? undefined : this.#connections.newest(peer)
+      if (live) return describe(live)
+    }
+    const limited = this.#limit(limit('dialMs'), signal)
+    try {
+      const { carriers, clock } = this.#parts
+      const connection = await dialFirst(parsed, { carriers, clock, signal: limited.signal, dial: dialler.dial })
+      const found = describe(connection)
+      if (found.carrier !== carriers[0])
+        this.#parts.logger.warn({ ...found }, `connected over ${found.carrier} instead of ${carriers[0]}`)
+      return found
+    } catch (error) {
+      this.#assertGoingOn(signal)
+      throw error
+    } finally {
+      limited.clear()
+    }
+  }
+
+  async disconnect(peer: PeerId): Promise<void> {
+    for (const connection of this.#connections.of(peer)) connection.abort(new Error('disconnected'))
+  }
+
+  async open(peer: PeerId, protocol: string, { signal }: StreamOptions = {}): Promise<ByteStream> {
+    this.#running()
+    const connection = this.#connections.newest(peer)
+    if (!connection) throw notConnected(peer)
+    if (this.#connections.countStreams(peer, 'outbound') >= limit('streamsPerPeer')) throw peerBusy(peer)
+    const limited = this.#limit(limit('openStreamMs'), signal)
+    try {
+      const options = { signal: limited.signal, ...STREAM_LIMITS }
+      return new LibP2PByteStream(await connection.newStream(protocol, options), peer)
+    } catch (error) {
+      this.#assertGoingOn(signal)
+      throw openFailure(error as Error, connection, limited, protocol)
+    } finally {
+      limited.clear()
+    }
+  }
+
+  handle(protocol: string, handler: StreamHandler): void {
+    if (this.#handlers.has(protocol)) throw userError('transport.taken', `${protocol} is already served`)
+    this.#handlers.set(protocol, handler)
+    if (this.#node) this.#serve(this.#node, protocol, handler)
+  }
+
+  #serve(node: Node, protocol: string, handler: StreamHandler): void {
+    const serve = async (stream: Stream, connection: Connection): Promise<void> => {
+      const bytes = new LibP2PByteStream(stream, connection.remotePeer.toString())
+      try {
+        const isOver = this.#connections.countStreams(bytes.peer, 'inbound') > limit('streamsPerPeer')
+        if (isOver) throw peerBusy(bytes.peer)
+        await handler(bytes)
+      } catch (error) {
+        const { code, message } = toAividaError(error)
+        this.#parts.logger.debug({ peer: bytes.peer, protocol, code, message }, 'a stream was given up')
+        bytes.abort(toAividaError(error))
+      }
+    }
+    void node.handle(protocol, serve, STREAM_LIMITS)
+  }
+
+  connections(): readonly PeerConnection[] {
+    return this.#connections.all().map(describe)
+  }
+
+  subscribe(events: Partial<TransportEvents>): () => void {
+    return this.#connections.listeners.add(events)
+  }
+
+  #running(): Node {
+    if (!this.#node) throw userError('transport.stopped', 'the transport is not started; call start() first')
+    return this.#node
+  }
+
+  #limit(limitMs: number, signal: AbortSignal | undefined): TimeLimit {
+    const signals = [this.#stopping.signal, ...(signal ? [signal] : [])]
+    return timeLimit(this.#parts.clock, limitMs, AbortSignal.any(signals))
+  }
+
+  #assertGoingOn(signal: AbortSignal | undefined): void {
+    if (signal?.aborted) throw aborted(undefined, signal.reason)
+    if (this.#stopping.signal.aborted) throw aborted('the transport stopped')
+  }
+}
+
+function openFailure(error: Error, connection: Connection, limited: TimeLimit, protocol: string): AividaError {
+  const peer = connection.remotePeer.toString()
+  if (error.name === 'UnsupportedProtocolError') return noProtocol(peer, protocol)
+  if (limited.passed) return timedOut(`opening ${protocol} with ${peer}`, limit('openStreamMs'))
+  return connection.status === 'open' ? streamReset() : streamLost()
+}
+
+/** libp2p counts by protocol and connection; what binds are the counts by peer above. */
+const STREAM_LIMITS = {
+  maxInboundStreams: 2 * limit('streamsPerPeer'),
+  maxOutboundStreams: 2 * limit('streamsPerPeer'),
+}
