@@ -1,0 +1,287 @@
+import { AividaError, type Clock, type Digest, limit, sha256, userError } from '../../base/index.ts'
+import type { BlobRef } from '../../protocol/index.ts'
+import { BlobIndex, type IndexEntry } from './blob-index.ts'
+import { type BlobContent, chunksOf, fileContent } from './content.ts'
+import type { FileSystem } from './directory-files.ts'
+import { directoryMedium } from './directory-medium.ts'
+import { DiskBudget, type DiskReservation } from './disk-budget.ts'
+import type { BlobDraft, BlobMedium, StoredBlob } from './medium.ts'
+import { memoryMedium } from './memory-medium.ts'
+import { openBlob } from './open-blob.ts'
+import { partialBlob } from './partial-blob.ts'
+import { Pins, pinsCodec } from './pins.ts'
+import type { BlobStore, OpenBlob, OpenOptions, PartialBlob, Pin, PutOptions, ReadAllOptions } from './store.ts'
+import { type BlobTree, blobTree, checkSize, chunkDigest, treeOf } from './tree.ts'
+
+/** What every store needs. */
+export interface BlobStoreInit {
+  readonly clock: Clock
+  /** Shared with whatever else fills the disk. Default: no limit. */
+  readonly budget?: DiskBudget
+  /** Bytes that an owner's pins may hold. Default: no limit. */
+  readonly quotaBytes?: (owner: string) => number
+}
+
+/** A store over a directory that this process alone uses; takes up what was there. Throws `disk.full`, `disk.failed`. */
+export async function directoryBlobStore(
+  init: BlobStoreInit & { readonly dir: string; readonly fs?: FileSystem },
+): Promise<BlobStore> {
+  return openStore(await directoryMedium(init.dir, init.fs), init)
+}
+
+/** A store that forgets with the process: for tests, simulation and short-lived caches. */
+export async function memoryBlobStore(init: BlobStoreInit): Promise<BlobStore> {
+  return openStore(memoryMedium(), init)
+}
+
+/** How often use is noted on the medium: often enough for the order of eviction after a restart. */
+const TOUCH_EVERY_MS = 60_000
+
+async function openStore(medium: BlobMedium, init: BlobStoreInit): Promise<BlobStore> {
+  const { blobs, partials, pins } = await medium.scan()
+  const index = new BlobIndex()
+  for (const blob of blobs) index.add(blob, 0)
+  for (const partial of partials) index.addPartial(partial)
+  const store = new MediumStore(medium, index, init)
+  for (const bytes of pins) store.restorePins(bytes)
+  return store
+}
+
+class MediumStore implements BlobStore {
+  readonly #medium: BlobMedium
+  readonly #index: BlobIndex
+  readonly #clock: Clock
+  readonly #budget: DiskBudget
+  readonly #pins: Pins
+  readonly #changedOwners = new Set<string>()
+  #saving: Promise<unknown> = Promise.resolve()
+
+  constructor(medium: BlobMedium, index: BlobIndex, init: BlobStoreInit) {
+    this.#medium = medium
+    this.#index = index
+    this.#clock = init.clock
+    this.#budget = init.budget ?? new DiskBudget()
+    this.#pins = new Pins(init.quotaBytes ?? (() => Number.POSITIVE_INFINITY))
+    this.#budget.register({ name: 'blobs', usage: () => this.usage(), evict: (bytes) => this.evict(bytes) })
+  }
+
+  has(root: Digest): boolean {
+    return this.#index.get(root) !== undefined
+  }
+
+  sizeOf(root: Digest): number | undefined {
+    return this.#index.get(root)?.sizeBytes
+  }
+
+  usage(): number {
+    return this.#index.usedBytes
+  }
+
+  async put(content: BlobContent, options: PutOptions = {}): Promise<BlobRef> {
+    // What is in memory is hashed first, so that its whole size is reserved at once and nothing is written twice.
+    const known = Symbol.asyncIterator in content ? undefined : await blobTree(content, options)
+    if (known && this.has(known.root)) return this.#keep(known, options.pin)
+    const reservation = await this.#reserve(known?.sizeBytes ?? 0)
+    let draft: BlobDraft | undefined
+    try {
+      draft = await this.#medium.draft()
+      const chunks: Digest[] = []
+      let sizeBytes = 0
+      for await (const chunk of chunksOf(content, options)) {
+        if (!known) {
+          checkSize(sizeBytes + chunk.byteLength)
+          await reservation.grow(chunk.byteLength)
+          chunks.push(chunkDigest(chunk))
+        }
+        await draft.write(sizeBytes, chunk)
+        sizeBytes += chunk.byteLength
+      }
+      const tree = known ?? treeOf(sizeBytes, chunks)
+      if (this.has(tree.root)) await draft.discard()
+      else await draft.commit(tree)
+      this.#index.add(tree, this.#clock.wallMs())
+      return await this.#keep(tree, options.pin)
+    } catch (error) {
+      await draft?.discard()
+      throw error
+    } finally {
+      reservation.release()
+    }
+  }
+
+  putFile(path: string, options: PutOptions = {}): Promise<BlobRef> {
+    return this.put(fileContent(path), options)
+  }
+
+  async open(root: Digest, options: OpenOptions = {}): Promise<OpenBlob> {
+    const entry = this.#use(root)
+    entry.readers++
+    const closed = () => void entry.readers--
+    try {
+      const bytes = await this.#medium.open(root)
+      if (!bytes) {
+        this.#index.forget(root)
+        throw notFound(root)
+      }
+      const digests = () => this.#medium.digests(root)
+      return openBlob({
+        root,
+        sizeBytes: entry.sizeBytes,
+        ...options,
+        bytes,
+        digests,
+        corrupt: () => this.#drop(root),
+        closed,
+      })
+    } catch (error) {
+      closed()
+      throw error
+    }
+  }
+
+  async readAll(root: Digest, options: ReadAllOptions = {}): Promise<Uint8Array> {
+    const { maxBytes = limit('modelBytes') } = options
+    const blob = await this.open(root, options)
+    try {
+      if (blob.sizeBytes > maxBytes)
+        throw userError('blob.size', `blob ${root} has ${blob.sizeBytes} bytes, at most ${maxBytes} are read at once`)
+      return await blob.read(0, blob.sizeBytes)
+    } finally {
+      await blob.close()
+    }
+  }
+
+  async partial(tree: BlobTree): Promise<PartialBlob> {
+    const { root, sizeBytes } = tree
+    checkSize(sizeBytes)
+    if (!this.#index.beginArrival(root)) throw busy(root)
+    try {
+      const reservation = this.#index.hasPartial(root) ? undefined : await this.#reserve(sizeBytes)
+      this.#index.addPartial(tree)
+      reservation?.release()
+      return await partialBlob({
+        tree,
+        draft: await this.#medium.partial(root, sizeBytes),
+        committed: (pin) => {
+          this.#index.forgetPartial(root)
+          this.#index.add(tree, this.#clock.wallMs())
+          this.#index.endArrival(root)
+          return this.#keep(tree, pin)
+        },
+        ended: (kept) => {
+          if (!kept) this.#index.forgetPartial(root)
+          this.#index.endArrival(root)
+        },
+      })
+    } catch (error) {
+      this.#index.endArrival(root)
+      throw error
+    }
+  }
+
+  async pin(roots: readonly Digest[], pin: Pin): Promise<void> {
+    const blobs = roots.map((root) => ({ root, sizeBytes: this.#use(root).sizeBytes }))
+    this.#pins.pin(blobs, pin, this.#clock.wallMs())
+    await this.#savePins(pin.owner)
+  }
+
+  async unpin(owner: string, root?: Digest): Promise<void> {
+    const roots = root === undefined ? this.pinned(owner).roots : [root]
+    for (const each of roots) this.#pins.unpin(owner, each)
+    await this.#savePins(owner)
+  }
+
+  pinned(owner: string): { readonly roots: readonly Digest[]; readonly sizeBytes: number } {
+    return this.#pins.of(owner, this.#clock.wallMs())
+  }
+
+  async evict(bytes: number): Promise<number> {
+    const nowMs = this.#clock.wallMs()
+    let freedBytes = 0
+    for (const { root, sizeBytes, whole } of this.#index.victims((root) => this.#pins.isPinned(root, nowMs))) {
+      if (freedBytes >= bytes) break
+      if (whole) {
+        await this.#drop(root)
+      } else {
+        this.#index.forgetPartial(root)
+        await this.#medium.removePartial(root)
+      }
+      freedBytes += sizeBytes
+    }
+    return freedBytes
+  }
+
+  /** Takes up pins that an earlier process kept; those of blobs that are gone are dropped. */
+  restorePins(bytes: Uint8Array): void {
+    const { owner, pins } = pinsCodec.decode(bytes)
+    for (const { blob, untilWallMs } of pins) {
+      const entry = this.#index.get(blob)
+      const pin = { owner, ...(untilWallMs !== undefined && { untilWallMs }) }
+      if (entry) this.#pins.restore({ root: blob, sizeBytes: entry.sizeBytes }, pin)
+    }
+  }
+
+  async #reserve(bytes: number): Promise<DiskReservation> {
+    if (this.#index.count >= limit('blobsPerStore')) await this.evict(1)
+    if (this.#index.count >= limit('blobsPerStore')) throw tooMany()
+    return this.#budget.reserve(bytes)
+  }
+
+  /** Pins, at once in memory so that nothing evicts the blob meanwhile. */
+  async #keep({ root, sizeBytes }: StoredBlob, pin?: Pin): Promise<BlobRef> {
+    if (pin) await this.pin([root], pin)
+    return { blob: root, sizeBytes }
+  }
+
+  #use(root: Digest): IndexEntry {
+    const entry = this.#index.use(root)
+    if (!entry) throw notFound(root)
+    const nowMs = this.#clock.wallMs()
+    if (nowMs - entry.touchedMs >= TOUCH_EVERY_MS) {
+      entry.touchedMs = nowMs
+      this.#medium.touch(root, nowMs).catch(() => {}) // the order of eviction is all that it serves
+    }
+    return entry
+  }
+
+  async #drop(root: Digest): Promise<void> {
+    this.#index.forget(root)
+    await this.#medium.remove(root)
+  }
+
+  /** Saves an owner's pins; changes that come while a save is under way share the next one. */
+  #savePins(owner: string): Promise<void> {
+    this.#changedOwners.add(owner)
+    const saved = this.#saving.then(async () => {
+      if (!this.#changedOwners.delete(owner)) return
+      try {
+        await this.#medium.savePins(sha256(Buffer.from(owner)), this.#pins.encode(owner))
+      } catch (error) {
+        this.#changedOwners.add(owner)
+        throw error
+      }
+    })
+    this.#saving = saved.catch(() => {})
+    return saved
+  }
+}
+
+/** `blob.not-found`: no such blob here. */
+export function notFound(root: Digest): AividaError {
+  return userError('blob.not-found', `no blob ${root} here; put it, or fetch it from a node that has it`, {
+    blob: root,
+  })
+}
+
+function busy(root: Digest): AividaError {
+  return userError('blob.busy', `blob ${root} is arriving already; wait for that, or stop it first`, { blob: root })
+}
+
+function tooMany(): AividaError {
+  return new AividaError({
+    code: 'blob.limit',
+    category: 'platform',
+    message: `the store holds ${limit('blobsPerStore')} blobs, all pinned or open; unpin some`,
+    retryable: true,
+  })
+}

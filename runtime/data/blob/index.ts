@@ -1,0 +1,17 @@
+/**
+ * Blobs: immutable bytes named by the root of a tree of chunk hashes. A {@link BlobStore} keeps them within the
+ * {@link DiskBudget}; {@link serveBlobs} and {@link fetchBlob} carry them between nodes, each chunk checked as it
+ * arrives; {@link importModel} makes blobs of a model.
+ */
+export { type BlobStoreInit, directoryBlobStore, memoryBlobStore } from './blob-store.ts'
+export type { BlobContent } from './content.ts'
+export type { FileSystem } from './directory-files.ts'
+export { DiskBudget, type DiskReservation, type DiskUser } from './disk-budget.ts'
+export { type DroppedProvider, type FetchOptions, type FetchReport, fetchBlob } from './fetch.ts'
+export { importModel } from './model.ts'
+export { externalDataNames } from './onnx-external.ts'
+export { BLOB_PROTOCOL } from './protocol.ts'
+export type { OpenProvider } from './provider.ts'
+export { type ServeOptions, serveBlobs } from './serve.ts'
+export * from './store.ts'
+export { type BlobTree, blobTree, treeOfBytes } from './tree.ts'
