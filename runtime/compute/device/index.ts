@@ -1,0 +1,4 @@
+/** What this machine computes on: its devices, their slots, and the class in which its results agree to the last bit. */
+export { type Cpu, describeCpu, type Machine, readMachine } from './cpu.ts'
+export { type ClassParts, determinismClass, type EndableEngine, provesExact } from './determinism.ts'
+export { type ProbedDevice, type ProbeInit, probeDevices } from './probe.ts'

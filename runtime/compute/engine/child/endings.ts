@@ -1,0 +1,40 @@
+import { AividaError } from '../../../base/errors.ts'
+import type { Exit } from './process.ts'
+
+/** The child took too long: `engine.timeout`. Another machine, or a smaller shard, may do it. */
+export function timeout(what: string, limitMs: number): AividaError {
+  return new AividaError({
+    code: 'engine.timeout',
+    category: 'timeout',
+    message: `the engine child was ended: ${what} took longer than ${limitMs} ms`,
+    retryable: true,
+    details: { limitMs },
+  })
+}
+
+/** The child took too much memory: `engine.out-of-memory`. */
+export function outOfMemory(residentBytes: number, limitBytes: number): AividaError {
+  return new AividaError({
+    code: 'engine.out-of-memory',
+    category: 'platform',
+    message: `the engine child was ended: it held ${residentBytes} bytes of memory, ${limitBytes} allowed; use smaller shards`,
+    details: { residentBytes, limitBytes },
+  })
+}
+
+/** The child is gone: `engine.died`, or `engine.out-of-memory` when its last words say so. */
+export function died(exit: Exit | undefined, reason: AividaError | undefined): AividaError {
+  const { code, signal, lastWords = '' } = exit ?? {}
+  const how = signal ? `signal ${signal}` : code !== undefined ? `exit code ${code}` : 'it did not start'
+  const starved = /heap out of memory|bad_alloc/.test(lastWords)
+  return new AividaError({
+    code: starved ? 'engine.out-of-memory' : 'engine.died',
+    category: 'platform',
+    message: reason
+      ? `the engine child had been ended: ${reason.message}`
+      : `the engine child died (${how})${lastWords && `; its last words: ${lastWords}`}`,
+    retryable: !starved,
+    cause: reason,
+    details: { ...(code !== undefined && { exitCode: code }), ...(signal !== undefined && { signal }), lastWords },
+  })
+}
