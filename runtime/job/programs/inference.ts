@@ -24,7 +24,6 @@ export interface InferenceState {
   /** Batches given or asked for whose part is not ordered yet. */
   open: number
   ended: boolean
-  readonly committed: Set<number>
 }
 
 /**
@@ -33,8 +32,7 @@ export interface InferenceState {
  */
 export function inference(options: InferenceOptions): JobProgram<InferenceState> {
   return {
-    start: (committed) =>
-      demand(options, { waiting: new Map(), open: 0, ended: false, committed: new Set(committed) }, {}),
+    start: () => demand(options, { waiting: new Map(), open: 0, ended: false }, {}),
     step: (state, event) => react(options, state, event),
   }
 }
@@ -72,10 +70,6 @@ function take(
   state: InferenceState,
   { index, firstRow, rows, inputs }: Extract<ProgramEvent, { type: 'batch' }>,
 ): ProgramStep<InferenceState> {
-  if (state.committed.has(index)) {
-    state.open--
-    return demand(options, state, {})
-  }
   const spec: ShardSpec = { kind: 'infer', model: options.model, inputs, rows, outputs: [...options.outputs] }
   const id = shardId(spec)
   const same = state.waiting.get(id)
@@ -87,7 +81,6 @@ function partsOf(state: InferenceState, shard: Digest, outputs: BlobRef): PartOr
   const batches = state.waiting.get(shard)?.batches ?? []
   state.waiting.delete(shard)
   state.open -= batches.length
-  for (const { index } of batches) state.committed.add(index)
   return batches.map((batch) => ({ ...batch, shard, outputs }))
 }
 

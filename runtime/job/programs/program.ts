@@ -42,15 +42,16 @@ export interface ProgramStep<S> {
   /** Batches of the source it wants beyond those it was given: the demand that holds a large input back. */
   readonly pull: number
   /** The job is over. */
-  readonly done?: { readonly ok: true } | { readonly ok: false; readonly shard: Digest; readonly failures: readonly ShardFailure[] }
+  readonly done?:
+    | { readonly ok: true }
+    | { readonly ok: false; readonly shard: Digest; readonly failures: readonly ShardFailure[] }
 }
 
 /**
  * A job as a pure machine: inference, training rounds, sweeps are programs of this one shape. It emits shards when it
- * learns something, so nothing is planned ahead; the scheduler knows none of them. `start` is given what an earlier
- * run already committed.
+ * learns something, so nothing is planned ahead; the scheduler knows none of them.
  */
 export interface JobProgram<S> {
-  start(committed: readonly number[]): ProgramStep<S>
+  start(): ProgramStep<S>
   step(state: S, event: ProgramEvent): ProgramStep<S>
 }

@@ -38,12 +38,7 @@ export class Instructions {
  * Hands pending shards to devices: first one to every free slot, then what is to be fetched ahead, so that two shards
  * never queue on one device while another idles. A device left with nothing to do copies an old lease.
  */
-export function match(
-  state: SchedulerState,
-  devices: Iterable<DeviceRecord>,
-  nowMs: number,
-  out: Instructions,
-): void {
+export function match(state: SchedulerState, devices: Iterable<DeviceRecord>, nowMs: number, out: Instructions): void {
   const usable = [...devices].filter((device) => canTake(device, nowMs))
   for (const ahead of [0, state.options.prefetchPerSlot]) {
     for (const device of usable) {
@@ -80,7 +75,14 @@ export function note(
   peer: string,
   reason?: string,
 ): SchedulerInstruction {
-  return { type: 'note', phase, job: lease.job.id, shard: lease.shard.id, peer, ...(reason !== undefined && { reason }) }
+  return {
+    type: 'note',
+    phase,
+    job: lease.job.id,
+    shard: lease.shard.id,
+    peer,
+    ...(reason !== undefined && { reason }),
+  }
 }
 
 /** Whether a lease is held by a worker that answers. */
@@ -162,7 +164,7 @@ function straggler(state: SchedulerState, device: DeviceRecord, nowMs: number): 
     for (const shard of job.shards.values()) {
       if (shard.leases.size !== 1 || shard.state === 'done') continue
       const [lease] = shard.leases
-      if (!lease || lease.state !== 'accepted' || holds(shard, device) || nowMs - lease.offeredMs < minAgeMs) continue
+      if (lease?.state !== 'accepted' || holds(shard, device) || nowMs - lease.offeredMs < minAgeMs) continue
       if (!oldest || lease.offeredMs < oldest.offeredMs) oldest = lease
     }
   }

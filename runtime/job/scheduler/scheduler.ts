@@ -170,8 +170,7 @@ function updateWorker(
   for (const device of devices) {
     const record = worker.devices.get(device.id)
     if (record) record.device = device
-    else
-      worker.devices.set(device.id, { key: `${peer}/${device.id}`, worker, device, leases: new Set() })
+    else worker.devices.set(device.id, { key: `${peer}/${device.id}`, worker, device, leases: new Set() })
   }
   for (const record of worker.devices.values()) {
     for (const job of state.jobs.values()) job.refused.delete(record.key)

@@ -78,10 +78,26 @@ export interface LeaseOrder {
 /** What the driver has to do; each outcome comes back as an event. */
 export type SchedulerInstruction =
   | { readonly type: 'offer'; readonly peer: string; readonly leases: readonly LeaseOrder[] }
-  | { readonly type: 'cancel'; readonly peer: string; readonly leases: readonly string[]; readonly reason: CancelReason }
+  | {
+      readonly type: 'cancel'
+      readonly peer: string
+      readonly leases: readonly string[]
+      readonly reason: CancelReason
+    }
   /** The first receipt for a shard came in: its result goes to the program, no other will. */
-  | { readonly type: 'result'; readonly job: string; readonly shard: Digest; readonly lease: string; readonly peer: string }
-  | { readonly type: 'poison'; readonly job: string; readonly shard: Digest; readonly failures: readonly ShardFailure[] }
+  | {
+      readonly type: 'result'
+      readonly job: string
+      readonly shard: Digest
+      readonly lease: string
+      readonly peer: string
+    }
+  | {
+      readonly type: 'poison'
+      readonly job: string
+      readonly shard: Digest
+      readonly failures: readonly ShardFailure[]
+    }
   /** For the event stream only. */
   | {
       readonly type: 'note'

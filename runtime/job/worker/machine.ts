@@ -13,7 +13,12 @@ export type WorkerEvent =
   | { readonly type: 'fetched'; readonly lease: string }
   /** The result is durable and reported, or the failure is. */
   | { readonly type: 'finished'; readonly lease: string }
-  | { readonly type: 'cancel'; readonly from: string; readonly leases: readonly string[]; readonly reason: CancelReason }
+  | {
+      readonly type: 'cancel'
+      readonly from: string
+      readonly leases: readonly string[]
+      readonly reason: CancelReason
+    }
   | { readonly type: 'submitter-lost'; readonly peer: string }
   | { readonly type: 'devices'; readonly devices: readonly Device[] }
   | { readonly type: 'drain' }

@@ -17,7 +17,7 @@ const spec = (letter: string) => ({ kind: 'infer' as const, model, inputs: blob(
 
 test('asks for a window of batches, and for one more as each part is ordered', () => {
   const p = program()
-  const { state, pull } = p.start([])
+  const { state, pull } = p.start()
   assert.is(pull, 2)
   assert.is(p.step(state, batch(0, 'b')).pull, 0)
   const step = p.step(state, { type: 'accepted', shard: shardId(spec('b')), outputs: blob('f') })
@@ -27,7 +27,7 @@ test('asks for a window of batches, and for one more as each part is ordered', (
 
 test('emits one shard a batch, and one for equal batches, whose result becomes both parts', () => {
   const p = program(3)
-  const { state } = p.start([])
+  const { state } = p.start()
   assert.equal(p.step(state, batch(0, 'b')).shards, [spec('b')])
   assert.equal(p.step(state, batch(1, 'b')).shards, [])
   assert.equal(p.step(state, batch(2, 'c')).shards, [spec('c')])
@@ -40,7 +40,7 @@ test('emits one shard a batch, and one for equal batches, whose result becomes b
 
 test('is done when the source has ended and every part is ordered', () => {
   const p = program()
-  const { state } = p.start([])
+  const { state } = p.start()
   p.step(state, batch(0, 'b'))
   assert.is(p.step(state, { type: 'source-ended' }).done, undefined)
   const last = p.step(state, { type: 'accepted', shard: shardId(spec('b')), outputs: blob('f') })
@@ -50,24 +50,16 @@ test('is done when the source has ended and every part is ordered', () => {
 
 test('a provisional result orders nothing, a retracted one is computed again', () => {
   const p = program()
-  const { state } = p.start([])
+  const { state } = p.start()
   p.step(state, batch(0, 'b'))
   const shard = shardId(spec('b'))
   assert.equal(p.step(state, { type: 'result', shard, outputs: blob('f') }).parts, [])
   assert.equal(p.step(state, { type: 'retracted', shard }).shards, [spec('b')])
 })
 
-test('what an earlier run committed is neither computed nor ordered again', () => {
-  const p = program()
-  const { state } = p.start([0])
-  const step = p.step(state, batch(0, 'b'))
-  assert.equal([step.shards, step.parts, step.pull], [[], [], 1])
-  assert.equal(p.step(state, { type: 'source-ended' }).done, { ok: true })
-})
-
 test('a poison shard ends the job, names its causes and calls the others off', () => {
   const p = program()
-  const { state } = p.start([])
+  const { state } = p.start()
   p.step(state, batch(0, 'b'))
   p.step(state, batch(1, 'c'))
   const failures = [{ peer: 'A', code: 'engine.died', message: 'x', retryable: true }]

@@ -1,0 +1,348 @@
+import {
+  type Digest,
+  every,
+  limit,
+  peerError,
+  type Random,
+  randomId,
+  toAividaError,
+  userError,
+} from '../../base/index.ts'
+import {
+  type ControlMessageOf,
+  type JobSpec,
+  type JobStatus,
+  openReceipts,
+  peerIdOf,
+  type Receipt,
+  type RefusalCounts,
+  type ResultPart,
+} from '../../protocol/index.ts'
+import type { JobJournal } from '../journal/index.ts'
+import {
+  initialState,
+  type LeaseOrder,
+  type SchedulerEvent,
+  type SchedulerInstruction,
+  step,
+} from '../scheduler/index.ts'
+import { JobRun } from './job-run.ts'
+import { countRefusals, statusOf } from './job-status.ts'
+import { Offers } from './offers.ts'
+import type { CoordinatorPorts } from './ports.ts'
+
+/** The scheduler looks at deadlines this often. */
+const TICK_MS = 250
+/** Job states are published at most this often. */
+const STATUS_MS = 100
+/** An unanswered peer is asked again after this. */
+const RETRY_MS = 1_000
+
+/**
+ * The submitter's side of jobs: drives the one scheduler that its jobs share, turns orders into signed offers, checks
+ * what workers answer, and keeps a {@link JobRun} for each job.
+ */
+export class Coordinator {
+  readonly #ports: CoordinatorPorts
+  readonly #scheduler = initialState()
+  readonly #runs = new Map<string, JobRun>()
+  readonly #offers: Offers
+  /** Verified receipts on their way through the scheduler, by lease. */
+  readonly #receipts = new Map<string, { receipt: Receipt; inline: Uint8Array | undefined }>()
+  readonly #settled = new Map<string, string[]>()
+  readonly #changed = new Set<string>()
+  readonly #stops: (() => void)[] = []
+  #statusDue = false
+
+  constructor(ports: CoordinatorPorts) {
+    this.#ports = ports
+    this.#offers = new Offers(ports)
+  }
+
+  start(): void {
+    const { swarm, clock } = this.#ports
+    swarm.on('accept', (peer, { leases }) => this.#dispatch({ type: 'accepted', peer, leases }))
+    swarm.on('progress', (peer, { leases }) => this.#dispatch({ type: 'progress', peer, leases }))
+    swarm.on('decline', (peer, message) => this.#declined(peer, message))
+    swarm.on('failed', (peer, message) => this.#failed(peer, message))
+    swarm.on('receipts', (peer, message, body) => this.#received(peer, message, body))
+    this.#stops.push(
+      swarm.subscribe({
+        card: (peer, { devices }) => this.#dispatch({ type: 'worker', peer, devices }),
+        suspect: (peer) => this.#dispatch({ type: 'worker-suspect', peer }),
+        alive: (peer) => this.#dispatch({ type: 'worker-alive', peer }),
+        lost: (peer) => this.#dispatch({ type: 'worker-lost', peer }),
+      }),
+      every(clock, TICK_MS, () => {
+        this.#flushSettled()
+        if (this.#scheduler.jobs.size > 0) this.#dispatch({ type: 'tick' })
+      }),
+    )
+  }
+
+  /** Stops driving; running jobs can be resumed from their journals. */
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.splice(0)) stop()
+    await Promise.all([...this.#runs.values()].map((run) => run.suspend()))
+  }
+
+  /** Journals a new job and starts it. Throws `job.too-many`, `log.*`. */
+  async submit(spec: JobSpec): Promise<JobStatus> {
+    const live = [...this.#runs.values()].filter((run) => run.state === 'running').length
+    if (live >= limit('jobsPerNode'))
+      throw userError('job.too-many', `${live} jobs are running, the most one node coordinates; wait for one to end`)
+    const journal = await this.#ports.openJournal(spec.job)
+    await journal.append({ type: 'created', spec })
+    return this.#run(spec, journal, [])
+  }
+
+  /** Goes on with a job from its journal. */
+  resume(spec: JobSpec, journal: JobJournal, parts: readonly ResultPart[]): JobStatus {
+    return this.#run(spec, journal, parts)
+  }
+
+  /** Jobs of this node since it started, newest first. */
+  jobs(): JobStatus[] {
+    return [...this.#runs.keys()].reverse().map((job) => this.status(job)!)
+  }
+
+  status(job: string): JobStatus | undefined {
+    const run = this.#runs.get(job)
+    return run && statusOf(run, this.#scheduler, this.#ports.nameOf)
+  }
+
+  parts(job: string): readonly ResultPart[] | undefined {
+    const parts = this.#runs.get(job)?.parts
+    return parts && [...parts].sort((a, b) => a.index - b.index)
+  }
+
+  async cancel(job: string, reason: string): Promise<void> {
+    await this.#runs.get(job)?.cancel(reason)
+  }
+
+  /** Why this submitter's shards do not go to a peer: told to it in heartbeats. */
+  refusalsOf(peer: string): RefusalCounts {
+    return countRefusals(this.#scheduler, peer)
+  }
+
+  /** Whether a grant of this job may still be honoured here. */
+  serves(job: string): boolean {
+    return this.#runs.get(job)?.state === 'running'
+  }
+
+  /** Bytes of a job's blobs that went to a worker. */
+  sent(job: string, sizeBytes: number): void {
+    const run = this.#runs.get(job)
+    if (run) run.bytes.sent += sizeBytes
+  }
+
+  #run(spec: JobSpec, journal: JobJournal, parts: readonly ResultPart[]): JobStatus {
+    const run = new JobRun(
+      this.#ports,
+      spec,
+      journal,
+      {
+        add: (job, shards) => this.#dispatch({ type: 'shards', job, shards }),
+        cancel: (job, shards) => this.#dispatch({ type: 'shards-cancelled', job, shards }),
+        settle: (peer, lease) => this.#settle(peer, lease),
+        ended: (job) => {
+          this.#dispatch({ type: 'job-closed', job })
+          this.#offers.forget(job)
+          this.#touch(job)
+        },
+      },
+      parts,
+    )
+    this.#runs.set(spec.job, run)
+    this.#forgetEnded()
+    this.#dispatch({
+      type: 'job-opened',
+      job: spec.job,
+      epoch: journal.epoch,
+      kind: 'infer',
+      requirements: spec.request.requirements,
+      maxLeases: limit('shardsInFlight'),
+    })
+    run.start()
+    this.#touch(spec.job)
+    return statusOf(run, this.#scheduler, this.#ports.nameOf)
+  }
+
+  #forgetEnded(): void {
+    for (const [job, run] of this.#runs) {
+      if (this.#runs.size <= 4 * limit('jobsPerNode')) return
+      if (run.state !== 'running') this.#runs.delete(job)
+    }
+  }
+
+  #dispatch(event: SchedulerEvent): void {
+    for (const instruction of step(this.#scheduler, event, this.#ports.clock.monoMs())) this.#execute(instruction)
+  }
+
+  #execute(instruction: SchedulerInstruction): void {
+    switch (instruction.type) {
+      case 'offer':
+        this.#offer(instruction.peer, instruction.leases)
+        return
+      case 'cancel': {
+        const { peer, leases, reason } = instruction
+        this.#tell(peer, { type: 'cancel', leases: [...leases], reason })
+        return
+      }
+      case 'result': {
+        const first = this.#receipts.get(instruction.lease)
+        this.#receipts.delete(instruction.lease)
+        if (first) void this.#runs.get(instruction.job)?.take(instruction.shard, first)
+        this.#note(instruction.job, instruction.shard, 'accepted', instruction.peer)
+        return
+      }
+      case 'poison':
+        this.#note(instruction.job, instruction.shard, 'poison')
+        this.#runs.get(instruction.job)?.poison(instruction.shard, instruction.failures)
+        return
+      case 'note':
+        this.#note(instruction.job, instruction.shard, instruction.phase, instruction.peer, instruction.reason)
+    }
+  }
+
+  #offer(peer: string, orders: readonly LeaseOrder[]): void {
+    for (const some of chunks(orders, limit('leasesPerOffer'))) {
+      const known = some.flatMap((order) => {
+        const run = this.#runs.get(order.job)
+        const shard = run?.shards.get(order.shard)
+        return run && shard ? [{ order, job: run.spec, epoch: run.epoch, shard, run }] : []
+      })
+      if (known.length === 0) continue
+      this.#offers.send(peer, known).then(
+        (bytes) => {
+          known[0]!.run.bytes.sent += bytes
+        },
+        (error) => {
+          this.#ports.logger.debug({ peer, error: String(error) }, 'an offer could not be sent')
+          const leases = some.map(({ lease }) => ({ lease, reason: 'busy' as const, retryAfterMs: RETRY_MS }))
+          this.#dispatch({ type: 'declined', peer, leases })
+        },
+      )
+    }
+  }
+
+  #declined(peer: string, { leases }: ControlMessageOf<'decline'>): void {
+    this.#dispatch({
+      type: 'declined',
+      peer,
+      leases: leases.map(({ lease, reason, retryAfterMs }) => ({
+        lease,
+        reason,
+        retryAfterMs: Math.min(Math.max(retryAfterMs, 100), 60_000), // a peer's wish, within reason
+      })),
+    })
+  }
+
+  #failed(peer: string, { leases }: ControlMessageOf<'failed'>): void {
+    for (const { lease, code, message, retryable } of leases)
+      this.#dispatch({ type: 'failed', peer, lease, failure: { peer, code, message, retryable } })
+  }
+
+  #received(peer: string, message: ControlMessageOf<'receipts'>, body: Uint8Array): void {
+    const { receipts, by } = openReceipts(message.batch)
+    if (peerIdOf(by) !== peer) throw peerError('receipt.signer', `receipts from ${peer} are signed by ${peerIdOf(by)}`)
+    const inline = inlineBlobs(message.inline, body)
+    for (const receipt of receipts) {
+      const lease = this.#scheduler.leases.get(receipt.lease)
+      if (lease && (lease.shard.id !== receipt.shard || lease.job.epoch !== receipt.epoch || receipt.worker !== peer))
+        throw peerError(
+          'receipt.lease',
+          `the receipt of ${peer} for ${receipt.lease} names another shard, epoch or worker`,
+        )
+      const bytes = inline.get(receipt.outputs.blob)
+      if (bytes && !this.#ports.matches(receipt.outputs, bytes))
+        throw peerError(
+          'blob.wrong-chunk',
+          `the outputs of ${peer} for ${receipt.lease} are not what its receipt names`,
+        )
+      this.#receipts.set(receipt.lease, { receipt, inline: bytes })
+      this.#dispatch({ type: 'receipt', peer, lease: receipt.lease })
+      if (this.#receipts.delete(receipt.lease)) this.#settle(peer, receipt.lease) // another was first
+    }
+  }
+
+  #settle(peer: string, lease: string): void {
+    const leases = this.#settled.get(peer)
+    if (leases) leases.push(lease)
+    else this.#settled.set(peer, [lease])
+  }
+
+  #flushSettled(): void {
+    for (const [peer, leases] of this.#settled)
+      for (const some of chunks(leases, limit('leasesPerOffer')))
+        this.#tell(peer, { type: 'settled', leases: [...some] })
+    this.#settled.clear()
+  }
+
+  #tell(peer: string, message: ControlMessageOf<'cancel' | 'settled'>): void {
+    for (const leases of chunks(message.leases, limit('leasesPerOffer')))
+      this.#ports.swarm.send(peer, { ...message, leases: [...leases] }).catch((error) => {
+        this.#ports.logger.debug({ peer, error: toAividaError(error).code }, `${message.type} could not be sent`)
+      })
+  }
+
+  #note(
+    job: string,
+    shard: Digest,
+    phase: 'leased' | 'declined' | 'copied' | 'lapsed' | 'accepted' | 'retried' | 'poison' | 'cancelled',
+    worker?: string,
+    reason?: string,
+  ): void {
+    this.#ports.emit({
+      type: 'shard',
+      job,
+      shard,
+      phase,
+      ...(worker !== undefined && { worker }),
+      ...(reason !== undefined && { reason }),
+    })
+    this.#touch(job)
+  }
+
+  /** Publishes the job's state soon, together with other changes. */
+  #touch(job: string): void {
+    this.#changed.add(job)
+    if (this.#statusDue) return
+    this.#statusDue = true
+    this.#ports.clock.after(STATUS_MS, () => {
+      this.#statusDue = false
+      for (const changed of this.#changed) {
+        const status = this.status(changed)
+        if (status) this.#ports.emit({ type: 'job', status })
+      }
+      this.#changed.clear()
+    })
+  }
+}
+
+/** A new job's id. */
+export function newJobId(random: Random): string {
+  return `job-${randomId(random)}`
+}
+
+/** Cuts the blobs that came in one body apart, by name. Throws `frame.inline` when the sizes do not add up. */
+export function inlineBlobs(
+  inline: readonly { blob: string; sizeBytes: number }[],
+  body: Uint8Array,
+): Map<string, Uint8Array> {
+  const total = inline.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  if (total !== body.byteLength)
+    throw peerError('frame.inline', `the inline blobs say ${total} bytes, the body has ${body.byteLength}`)
+  let offset = 0
+  return new Map(
+    inline.map(({ blob, sizeBytes }) => {
+      const bytes = body.subarray(offset, offset + sizeBytes)
+      offset += sizeBytes
+      return [blob, bytes]
+    }),
+  )
+}
+
+function* chunks<T>(list: readonly T[], size: number): Generator<readonly T[]> {
+  for (let i = 0; i < list.length; i += size) yield list.slice(i, i + size)
+}

@@ -1,0 +1,3 @@
+/** The submitter's side of a job: from its program's shards to committed parts. */
+export * from './coordinator.ts'
+export * from './ports.ts'

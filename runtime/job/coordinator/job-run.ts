@@ -1,0 +1,301 @@
+import {
+  AividaError,
+  aborted,
+  type Digest,
+  type ErrorRecord,
+  invariant,
+  toAividaError,
+  userError,
+} from '../../base/index.ts'
+import type { Source } from '../../data/sources/index.ts'
+import { type JobSpec, type Receipt, type ResultPart, type ShardSpec, shardId } from '../../protocol/index.ts'
+import type { JobJournal } from '../journal/index.ts'
+import {
+  type InferenceState,
+  inference,
+  type JobProgram,
+  type PartOrder,
+  type ProgramEvent,
+  type ProgramStep,
+} from '../programs/index.ts'
+import type { ShardFailure } from '../scheduler/index.ts'
+import type { CoordinatorPorts } from './ports.ts'
+
+/** Batches read or computing at once; see `InferenceOptions.window`. */
+const WINDOW = 256
+/** Bytes of inputs held for shards on their way; at least one batch is always let in. */
+const INPUT_WINDOW_BYTES = 512 << 20
+
+/** What a run asks of the scheduler it shares with other jobs. */
+export interface RunScheduling {
+  add(job: string, shards: readonly Digest[]): void
+  cancel(job: string, shards: readonly Digest[]): void
+  /** The lease's result is committed, or of no use: the worker may drop it. */
+  settle(peer: string, lease: string): void
+  /** The job has ended, one way or another; whatever it leases is called off. */
+  ended(job: string): void
+}
+
+/** A receipt that was verified and came first, with its outputs when they were small enough to come along. */
+export interface FirstResult {
+  readonly receipt: Receipt
+  readonly inline: Uint8Array | undefined
+}
+
+/**
+ * One job on its way: feeds the program from the source at the rate the program asks for, fetches results, commits
+ * parts to disk and journal. Decides nothing: the program does.
+ */
+export class JobRun {
+  readonly spec: JobSpec
+  readonly epoch: number
+  readonly shards = new Map<Digest, ShardSpec>()
+  readonly parts: ResultPart[]
+  readonly rows = { read: 0, done: 0, total: undefined as number | undefined }
+  readonly bytes = { sent: 0, received: 0 }
+  readonly byWorker = new Map<string, { shards: number; rows: number; computeMs: number }>()
+  failedShards = 0
+  state: 'running' | 'done' | 'failed' | 'cancelled' = 'running'
+  error: ErrorRecord | undefined
+  finishedWallMs: number | undefined
+  readonly #ports: CoordinatorPorts
+  readonly #journal: JobJournal
+  readonly #scheduling: RunScheduling
+  readonly #program: JobProgram<InferenceState>
+  readonly #abort = new AbortController()
+  readonly #outputs = new Map<Digest, Uint8Array>()
+  readonly #labels = new Map<number, readonly string[]>()
+  #programState: InferenceState | undefined
+  #demand = 0
+  #inputBytes = 0
+  #wakeReader: (() => void) | undefined
+  #commits: Promise<void> = Promise.resolve()
+
+  constructor(
+    ports: CoordinatorPorts,
+    spec: JobSpec,
+    journal: JobJournal,
+    scheduling: RunScheduling,
+    committed: readonly ResultPart[],
+  ) {
+    this.#ports = ports
+    this.spec = spec
+    this.epoch = journal.epoch
+    this.#journal = journal
+    this.#scheduling = scheduling
+    this.parts = [...committed]
+    for (const part of committed) this.rows.done += part.rows
+    this.#program = inference({ model: spec.model, outputs: spec.request.outputs, window: WINDOW })
+  }
+
+  /** Starts reading and computing; from here on the run ends by itself. */
+  start(): void {
+    this.#apply(this.#program.start())
+    this.#read().catch((error) => this.#fail(toAividaError(error)))
+  }
+
+  /** The scheduler's first result for a shard. */
+  async take(shard: Digest, { receipt, inline }: FirstResult): Promise<void> {
+    const { outputs, worker, lease } = receipt
+    this.#hear({ type: 'result', shard, outputs })
+    try {
+      const bytes = inline ?? (await this.#ports.fetchOutputs(outputs, worker, this.#abort.signal))
+      if (this.state !== 'running') return
+      this.bytes.received += bytes.byteLength
+      this.#outputs.set(shard, bytes)
+      this.#credit(receipt)
+      this.#hear({ type: 'accepted', shard, outputs }) // the policy of today: the first receipt is believed
+      this.#outputs.delete(shard)
+      this.#commits = this.#commits.then(() => this.#scheduling.settle(worker, lease))
+    } catch (error) {
+      if (this.state !== 'running') return
+      this.#ports.logger.warn(
+        { job: this.spec.job, shard, worker, error: String(error) },
+        'outputs could not be fetched',
+      )
+      this.#hear({ type: 'retracted', shard })
+    }
+  }
+
+  poison(shard: Digest, failures: readonly ShardFailure[]): void {
+    this.failedShards++
+    this.#hear({ type: 'poison', shard, failures })
+  }
+
+  /** Ends the job now. Resolves when that is durable. */
+  async cancel(reason: string): Promise<void> {
+    await this.#end('cancelled', aborted(reason))
+  }
+
+  /** Stops without ending the job: another start goes on from the journal. */
+  async suspend(): Promise<void> {
+    if (this.state !== 'running') return
+    this.#abort.abort(aborted('the node is stopping'))
+    this.#wakeReader?.()
+    await this.#commits
+    await this.#journal.close()
+  }
+
+  #hear(event: ProgramEvent): void {
+    if (this.state === 'running' && this.#programState) this.#apply(this.#program.step(this.#programState, event))
+  }
+
+  #apply(step: ProgramStep<InferenceState>): void {
+    const { job } = this.spec
+    this.#programState = step.state
+    if (step.cancel.length > 0) this.#scheduling.cancel(job, step.cancel)
+    for (const shard of step.cancel) this.#dropShard(shard)
+    for (const order of step.parts) {
+      const outputs = this.#outputs.get(order.shard)
+      invariant(outputs, `part ${order.index} was ordered before its outputs were here`)
+      this.#commits = this.#commits.then(() => this.#commit(order, outputs))
+    }
+    for (const shard of new Set(step.parts.map((order) => order.shard))) this.#dropShard(shard)
+    const emitted = step.shards.map((spec): [Digest, ShardSpec] => [shardId(spec), spec])
+    for (const [id, spec] of emitted) this.shards.set(id, spec)
+    if (emitted.length > 0)
+      this.#scheduling.add(
+        job,
+        emitted.map(([id]) => id),
+      )
+    this.#demand += step.pull
+    this.#wakeReader?.()
+    if (step.done) this.#finish(step.done)
+  }
+
+  #dropShard(shard: Digest): void {
+    const spec = this.shards.get(shard)
+    if (!spec) return
+    this.shards.delete(shard)
+    this.#inputBytes -= spec.inputs.sizeBytes
+    this.#ports.dropInput(spec.inputs)
+    this.#wakeReader?.()
+  }
+
+  async #read(): Promise<void> {
+    const source = await this.#ports.openSource(this.spec)
+    this.rows.total = source.rows
+    try {
+      await this.#feed(source)
+    } finally {
+      await source.close()
+    }
+  }
+
+  /** Gives the program one batch for each it asks for; what an earlier run committed is not read again. */
+  async #feed(source: Source): Promise<void> {
+    const { signal } = this.#abort
+    const { rowsPerShard } = this.spec.request
+    const committed = new Set(this.parts.map((part) => part.index))
+    let from = 0
+    while (committed.has(from)) from++
+    this.rows.read = from * rowsPerShard
+    for await (const { firstRow, rows, tensors, labels } of source.batches(from * rowsPerShard, signal)) {
+      const index = Math.floor(firstRow / rowsPerShard)
+      this.rows.read += rows
+      if (committed.has(index)) continue
+      await this.#wanted()
+      if (signal.aborted) return
+      const inputs = await this.#ports.putInput(tensors)
+      if (labels) this.#labels.set(index, labels)
+      this.#demand--
+      const before = this.shards.size
+      this.#hear({ type: 'batch', index, firstRow, rows, inputs })
+      if (this.shards.size > before) this.#inputBytes += inputs.sizeBytes // else an equal batch is on its way already
+    }
+    this.#hear({ type: 'source-ended' })
+  }
+
+  /** Resolves when the program wants another batch and there is room for its bytes. */
+  async #wanted(): Promise<void> {
+    while (
+      !this.#abort.signal.aborted &&
+      (this.#demand <= 0 || (this.#inputBytes >= INPUT_WINDOW_BYTES && this.shards.size > 0))
+    ) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#wakeReader = resolve
+      await promise
+    }
+  }
+
+  /** Where a result is committed: the part file first, then the journal's word for it. */
+  async #commit(order: PartOrder, outputs: Uint8Array): Promise<void> {
+    if (this.state !== 'running') return
+    try {
+      const part = await this.#ports.writePart(this.spec, order, outputs, this.#labels.get(order.index))
+      await this.#journal.append({ type: 'part', part })
+      this.#labels.delete(order.index)
+      this.parts.push(part)
+      this.rows.done += part.rows
+      this.#ports.emit({ type: 'part', job: this.spec.job, part })
+    } catch (error) {
+      await this.#fail(toAividaError(error))
+    }
+  }
+
+  #credit({ worker, computeMs, shard }: Receipt): void {
+    const share = this.byWorker.get(worker) ?? { shards: 0, rows: 0, computeMs: 0 }
+    share.shards++
+    share.rows += this.shards.get(shard)?.rows ?? 0
+    share.computeMs += computeMs
+    this.byWorker.set(worker, share)
+  }
+
+  #finish(done: NonNullable<ProgramStep<InferenceState>['done']>): void {
+    if (!done.ok) void this.#fail(poisonError(done.shard, done.failures))
+    else
+      this.#commits = this.#commits.then(async () => {
+        if (this.state !== 'running') return
+        if (this.parts.length === 0)
+          return this.#fail(
+            userError(
+              'source.empty',
+              `no rows in ${this.spec.request.input.path}; give an input with at least one row`,
+            ),
+          )
+        await this.#end('done')
+      })
+  }
+
+  async #fail(error: AividaError): Promise<void> {
+    if (this.state !== 'running' || this.#abort.signal.aborted) return
+    await this.#end('failed', error)
+  }
+
+  async #end(state: 'done' | 'failed' | 'cancelled', error?: AividaError): Promise<void> {
+    if (this.state !== 'running') return
+    this.state = state
+    this.error = error?.toJSON()
+    this.finishedWallMs = Math.floor(this.#ports.clock.wallMs())
+    this.#abort.abort(aborted(`the job is ${state}`))
+    this.#wakeReader?.()
+    for (const shard of [...this.shards.keys()]) this.#dropShard(shard)
+    this.#outputs.clear()
+    this.#labels.clear()
+    this.#scheduling.ended(this.spec.job)
+    const ended = {
+      type: 'ended' as const,
+      state,
+      atWallMs: this.finishedWallMs,
+      ...(this.error && { error: this.error }),
+    }
+    await this.#journal.append(ended).catch((cause) => {
+      this.#ports.logger.error(
+        { job: this.spec.job, error: String(cause) },
+        'the end of the job could not be journalled',
+      )
+    })
+    await this.#journal.close()
+  }
+}
+
+function poisonError(shard: Digest, failures: readonly ShardFailure[]): AividaError {
+  const causes = failures.map(({ peer, code, message }) => `${code} on ${peer.slice(-8)}: ${message}`)
+  const user = failures.every(({ code }) => code.startsWith('model.') || code.startsWith('tensor.'))
+  return new AividaError({
+    code: 'job.poison-shard',
+    category: user ? 'user' : 'peer',
+    message: `shard ${shard.slice(0, 12)} failed on every attempt (${[...new Set(causes)].join('; ')}); mend the input or the model and submit again`,
+    details: { shard, failures },
+  })
+}

@@ -1,0 +1,70 @@
+import { limit } from '../../base/index.ts'
+import type { JobStatus, RefusalCounts, RefusalReason } from '../../protocol/index.ts'
+import type { JobRecord, SchedulerState } from '../scheduler/index.ts'
+import type { JobRun } from './job-run.ts'
+
+/** A job at this moment, from its run and from the scheduler's view of it. */
+export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: string) => string): JobStatus {
+  const { spec, rows, bytes } = run
+  const record = scheduler.jobs.get(spec.job)
+  const leased = record ? [...record.shards.values()].filter((shard) => shard.state === 'leased').length : 0
+  return {
+    job: spec.job,
+    name: spec.request.name ?? '',
+    program: spec.request.program,
+    account: spec.account,
+    state: run.state,
+    epoch: run.epoch,
+    createdWallMs: spec.createdWallMs,
+    ...(run.finishedWallMs !== undefined && { finishedWallMs: run.finishedWallMs }),
+    shards: {
+      emitted: run.parts.length + run.shards.size + run.failedShards,
+      waiting: run.shards.size - leased,
+      running: leased,
+      done: run.parts.length,
+      failed: run.failedShards,
+      copies: record?.copies ?? 0,
+      retries: record?.retries ?? 0,
+    },
+    rows: { read: rows.read, done: rows.done, ...(rows.total !== undefined && { total: rows.total }) },
+    bytes: { ...bytes },
+    workers: workersOf(run, scheduler, nameOf),
+    refusals: record ? sum(refusalsOf(record)) : {},
+    outputDir: spec.outputDir,
+    ...(run.error && { error: run.error }),
+  }
+}
+
+/** Why a peer's devices were refused, over all jobs. */
+export function countRefusals(scheduler: SchedulerState, peer: string): RefusalCounts {
+  return sum([...scheduler.jobs.values()].flatMap((job) => refusalsOf(job, peer)))
+}
+
+function refusalsOf(job: JobRecord, peer?: string): [RefusalReason, number][] {
+  const refused = [...job.refused]
+    .filter(([device]) => peer === undefined || device.startsWith(`${peer}/`))
+    .map(([, reason]): [RefusalReason, number] => [reason, 1])
+  return peer === undefined ? [...refused, ...job.declines] : refused
+}
+
+function sum(counts: readonly [RefusalReason, number][]): RefusalCounts {
+  const total: Partial<Record<RefusalReason, number>> = {}
+  for (const [reason, count] of counts) total[reason] = (total[reason] ?? 0) + count
+  return total
+}
+
+function workersOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: string) => string): JobStatus['workers'] {
+  const peers = new Set([...run.byWorker.keys()])
+  for (const worker of scheduler.workers.values())
+    for (const device of worker.devices.values())
+      for (const lease of device.leases) if (lease.job.id === run.spec.job) peers.add(worker.peer)
+  return [...peers].slice(0, limit('peers')).map((peer) => {
+    const share = run.byWorker.get(peer) ?? { shards: 0, rows: 0, computeMs: 0 }
+    const worker = scheduler.workers.get(peer)
+    const running = [...(worker?.devices.values() ?? [])].reduce(
+      (count, device) => count + [...device.leases].filter((lease) => lease.job.id === run.spec.job).length,
+      0,
+    )
+    return { peer, name: nameOf(peer), ...share, running, state: worker?.state ?? 'lost' }
+  })
+}

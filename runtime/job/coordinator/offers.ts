@@ -1,0 +1,98 @@
+import { type Clock, limit } from '../../base/index.ts'
+import {
+  type BlobRef,
+  type JobSpec,
+  type Lease,
+  offerCodec,
+  type ShardSpec,
+  type Signed,
+  signDocument,
+} from '../../protocol/index.ts'
+import type { LeaseOrder } from '../scheduler/index.ts'
+import type { CoordinatorPorts } from './ports.ts'
+
+/** A grant is renewed when less than half of this is left. */
+const GRANT_MS = 60 * 60_000
+
+/** Turns the scheduler's orders into signed leases, with leave to read the job's blobs and small inputs inline. */
+export class Offers {
+  readonly #ports: CoordinatorPorts
+  readonly #grants = new Map<string, { grant: Signed; untilWallMs: number }>()
+
+  constructor(ports: CoordinatorPorts) {
+    this.#ports = ports
+  }
+
+  /** Sends one offer; resolves with the bytes of inputs that went with it. Throws as `Swarm.send` does. */
+  async send(
+    peer: string,
+    orders: readonly { order: LeaseOrder; job: JobSpec; epoch: number; shard: ShardSpec }[],
+  ): Promise<number> {
+    const { swarm, clock } = this.#ports
+    const leases = orders.map(({ order, job, epoch, shard }) => leaseOf(swarm.self, peer, order, job, epoch, shard))
+    const inline = await this.#inline(orders.map(({ shard }) => shard.inputs))
+    await swarm.send(
+      peer,
+      {
+        type: 'offer',
+        offer: signDocument(offerCodec, { submitter: swarm.self, leases }, this.#ports.signer),
+        grants: [...new Set(orders.map(({ job }) => job.job))].map((job) => this.#grant(job, peer, clock)),
+        inline: inline.map(({ ref }) => ref),
+      },
+      inline.map(({ bytes }) => bytes),
+    )
+    return inline.reduce((sum, { ref }) => sum + ref.sizeBytes, 0)
+  }
+
+  /** A job has ended: its grants are not renewed. */
+  forget(job: string): void {
+    for (const key of this.#grants.keys()) if (key.startsWith(`${job}/`)) this.#grants.delete(key)
+  }
+
+  async #inline(inputs: readonly BlobRef[]): Promise<{ ref: BlobRef; bytes: Uint8Array }[]> {
+    const small = inputs.filter((ref) => ref.sizeBytes <= limit('inlineBytes'))
+    const found = await Promise.all(small.map(async (ref) => ({ ref, bytes: await this.#ports.readInput(ref) })))
+    return found.flatMap(({ ref, bytes }) => (bytes ? [{ ref, bytes }] : []))
+  }
+
+  #grant(job: string, peer: string, clock: Clock): Signed {
+    const key = `${job}/${peer}`
+    const nowMs = Math.floor(clock.wallMs())
+    const known = this.#grants.get(key)
+    if (known && known.untilWallMs - nowMs > GRANT_MS / 2) return known.grant
+    const untilWallMs = nowMs + GRANT_MS
+    const grant = this.#ports.signGrant({
+      job,
+      submitter: this.#ports.swarm.self,
+      blobs: [],
+      audience: [peer],
+      untilWallMs,
+    })
+    this.#grants.set(key, { grant, untilWallMs })
+    return grant
+  }
+}
+
+function leaseOf(
+  self: string,
+  worker: string,
+  order: LeaseOrder,
+  job: JobSpec,
+  epoch: number,
+  shard: ShardSpec,
+): Lease {
+  return {
+    id: order.lease,
+    job: job.job,
+    epoch,
+    shard: order.shard,
+    spec: shard,
+    account: job.account,
+    worker,
+    device: order.device,
+    durationMs: order.durationMs,
+    requirements: job.request.requirements,
+    policy: { mode: 'none' },
+    providers: [self],
+  }
+}

@@ -1,0 +1,36 @@
+import type { Clock, Logger } from '../../base/index.ts'
+import type { Source } from '../../data/sources/index.ts'
+import type { NamedTensors } from '../../data/tensor/index.ts'
+import type { BlobRef, Grant, JobSpec, NodeEventBody, ResultPart, Signed, Signer } from '../../protocol/index.ts'
+import type { Swarm } from '../../swarm/swarm.ts'
+import type { JobJournal } from '../journal/index.ts'
+import type { PartOrder } from '../programs/index.ts'
+
+/** The outside world of a coordinator. */
+export interface CoordinatorPorts {
+  readonly swarm: Swarm
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly signer: Signer
+  readonly openJournal: (job: string) => Promise<JobJournal>
+  readonly openSource: (spec: JobSpec) => Promise<Source>
+  /** Keeps a shard's encoded inputs until {@link dropInput}; workers fetch them from here. */
+  readonly putInput: (tensors: NamedTensors) => Promise<BlobRef>
+  readonly readInput: (ref: BlobRef) => Promise<Uint8Array | undefined>
+  readonly dropInput: (ref: BlobRef) => void
+  /** Brings a worker's outputs here, each chunk checked. Throws `blob.*`. */
+  readonly fetchOutputs: (ref: BlobRef, peer: string, signal: AbortSignal) => Promise<Uint8Array>
+  /** Checks that the bytes are those that `ref` names. */
+  readonly matches: (ref: BlobRef, bytes: Uint8Array) => boolean
+  /** Writes a part durably. Throws `disk.full`, `disk.budget`, `tensor.*` when the outputs are not what was asked for. */
+  readonly writePart: (
+    spec: JobSpec,
+    order: PartOrder,
+    outputs: Uint8Array,
+    labels: readonly string[] | undefined,
+  ) => Promise<ResultPart>
+  /** What a peer calls itself. */
+  readonly nameOf: (peer: string) => string
+  readonly signGrant: (grant: Grant) => Signed
+  readonly emit: (event: NodeEventBody) => void
+}

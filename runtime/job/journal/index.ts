@@ -1,0 +1,3 @@
+/** Where work is durable: a job's story at its submitter, leases and receipts at a worker. */
+export * from './job-journal.ts'
+export * from './worker-journal.ts'

@@ -1,0 +1,119 @@
+import { type AividaError, limit, toAividaError } from '../../base/index.ts'
+import { type ControlMessageOf, type Lease, type Receipt, signReceipts } from '../../protocol/index.ts'
+import type { WorkerPorts } from './ports.ts'
+
+interface Outbox {
+  receipts: { receipt: Receipt; inline: Uint8Array | undefined }[]
+  failures: ControlMessageOf<'failed'>['leases']
+}
+
+/** Reports that wait for a submitter to say it has them. */
+const OWED = 10_000
+
+/**
+ * What goes back to submitters. Reports that fall due together share one message and one signature; a report whose
+ * message is lost is not repeated here: the submitter's lease lapses, it asks again, and the answer is known.
+ */
+export class Reports {
+  readonly #ports: WorkerPorts
+  readonly #outboxes = new Map<string, Outbox>()
+  /** Outputs that submitters may still fetch, by lease. */
+  readonly #owed = new Map<
+    string,
+    { readonly to: string; readonly account: string; readonly receipt: Receipt; readonly inline: boolean }
+  >()
+  #sending: Promise<void> = Promise.resolve()
+  #scheduled = false
+
+  constructor(ports: WorkerPorts) {
+    this.#ports = ports
+  }
+
+  /** A durable receipt, on its way to `to`. */
+  receipt(to: string, account: string, receipt: Receipt, inline: Uint8Array | undefined): void {
+    this.#owed.set(receipt.lease, { to, account, receipt, inline: inline !== undefined })
+    if (this.#owed.size > OWED) this.#drop(this.#owed.keys().next().value as string)
+    this.#outbox(to).receipts.push({ receipt, inline })
+  }
+
+  failure(to: string, lease: Lease, error: AividaError): void {
+    const { code, message, category, retryable } = error
+    this.#ports.logger.warn({ lease: lease.id, code, message }, 'a shard failed here')
+    this.#outbox(to).failures.push({
+      lease: lease.id,
+      code: code.slice(0, 128),
+      message: message.slice(0, 4096),
+      retryable: retryable || category !== 'user',
+    })
+  }
+
+  /** The submitter has these: outputs may go. */
+  settled(from: string, leases: readonly string[]): void {
+    for (const lease of leases) if (this.#owed.get(lease)?.to === from) this.#drop(lease)
+  }
+
+  owes(peer: string, blob: string): boolean {
+    for (const { to, receipt } of this.#owed.values()) if (to === peer && receipt.outputs.blob === blob) return true
+    return false
+  }
+
+  /** Resolves when everything that was reported so far has been handed to the network. */
+  async flushed(): Promise<void> {
+    this.#flush()
+    await this.#sending
+  }
+
+  #drop(lease: string): void {
+    const owed = this.#owed.get(lease)
+    this.#owed.delete(lease)
+    if (!owed || owed.inline) return
+    this.#ports.journal.forget(owed.account, owed.receipt)
+    this.#ports.dropOutputs(owed.receipt.outputs)
+  }
+
+  #outbox(to: string): Outbox {
+    let outbox = this.#outboxes.get(to)
+    if (!outbox) {
+      outbox = { receipts: [], failures: [] }
+      this.#outboxes.set(to, outbox)
+    }
+    if (!this.#scheduled) {
+      this.#scheduled = true
+      queueMicrotask(() => this.#flush())
+    }
+    return outbox
+  }
+
+  #flush(): void {
+    this.#scheduled = false
+    for (const [to, { receipts, failures }] of this.#outboxes) {
+      for (let i = 0; i < receipts.length; i += limit('leasesPerOffer'))
+        this.#send(to, receipts.slice(i, i + limit('leasesPerOffer')))
+      for (let i = 0; i < failures.length; i += limit('leasesPerOffer'))
+        this.#deliver(to, { type: 'failed', leases: failures.slice(i, i + limit('leasesPerOffer')) }, [])
+    }
+    this.#outboxes.clear()
+  }
+
+  #send(to: string, batch: Outbox['receipts']): void {
+    const inline = batch.flatMap(({ receipt, inline }) => (inline ? [{ ref: receipt.outputs, bytes: inline }] : []))
+    const signed = signReceipts(
+      batch.map(({ receipt }) => receipt),
+      this.#ports.signer,
+    )
+    this.#deliver(
+      to,
+      { type: 'receipts', batch: signed, inline: inline.map(({ ref }) => ref) },
+      inline.map(({ bytes }) => bytes),
+    )
+  }
+
+  #deliver(to: string, message: ControlMessageOf<'receipts' | 'failed'>, body: readonly Uint8Array[]): void {
+    this.#sending = Promise.all([
+      this.#sending,
+      this.#ports.swarm.send(to, message, body).catch((error) => {
+        this.#ports.logger.debug({ peer: to, error: toAividaError(error).code }, 'a report could not be sent')
+      }),
+    ]).then(() => {})
+  }
+}
