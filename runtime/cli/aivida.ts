@@ -1,0 +1,36 @@
+import { VERSION } from '../node/version.ts'
+import { Cli } from './cli.ts'
+import { accountCommands } from './commands/account.ts'
+import { clusterCommands } from './commands/cluster.ts'
+import { configCommand } from './commands/config.ts'
+import { daemonCommands } from './commands/daemon.ts'
+import { inferCommand } from './commands/infer.ts'
+import { logsCommand } from './commands/logs.ts'
+import { runCommand } from './commands/run.ts'
+import { viewCommands } from './commands/view.ts'
+import { EXIT_CODES_HELP, exitCodeOf, formatFailure } from './failure.ts'
+import type { Io } from './io.ts'
+
+/** Runs one command line and returns its exit code; errors are printed, never thrown. */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  const cli = new Cli(io, VERSION)
+  for (const add of [
+    daemonCommands,
+    viewCommands,
+    inferCommand,
+    runCommand,
+    logsCommand,
+    clusterCommands,
+    accountCommands,
+    configCommand,
+  ])
+    add(cli)
+  cli.program.addHelpText('after', `\n${EXIT_CODES_HELP}`)
+  try {
+    await cli.run(argv)
+    return 0
+  } catch (error) {
+    io.err(formatFailure(error, cli.json ?? argv.includes('--json')))
+    return exitCodeOf(error)
+  }
+}

@@ -1,0 +1,155 @@
+import { Command, CommanderError, type OptionValues } from 'commander'
+import { type Config, describeConfig, userError } from '../base/index.ts'
+import { readConfig } from '../node/config-file.ts'
+import type { Client } from '../node/control/client.ts'
+import type { Io } from './io.ts'
+
+/** Which settings a command takes as flags: those of a node, those that find a running one, or none. */
+export type ConfigFlags = 'node' | 'client' | 'none'
+
+const CLIENT_FLAGS: readonly string[] = ['dataDir', 'socketPath']
+
+/** What a command does, with its arguments as they were typed. */
+export type Action = (session: Session, args: readonly string[]) => Promise<void>
+
+/** How to define a command. */
+export interface CommandInit {
+  /** `name <required> [optional] [many...]` */
+  readonly usage: string
+  readonly description: string
+  /** Default: `client`. */
+  readonly config?: ConfigFlags
+  readonly action: Action
+}
+
+/** The command line: commander, with the settings' flags and `--json` on every command. */
+export class Cli {
+  readonly program: Command
+  /** Whether the command that ran was asked for JSON; `undefined` when none has run. */
+  json: boolean | undefined
+  readonly #io: Io
+
+  constructor(io: Io, version: string) {
+    this.#io = io
+    this.program = new Command('aivida')
+      .description("A research cluster made of other people's machines")
+      .version(version)
+      .enablePositionalOptions()
+    this.#quiet(this.program)
+  }
+
+  /** Adds a command; its own options are added to what this returns. */
+  command({ usage, description, config = 'client', action }: CommandInit, parent = this.program): Command {
+    const command = parent.command(usage).description(description)
+    this.#quiet(command)
+    command.option('--json', 'print JSON')
+    const flags = addConfigFlags(command, config)
+    return command.action(async (...called: unknown[]) => {
+      const options = command.opts()
+      const values = Object.fromEntries(flags.map((key) => [key, options[key]]))
+      const args = called
+        .slice(0, -2)
+        .flat()
+        .filter((arg) => arg !== undefined)
+      const session = new Session(this.#io, options, values)
+      this.json = session.json
+      await action(session, args as string[])
+    })
+  }
+
+  /** Adds a command that only groups others (`aivida account ...`). */
+  group(name: string, description: string): Command {
+    return this.#quiet(this.program.command(name).description(description))
+  }
+
+  /** Runs a command line. Throws what the action threw, and `usage.*` when the line makes no sense. */
+  async run(argv: readonly string[]): Promise<void> {
+    try {
+      await this.program.parseAsync([...argv], { from: 'user' })
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error
+      if (error.exitCode === 0) return // help or version, already printed
+      if (error.code === 'commander.help') throw userError('usage.no-command', 'expected a command; see aivida --help')
+      const what = error.code.replace(/^commander\./, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+      throw userError(`usage.${what}`, `${error.message.replace(/^error: /, '')}; see aivida --help`)
+    }
+  }
+
+  #quiet(command: Command): Command {
+    return command.exitOverride().configureOutput({
+      writeOut: (text) => this.#io.out(text),
+      writeErr: () => {}, // the error comes as an exception, and is printed like any other
+      getOutHelpWidth: () => this.#io.columns,
+    })
+  }
+}
+
+/** Flags for settings, from the one table of options. Returns the options' keys. */
+function addConfigFlags(command: Command, config: ConfigFlags): string[] {
+  const rows = describeConfig().filter(({ key }) => config === 'node' || CLIENT_FLAGS.includes(key))
+  if (config === 'none') return []
+  for (const { flag, description, expected, unit, default: value, env } of rows) {
+    const help = `${description} (${[unit, value && `default: ${value}`, env].filter(Boolean).join(', ')})`
+    if (expected === 'true or false') command.option(flag, help).option(flag.replace('--', '--no-'))
+    else command.option(`${flag} <value>`, help)
+  }
+  return rows.map(({ key }) => key)
+}
+
+/** One run of a command: its settings, its node, its output. */
+export class Session {
+  readonly io: Io
+  /** The command's own options. */
+  readonly options: OptionValues
+  readonly #flags: Readonly<Record<string, unknown>>
+  #config: Config | undefined
+
+  constructor(io: Io, options: OptionValues, flags: Readonly<Record<string, unknown>>) {
+    this.io = io
+    this.options = options
+    this.#flags = flags
+  }
+
+  /** Whether results are printed as JSON. */
+  get json(): boolean {
+    return this.options.json === true
+  }
+
+  /** The settings from file, environment and flags. Throws `config.*`. */
+  get config(): Config {
+    const { home, cwd, platform, env } = this.io
+    this.#config ??= readConfig({ system: { home, cwd, platform }, env, flags: this.#flags })
+    return this.#config
+  }
+
+  /** The settings that were given as flags, for a process that is started with the same. */
+  get configFlags(): string[] {
+    return describeConfig().flatMap(({ key, flag }) => {
+      const value = this.#flags[key]
+      if (value === undefined) return []
+      if (typeof value === 'boolean') return [value ? flag : flag.replace('--', '--no-')]
+      return [flag, String(value)]
+    })
+  }
+
+  /** What requests to the node are given: Ctrl-C ends them. */
+  get request(): { readonly signal: AbortSignal } {
+    return { signal: this.io.signal }
+  }
+
+  /** A client of this data folder's node, which may or may not be running. */
+  async client(): Promise<Client> {
+    const { Client } = await import('../node/control/client.ts')
+    return new Client({ socketPath: this.config.socketPath })
+  }
+
+  /** Prints a result: as JSON on one line, or as text for people. */
+  print(value: unknown, text: (() => string) | string): void {
+    this.io.out(this.json ? `${JSON.stringify(value)}\n` : typeof text === 'string' ? text : text())
+  }
+
+  /** Says something to people, beside the result: on the error stream, and not at all when they asked for JSON. */
+  note(text: string): void {
+    if (!this.json) this.io.err(`${text}\n`)
+  }
+}

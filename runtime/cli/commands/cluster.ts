@@ -1,0 +1,116 @@
+import { Option } from 'commander'
+import type { AdmissionMode, MemberRole } from '../../swarm/charter/index.ts'
+import type { Cli } from '../cli.ts'
+import { formatDuration, formatTable, parseDuration } from '../figures.ts'
+import { up } from './daemon.ts'
+
+const ADMISSIONS = ['ticket', 'approval', 'open'] as const satisfies readonly AdmissionMode[]
+const ROLES = ['member', 'worker', 'submitter'] as const satisfies readonly MemberRole[]
+
+/** `init`, `invite`, `join`, `members`, `pending`, `approve`, `remove`, `leave`: who belongs to the cluster. */
+export function clusterCommands(cli: Cli): void {
+  cli
+    .command({
+      usage: 'init [name]',
+      description: 'found a cluster with this node as its first member',
+      async action(session, [name]) {
+        const { admission } = session.options
+        const { initCluster } = await import('../cluster.ts')
+        const cluster = await initCluster(session.config, { ...(name !== undefined && { name }), admission })
+        session.print(
+          cluster,
+          `founded cluster ${cluster.name} (${cluster.id.slice(0, 12)}); start its node: aivida up\n`,
+        )
+      },
+    })
+    .addOption(new Option('--admission <mode>', 'how others get in').choices(ADMISSIONS).default('ticket'))
+  cli
+    .command({
+      usage: 'invite',
+      description: 'make a ticket that others join with; it is a secret',
+      async action(session) {
+        const { uses, expires, role } = session.options
+        const client = await session.client()
+        const request = { uses, expiresMs: parseDuration(expires), role }
+        const invite = await client.invite(request, session.request)
+        session.print(invite, `${invite.ticket}\n`)
+        const span = formatDuration(invite.expiresWallMs - session.io.clock.wallMs())
+        session.note(`good for ${invite.uses} node(s) and ${span}, as ${invite.role}; there: npx aivida join TICKET`)
+      },
+    })
+    .option('--uses <count>', 'how many nodes may join with it', Number, 1)
+    .option('--expires <duration>', 'how long it is good for: 90s, 15m, 2h, 7d', '24h')
+    .addOption(new Option('--role <role>', 'what they become').choices(ROLES).default('member'))
+  cli
+    .command({
+      usage: 'join <ticket>',
+      description: 'join a cluster by its ticket, and start the node',
+      config: 'node',
+      async action(session, [ticket]) {
+        const { joinCluster } = await import('../cluster.ts')
+        const cluster = await joinCluster(session.config, ticket!)
+        if (session.options.up) return up(session)
+        session.print(cluster, `joined ${cluster.name}; start the node: aivida up\n`)
+      },
+    })
+    .option('--no-up', 'join, but do not start the node')
+  cli.command({
+    usage: 'members',
+    description: 'list the members of the cluster',
+    async action(session) {
+      const members = await (await session.client()).members(session.request)
+      session.print(members, () =>
+        formatTable(
+          ['NAME', 'ROLE', 'PRESENT', 'ACCOUNT', 'PEER'],
+          members.map(({ name, role, present, account, peer }) => [
+            name,
+            role,
+            present ? 'yes' : 'no',
+            account ?? '-',
+            peer,
+          ]),
+        ),
+      )
+    },
+  })
+  cli.command({
+    usage: 'pending',
+    description: 'list nodes that wait for approval',
+    async action(session) {
+      const pending = await (await session.client()).pending(session.request)
+      const now = session.io.clock.wallMs()
+      session.print(pending, () =>
+        formatTable(
+          ['NAME', 'WAITS', 'PEER'],
+          pending.map(({ name, askedWallMs, peer }) => [name, formatDuration(now - askedWallMs), peer]),
+        ),
+      )
+    },
+  })
+  cli.command({
+    usage: 'approve <peer>',
+    description: 'admit a node that waits',
+    async action(session, [peer]) {
+      await (await session.client()).approve(peer!, session.request)
+      session.print({ approved: peer }, `${peer} is a member now\n`)
+    },
+  })
+  cli
+    .command({
+      usage: 'remove <peer>',
+      description: 'put a member out of the cluster',
+      async action(session, [peer]) {
+        await (await session.client()).remove(peer!, session.options.reason, session.request)
+        session.print({ removed: peer }, `${peer} is no longer a member\n`)
+      },
+    })
+    .option('--reason <text>', 'kept in the charter')
+  cli.command({
+    usage: 'leave',
+    description: 'leave the cluster; the node stops',
+    async action(session) {
+      await (await session.client()).leave(session.request)
+      session.print({ left: true }, 'this node has left the cluster\n')
+    },
+  })
+}

@@ -1,0 +1,101 @@
+import { userError } from '../../base/index.ts'
+import type { JobHandle } from '../../node/control/job-handle.ts'
+import type { JobRequest, Requirements } from '../../protocol/index.ts'
+import type { Cli, Session } from '../cli.ts'
+import { JobProgress } from '../progress.ts'
+import { describeJob } from './view.ts'
+
+const REQUIREMENTS = [
+  'provider',
+  'memoryBytes',
+  'determinismClass',
+  'exact',
+  'sandboxLevel',
+  'nodes',
+] as const satisfies readonly (keyof Requirements)[]
+
+/** `infer`: batch inference of a model over a file or a folder. */
+export function inferCommand(cli: Cli): void {
+  cli
+    .command({
+      usage: 'infer',
+      description: 'run a model over a file of rows or a folder of images; waits for the result',
+      action: infer,
+    })
+    .requiredOption('--model <file>', 'an ONNX file')
+    .requiredOption('--input <path>', 'an Arrow or JSON lines file, or a folder of images')
+    .option('--format <format>', 'arrow, jsonl or images; default: told by the input')
+    .option('--out <folder>', "folder for the result's Arrow files; default: one in the node's data folder")
+    .option('--outputs <names>', 'graph outputs to keep, separated by commas; default: all')
+    .option('--rows-per-shard <count>', 'rows computed at once', Number)
+    .option('--requirement <key=value...>', `what devices must have: ${REQUIREMENTS.join(', ')}`)
+    .option('--allow-non-finite', 'take NaN and infinities in the input')
+    .option('--name <text>', 'name of the job')
+    .option('--detach', 'return as soon as the job is accepted')
+}
+
+async function infer(session: Session): Promise<void> {
+  const { options } = session
+  const client = await session.client()
+  const job = await client.submit(inferRequest(options), session.request)
+  if (options.detach) {
+    session.print(await job.status(session.request), `${job.id}\n`)
+    return
+  }
+  session.note(`${job.id} (Ctrl-C cancels it)`)
+  await watch(session, job)
+  const status = await job.status()
+  session.print(status, () => describeJob(status, session.io.clock.wallMs()))
+}
+
+/** The request that the command's options describe. Throws `requirement.malformed`; the node checks the rest. */
+export function inferRequest(options: Record<string, unknown>): JobRequest {
+  const { model, input, format, out, outputs, rowsPerShard, requirement, name, allowNonFinite } = options
+  const given = {
+    program: 'infer',
+    model,
+    input: { path: input, ...(format !== undefined && { format }) },
+    outputDir: out,
+    outputs: typeof outputs === 'string' ? outputs.split(',') : undefined,
+    rowsPerShard,
+    requirements: parseRequirements((requirement as string[] | undefined) ?? []),
+    finite: allowNonFinite ? false : undefined,
+    name,
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as JobRequest
+}
+
+/** `key=value` pairs as requirements; lists are separated by commas. Throws `requirement.malformed`. */
+export function parseRequirements(pairs: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, key, text] = /^(\w+)=(.+)$/.exec(pair) ?? []
+      if (key === undefined || text === undefined || !REQUIREMENTS.some((known) => known === key))
+        throw userError(
+          'requirement.malformed',
+          `expected KEY=VALUE with one of ${REQUIREMENTS.join(', ')}, found ${JSON.stringify(pair)}`,
+        )
+      if (key === 'nodes') return [key, text.split(',')]
+      if (text === 'true' || text === 'false') return [key, text === 'true']
+      return [key, /^\d+$/.test(text) ? Number(text) : text]
+    }),
+  )
+}
+
+/** Shows progress until the job has ended; Ctrl-C cancels it. Throws what the job failed of. */
+async function watch({ io, json }: Session, job: JobHandle): Promise<void> {
+  const cancel = () => void job.cancel('interrupted at the terminal').catch(() => {})
+  io.signal.addEventListener('abort', cancel, { once: true })
+  const progress = new JobProgress({
+    isTerminal: io.isTerminal,
+    columns: io.columns,
+    write: io.err,
+    monoMs: () => io.clock.monoMs(),
+  })
+  try {
+    await job.done(json ? {} : { onStatus: (status) => progress.update(status) })
+  } finally {
+    if (!json) progress.end()
+    io.signal.removeEventListener('abort', cancel)
+  }
+}

@@ -1,0 +1,128 @@
+import type { NodeInfo } from '../../node/service.ts'
+import type { JobStatus } from '../../protocol/index.ts'
+import type { Cli } from '../cli.ts'
+import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
+import { describeProgress } from '../progress.ts'
+
+/** `status`, `peers`, `jobs`, `job`, `cancel`: what a node knows, and how to stop a job. */
+export function viewCommands(cli: Cli): void {
+  cli.command({
+    usage: 'status',
+    description: 'show the running node',
+    async action(session) {
+      const info = await (await session.client()).info(session.request)
+      session.print(info, () => describeNode(info, session.io.clock.wallMs()))
+    },
+  })
+  cli.command({
+    usage: 'peers',
+    description: 'list the nodes this one is connected to, and itself',
+    async action(session) {
+      const peers = await (await session.client()).peers(session.request)
+      session.print(peers, () =>
+        formatTable(
+          ['NAME', 'STATE', 'VIA', 'ROLE', 'SLOTS', 'REFUSES US', 'PEER'],
+          peers.map((peer) => [
+            peer.self ? `${peer.name} (this)` : peer.name,
+            peer.state,
+            peer.carrier,
+            peer.role,
+            String(peer.devices.reduce((sum, device) => sum + device.slots, 0)),
+            formatReasons(peer.refusals),
+            peer.peer,
+          ]),
+        ),
+      )
+    },
+  })
+  cli.command({
+    usage: 'jobs',
+    description: 'list jobs, newest first',
+    async action(session) {
+      const jobs = await (await session.client()).jobs(session.request)
+      session.print(jobs, () =>
+        formatTable(
+          ['JOB', 'NAME', 'STATE', 'ROWS', 'WORKERS', 'AGE'],
+          jobs.map((job) => [
+            job.job,
+            job.name,
+            job.state,
+            `${formatCount(job.rows.done)}${job.rows.total === undefined ? '' : `/${formatCount(job.rows.total)}`}`,
+            String(job.workers.length),
+            formatDuration(session.io.clock.wallMs() - job.createdWallMs),
+          ]),
+        ),
+      )
+    },
+  })
+  cli.command({
+    usage: 'job <id>',
+    description: 'show one job, its workers, and where its result lies',
+    async action(session, [id]) {
+      const status = await (await session.client()).job(id!).status(session.request)
+      session.print(status, () => describeJob(status, session.io.clock.wallMs()))
+    },
+  })
+  cli
+    .command({
+      usage: 'cancel <id>',
+      description: 'stop a job',
+      async action(session, [id]) {
+        const status = await (await session.client()).job(id!).cancel(session.options.reason, session.request)
+        session.print(status, `${status.job} is ${status.state}\n`)
+      },
+    })
+    .option('--reason <text>', 'told to the workers and kept with the job')
+}
+
+/** A node for people. */
+export function describeNode(info: NodeInfo, nowWallMs: number): string {
+  const slots = info.devices.map((device) => `${device.id} (${device.provider}, ${device.slots} slots)`)
+  const lines = [
+    `node      ${info.name}, ${info.role}${info.accepting ? '' : ', draining'}`,
+    `peer      ${info.peer}`,
+    `account   ${info.account ?? 'none'}`,
+    `cluster   ${info.cluster.name} (${info.cluster.id.slice(0, 12)})`,
+    `devices   ${slots.join(', ') || 'none'}`,
+    `disk      ${formatBytes(info.disk.usedBytes)} of ${formatBytes(info.disk.budgetBytes)}, ${formatBytes(info.disk.freeBytes)} free`,
+    `addresses ${info.addresses.join('\n          ') || 'none'}`,
+    `process   ${info.pid}, version ${info.version}, up ${formatDuration(nowWallMs - info.startedWallMs)}`,
+    `folder    ${info.dataDir}`,
+    ...info.warnings.map((warning) => `warning   ${warning}`),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/** A job for people. */
+export function describeJob(status: JobStatus, nowWallMs: number): string {
+  const elapsedMs = (status.finishedWallMs ?? nowWallMs) - status.createdWallMs
+  const { sent, received } = status.bytes
+  const lines = [
+    `job      ${status.job} (${status.name}, ${status.program})`,
+    `state    ${status.state}: ${describeProgress(status, elapsedMs)}`,
+    `shards   ${Object.entries(status.shards)
+      .map(([what, count]) => `${count} ${what}`)
+      .join(', ')}`,
+    `moved    ${formatBytes(sent)} out, ${formatBytes(received)} in`,
+    `result   ${status.outputDir}`,
+  ]
+  if (status.error) lines.push(`error    ${status.error.code}: ${status.error.message}`)
+  const workers = status.workers.map((worker) => [
+    worker.name,
+    worker.state,
+    formatCount(worker.rows),
+    String(worker.shards),
+    formatDuration(worker.computeMs),
+  ])
+  const table =
+    workers.length === 0 ? '' : `\n${formatTable(['WORKER', 'STATE', 'ROWS', 'SHARDS', 'COMPUTE'], workers)}`
+  return `${lines.join('\n')}\n${table}`
+}
+
+function formatReasons(refusals: Readonly<Partial<Record<string, number>>>): string {
+  return (
+    Object.entries(refusals)
+      .map(([reason, count]) => `${reason} x${count}`)
+      .join(', ') || '-'
+  )
+}

@@ -1,0 +1,38 @@
+import { type AividaError, type ErrorCategory, toAividaError } from '../base/index.ts'
+
+/** What `aivida` exits with, by who can mend the error. 0 is success. */
+export const EXIT_CODES: Readonly<Record<ErrorCategory, number>> = {
+  internal: 1,
+  user: 2,
+  config: 3,
+  platform: 4,
+  peer: 5,
+  timeout: 6,
+  aborted: 130, // as a shell reports Ctrl-C
+}
+
+/** {@link EXIT_CODES} in words, for the help screen. */
+export const EXIT_CODES_HELP =
+  'Exit codes: 0 success, 1 a defect of aivida, 2 a wrong argument or request, 3 wrong configuration,\n' +
+  '4 the machine (disk, permissions, network), 5 another node, 6 a deadline, 130 called off.'
+
+/** An error as it is printed: `error code: message`, and what to try on a line of its own. */
+export function formatFailure(error: unknown, json: boolean): string {
+  const failure = toAividaError(error)
+  if (json) return `${JSON.stringify({ error: failure })}\n`
+  const { remedy } = failure.details
+  const lines = [`error ${failure.code}: ${failure.message}`]
+  if (typeof remedy === 'string' && !failure.message.includes(remedy)) lines.push(`try: ${remedy}`)
+  if (failure.category === 'internal') lines.push(...stackLines(failure))
+  return `${lines.join('\n')}\n`
+}
+
+/** The code to exit with after an error. */
+export function exitCodeOf(error: unknown): number {
+  return EXIT_CODES[toAividaError(error).category]
+}
+
+function stackLines({ cause, stack }: AividaError): string[] {
+  const deepest = (cause instanceof Error && cause.stack) || stack || ''
+  return deepest.split('\n').filter((line) => line.startsWith('    at '))
+}

@@ -1,0 +1,50 @@
+/**
+ * Aivida from a script or a program: submit jobs to the node that runs on this machine, and read their results.
+ *
+ * ```ts
+ * import { connect } from 'aivida'
+ *
+ * const client = await connect()
+ * const job = await client.infer({ model: 'model.onnx', input: 'rows.arrow' })
+ * const table = await job.result()
+ * ```
+ */
+import { homedir } from 'node:os'
+import { readConfig } from './node/config-file.ts'
+import { Client } from './node/control/client.ts'
+
+export { AividaError, type ErrorCategory, type ErrorRecord, isAividaError } from './base/errors.ts'
+export type { Client, InferRequest } from './node/control/client.ts'
+export type { RequestOptions } from './node/control/connection.ts'
+export type { FollowOptions } from './node/control/follow.ts'
+export type { DoneOptions, JobHandle } from './node/control/job-handle.ts'
+export type { Invite, InviteRequest, MemberView, NodeInfo, PendingView } from './node/service.ts'
+export type {
+  JobRequest,
+  JobStatus,
+  NodeEvent,
+  PeerView,
+  Requirements,
+  ResultPart,
+  SourceSpec,
+} from './protocol/index.ts'
+
+/** Which node to speak to. */
+export interface ConnectOptions {
+  /** Its data folder. Default: `AIVIDA_DATA_DIR`, or `.aivida` in the home folder. */
+  readonly dataDir?: string
+  /** Its socket, when that lies elsewhere. Default: `AIVIDA_SOCKET_PATH`, or the data folder's. */
+  readonly socketPath?: string
+}
+
+/**
+ * A client of a node on this machine, once that has answered. Throws `node.not-running` when there is none, `config.*`
+ * when its configuration cannot be read.
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Client> {
+  const system = { home: homedir(), cwd: process.cwd(), platform: process.platform }
+  const { socketPath } = readConfig({ system, env: process.env, flags: { ...options } })
+  const client = new Client({ socketPath })
+  await client.info()
+  return client
+}

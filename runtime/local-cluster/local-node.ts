@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { AividaError } from '../base/index.ts'
+import { Client } from '../node/control/index.ts'
+import { controlSocketPath } from '../node/control/socket.ts'
+
+/** How to start one node of a local cluster. */
+export interface LocalNodeInit {
+  readonly name: string
+  readonly dataDir: string
+  readonly role: 'both' | 'worker' | 'submitter'
+  readonly slots: number
+  /** Further command-line flags of `aivida node`. */
+  readonly flags?: readonly string[]
+  readonly signal?: AbortSignal
+}
+
+/** How long a node may take until it answers. Milliseconds. */
+const READY_MS = 60_000
+
+/** A real node in a process of its own, on loopback. */
+export class LocalNode {
+  readonly name: string
+  readonly dataDir: string
+  readonly client: Client
+  readonly #process: ChildProcess
+  readonly #exited: Promise<void>
+
+  private constructor(init: LocalNodeInit, process: ChildProcess) {
+    this.name = init.name
+    this.dataDir = init.dataDir
+    this.#process = process
+    this.#exited = new Promise((resolve) => process.once('exit', () => resolve()))
+    this.client = new Client({ socketPath: controlSocketPath(init.dataDir) })
+  }
+
+  /** Starts `aivida node` on a folder that is a member already, or holds a ticket; resolves when it takes work. */
+  static async start(init: LocalNodeInit): Promise<LocalNode> {
+    const child = spawn(process.execPath, [entry(), ...nodeArguments(init)], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // the IPC channel ends with us, and the node with it
+    })
+    const output = createWriteStream(join(init.dataDir, 'output.log'), { flags: 'a' })
+    child.stdout?.pipe(output, { end: false })
+    child.stderr?.pipe(output, { end: false })
+    const node = new LocalNode(init, child)
+    try {
+      await node.#ready(init.signal)
+    } catch (error) {
+      await node.kill('SIGKILL')
+      throw error
+    }
+    return node
+  }
+
+  /** Process id. */
+  get pid(): number {
+    return this.#process.pid!
+  }
+
+  /** Sends a signal: `SIGKILL` and `SIGSTOP` are what the cluster has to survive. Resolves once a killed one is gone. */
+  async kill(signal: NodeJS.Signals): Promise<void> {
+    this.#process.kill(signal)
+    if (signal === 'SIGKILL') await this.#exited
+  }
+
+  /** Ends the node in good order, and by force when it does not. */
+  async stop(): Promise<void> {
+    await this.client.close()
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    this.#process.kill('SIGCONT') // a stopped process takes no other signal
+    this.#process.kill('SIGTERM')
+    const force = setTimeout(() => this.#process.kill('SIGKILL'), 5_000)
+    await this.#exited
+    clearTimeout(force)
+  }
+
+  async #ready(signal: AbortSignal | undefined): Promise<void> {
+    const until = performance.now() + READY_MS
+    for (;;) {
+      const info = await this.client.info().catch(() => undefined)
+      if (info?.accepting) return
+      if (this.#process.exitCode !== null || this.#process.signalCode !== null || performance.now() > until)
+        throw new AividaError({
+          code: 'local-cluster.not-ready',
+          category: 'internal',
+          message: `node ${this.name} did not come up (exit code ${this.#process.exitCode}); see ${join(this.dataDir, 'output.log')}`,
+        })
+      await delay(25, undefined, { signal })
+    }
+  }
+}
+
+function nodeArguments({ name, dataDir, role, slots, flags = [] }: LocalNodeInit): string[] {
+  return [
+    'node',
+    ...['--data-dir', dataDir, '--socket-path', controlSocketPath(dataDir), '--name', name, '--role', role, '--slots', String(slots)],
+    ...['--listen', '/ip4/127.0.0.1/udp/0/quic-v1,/ip4/127.0.0.1/tcp/0', '--no-mdns'],
+    ...flags,
+  ]
+}
+
+/** The `aivida` command: our own TypeScript needs no loader under Node 24, and starts sooner without one. */
+function entry(): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return fileURLToPath(new URL(`../cli/main.${extension}`, import.meta.url))
+}

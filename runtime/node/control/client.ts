@@ -1,0 +1,155 @@
+import { resolve } from 'node:path'
+import type { Table } from 'apache-arrow'
+import type { Clock } from '../../base/index.ts'
+import type { JobRequest, JobStatus, NodeEvent, PeerView, SourceSpec } from '../../protocol/index.ts'
+import type { Invite, InviteRequest, MemberView, NodeInfo, PendingView } from '../service.ts'
+import { Connection, type RequestOptions } from './connection.ts'
+import { type FollowOptions, follow } from './follow.ts'
+import { foregroundClock } from './foreground-clock.ts'
+import { JobHandle } from './job-handle.ts'
+import { ARROW_STREAM, uploadSchema } from './routes.ts'
+
+/** Batch inference as a script asks for it: paths are relative to its own folder, and the input may be a table. */
+export type InferRequest = Omit<Extract<JobRequest, { program: 'infer' }>, 'program' | 'input'> & {
+  readonly input: string | SourceSpec | Table
+}
+
+/** What a {@link Client} is made from. */
+export interface ClientInit {
+  readonly socketPath: string
+  readonly clock?: Clock
+}
+
+/**
+ * A node's typed client. Every method throws what the node threw (told apart by `code`), `node.not-running` when there
+ * is none, and `control.*` when the connection fails.
+ */
+export class Client implements AsyncDisposable {
+  readonly #connection: Connection
+  readonly #clock: Clock
+
+  constructor(init: ClientInit) {
+    this.#connection = new Connection(init.socketPath)
+    this.#clock = init.clock ?? foregroundClock
+  }
+
+  /** Where the node listens. */
+  get socketPath(): string {
+    return this.#connection.socketPath
+  }
+
+  /** The node itself. */
+  info(options?: RequestOptions): Promise<NodeInfo> {
+    return this.#connection.call('info', {}, options)
+  }
+
+  /** Runs a model over the rows of a file, a folder or a table. Resolves once the job is accepted. */
+  async infer({ input, ...request }: InferRequest, options?: RequestOptions): Promise<JobHandle> {
+    const source =
+      typeof input === 'string' ? { path: input } : isTable(input) ? await this.upload(input, options) : input
+    return this.submit({ ...request, program: 'infer', input: source }, options)
+  }
+
+  /** Submits a job. Resolves once it is accepted. Relative paths are taken from this process's folder. */
+  async submit(request: JobRequest, options?: RequestOptions): Promise<JobHandle> {
+    const { job } = await this.#connection.call('submit', { body: absolute(request) }, options)
+    return this.job(job)
+  }
+
+  /** A handle of a job, whether or not it exists. */
+  job(id: string): JobHandle {
+    return new JobHandle(id, this.#connection, this.#clock)
+  }
+
+  /** Every job the node knows, newest first. */
+  jobs(options?: RequestOptions): Promise<JobStatus[]> {
+    return this.#connection.call('jobs', {}, options)
+  }
+
+  /** Sends a table to the node, for use as an input. Throws `request.too-large`, `data.full`. */
+  async upload(table: Table | Uint8Array, options: RequestOptions = {}): Promise<SourceSpec> {
+    const bytes = table instanceof Uint8Array ? table : (await import('apache-arrow')).tableToIPC(table, 'stream')
+    const body = await this.#connection.open({
+      ...options,
+      method: 'POST',
+      path: '/v1/data',
+      headers: { 'content-type': ARROW_STREAM },
+      body: bytes,
+    })
+    const { path } = await this.#connection.read(body, uploadSchema)
+    return { path, format: 'arrow' }
+  }
+
+  /** Everything that happens on the node, its present state first; survives a broken connection (see {@link follow}). */
+  events(options?: FollowOptions): AsyncGenerator<NodeEvent, void, void> {
+    return follow(this.#connection, this.#clock, options)
+  }
+
+  /** The nodes this one is connected to, and itself. */
+  peers(options?: RequestOptions): Promise<PeerView[]> {
+    return this.#connection.call('peers', {}, options)
+  }
+
+  /** Members of the cluster. */
+  members(options?: RequestOptions): Promise<MemberView[]> {
+    return this.#connection.call('members', {}, options)
+  }
+
+  /** Makes a ticket that others join with. Throws `charter.not-admin`. */
+  invite(request?: InviteRequest, options?: RequestOptions): Promise<Invite> {
+    return this.#connection.call('invite', { body: request }, options)
+  }
+
+  /** Puts a member out of the cluster. Throws `charter.not-admin`, `member.unknown`. */
+  async remove(peer: string, reason?: string, options?: RequestOptions): Promise<void> {
+    await this.#connection.call('remove', { params: { peer }, body: { reason } }, options)
+  }
+
+  /** Nodes that wait for approval. */
+  pending(options?: RequestOptions): Promise<PendingView[]> {
+    return this.#connection.call('pending', {}, options)
+  }
+
+  /** Admits a waiting node. Throws `charter.not-admin`, `member.unknown`. */
+  async approve(peer: string, options?: RequestOptions): Promise<void> {
+    await this.#connection.call('approve', { params: { peer } }, options)
+  }
+
+  /** Leaves the cluster; the node stops. */
+  async leave(options?: RequestOptions): Promise<void> {
+    await this.#connection.call('leave', {}, options)
+  }
+
+  /** Takes nothing new and ends what runs. */
+  async drain(options?: RequestOptions): Promise<void> {
+    await this.#connection.call('drain', {}, options)
+  }
+
+  /** Drains, then stops the node. */
+  async stop(options?: RequestOptions): Promise<void> {
+    await this.#connection.call('stop', {}, options)
+  }
+
+  /** Waits for calls in progress and closes the connection. A client that is not closed keeps no process alive. */
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+// By its shape, because the table may come from the caller's own copy of the package.
+function isTable(input: SourceSpec | Table): input is Table {
+  return 'batches' in input && 'schema' in input
+}
+
+function absolute(request: JobRequest): JobRequest {
+  return {
+    ...request,
+    model: resolve(request.model),
+    input: { ...request.input, path: resolve(request.input.path) },
+    ...(request.outputDir !== undefined && { outputDir: resolve(request.outputDir) }),
+  }
+}

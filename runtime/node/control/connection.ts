@@ -1,0 +1,152 @@
+import { type Dispatcher, Pool } from 'undici'
+import { z } from 'zod'
+import { AividaError, aborted, fromRecord, isAividaError, limit, toAividaError } from '../../base/index.ts'
+import {
+  CONTROL_VERSION,
+  failureSchema,
+  ROUTES,
+  type Route,
+  type RouteInput,
+  type RouteReply,
+  type Routes,
+} from './routes.ts'
+
+/** What a call may be given. */
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A request outside of {@link ROUTES}. */
+export interface RawRequest extends RequestOptions {
+  readonly method: Dispatcher.HttpMethod
+  readonly path: string
+  readonly headers?: Record<string, string>
+  readonly body?: Dispatcher.DispatchOptions['body']
+  /** Silence between two pieces of the reply after which the node counts as dead. Default: the limit `controlReplyMs`. */
+  readonly silenceMs?: number
+}
+
+type Optional<I> = { [K in keyof I as undefined extends I[K] ? never : K]: I[K] } & {
+  [K in keyof I as undefined extends I[K] ? K : never]?: I[K]
+}
+
+/** HTTP to one node's socket, with its errors as they were thrown there. */
+export class Connection {
+  readonly socketPath: string
+  readonly #pool: Pool
+
+  constructor(socketPath: string) {
+    this.socketPath = socketPath
+    this.#pool = new Pool('http://node', { socketPath, connections: limit('eventReaders') })
+  }
+
+  /** Calls a route of the table, its input and reply typed by its schemas. */
+  async call<N extends keyof Routes>(
+    name: N,
+    input: Optional<RouteInput<Routes[N]>>,
+    options: RequestOptions = {},
+  ): Promise<RouteReply<Routes[N]>> {
+    const { method, path, reply }: Route = ROUTES[name]
+    const { params = {}, body } = input as { params?: Record<string, string>; body?: unknown }
+    const answer = await this.open({
+      ...options,
+      method,
+      path: path.replace(/:(\w+)/g, (_, field: string) => encodeURIComponent(params[field] ?? '')),
+      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    })
+    return (await this.read(answer, reply)) as RouteReply<Routes[N]>
+  }
+
+  /** Sends a request and returns its body once the node has answered with success. Throws what the node threw. */
+  async open(request: RawRequest): Promise<Dispatcher.ResponseData['body']> {
+    const silenceMs = request.silenceMs ?? limit('controlReplyMs')
+    try {
+      const reply = await this.#pool.request({
+        method: request.method,
+        path: request.path,
+        headers: request.headers ?? {},
+        body: request.body ?? null,
+        signal: request.signal ?? null,
+        headersTimeout: limit('controlReplyMs'),
+        bodyTimeout: silenceMs,
+      })
+      if (reply.statusCode < 400) return reply.body
+      const failure = failureSchema.safeParse(await reply.body.json())
+      throw failure.success ? fromRecord(failure.data.error) : malformed(`status ${reply.statusCode}`)
+    } catch (error) {
+      throw this.explain(error, request.signal)
+    }
+  }
+
+  /** Reads an enveloped JSON reply. Throws `control.version`, `control.malformed`. */
+  async read<T>(body: Dispatcher.ResponseData['body'], schema: z.ZodType<T>): Promise<T> {
+    let reply: unknown
+    try {
+      reply = await body.json()
+    } catch (error) {
+      throw this.explain(error)
+    }
+    const { data } = checkVersion(reply)
+    const parsed = schema.safeParse(data)
+    if (!parsed.success) throw malformed(z.prettifyError(parsed.error))
+    return parsed.data
+  }
+
+  /** Whatever a request or its body threw, as one of our errors. */
+  explain(error: unknown, signal?: AbortSignal): AividaError {
+    if (isAividaError(error)) return error
+    if (signal?.aborted) return aborted('the request was aborted', error)
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ECONNREFUSED' || code === 'ENOENT') return this.#notRunning(error)
+    if (code === 'EACCES')
+      return new AividaError({
+        code: 'socket.forbidden',
+        category: 'platform',
+        message: `${this.socketPath} belongs to another user: run as the node's own user`,
+        cause: error,
+      })
+    if (code?.startsWith('UND_ERR') || code === 'ECONNRESET' || code === 'EPIPE')
+      return new AividaError({
+        code: 'control.broken',
+        category: 'platform',
+        message: `the connection to the node at ${this.socketPath} broke: ${message}`,
+        retryable: true,
+        cause: error,
+      })
+    return toAividaError(error)
+  }
+
+  /** Waits for calls in progress, then closes. */
+  async close(): Promise<void> {
+    await this.#pool.close()
+  }
+
+  #notRunning(cause: unknown): AividaError {
+    return new AividaError({
+      code: 'node.not-running',
+      category: 'user',
+      message: `no node listens at ${this.socketPath}; start one with: aivida up`,
+      retryable: true,
+      details: { remedy: 'aivida up', socketPath: this.socketPath },
+      cause,
+    })
+  }
+}
+
+/** A reply or event as an object of a version that is understood. Throws `control.version`, `control.malformed`. */
+export function checkVersion(reply: unknown): Record<string, unknown> {
+  const { v } = (reply ?? {}) as Record<string, unknown>
+  if (typeof v !== 'number') throw malformed(`expected a version, found ${JSON.stringify(v)}`)
+  if (v !== CONTROL_VERSION)
+    throw new AividaError({
+      code: 'control.version',
+      category: 'config',
+      message: `the node speaks version ${v} of its control API, this client ${CONTROL_VERSION}; update the older one`,
+    })
+  return reply as Record<string, unknown>
+}
+
+/** A reply that is not what the API promises. */
+export function malformed(what: string): AividaError {
+  return new AividaError({ code: 'control.malformed', category: 'internal', message: `reply not understood: ${what}` })
+}

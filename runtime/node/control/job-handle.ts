@@ -1,0 +1,85 @@
+import type { Table } from 'apache-arrow'
+import { AividaError, aborted, type Clock, fromRecord } from '../../base/index.ts'
+import type { JobStatus, NodeEvent, ResultPart } from '../../protocol/index.ts'
+import type { Connection, RequestOptions } from './connection.ts'
+import { follow } from './follow.ts'
+
+/** What {@link JobHandle.done} may be given. */
+export interface DoneOptions extends RequestOptions {
+  /** Hears of every state on the way. */
+  readonly onStatus?: (status: JobStatus) => void
+}
+
+/** One job of a node, from a client's side. It holds nothing but the id: a handle can be made anew at any time. */
+export class JobHandle {
+  readonly id: string
+  readonly #connection: Connection
+  readonly #clock: Clock
+
+  constructor(id: string, connection: Connection, clock: Clock) {
+    this.id = id
+    this.#connection = connection
+    this.#clock = clock
+  }
+
+  /** Where the job stands. Throws `job.unknown`. */
+  status(options?: RequestOptions): Promise<JobStatus> {
+    return this.#connection.call('job', { params: { id: this.id } }, options)
+  }
+
+  /** Its events from now on, its present state first, until it has ended. Throws `job.unknown`. */
+  async *events(options: RequestOptions = {}): AsyncGenerator<NodeEvent, void, void> {
+    for await (const event of follow(this.#connection, this.#clock, { ...options, job: this.id })) {
+      yield event
+      if (event.type === 'job' && event.status.state !== 'running') return
+    }
+  }
+
+  /** Resolves when the job is done. Rejects with what it failed of, with `job.cancelled`, or with `aborted`. */
+  async done({ onStatus, signal }: DoneOptions = {}): Promise<JobStatus> {
+    let last: JobStatus | undefined
+    for await (const event of this.events({ signal })) {
+      if (event.type !== 'job') continue
+      last = event.status
+      onStatus?.(last)
+    }
+    if (!last || last.state === 'running') {
+      if (signal?.aborted) throw aborted(`waiting for ${this.id} was given up; the job goes on`)
+      last = await this.status({ signal })
+    }
+    if (last.state === 'done') return last
+    if (last.error) throw fromRecord(last.error)
+    throw new AividaError({
+      code: `job.${last.state}`,
+      category: last.state === 'cancelled' ? 'aborted' : 'internal',
+      message: `${this.id} was ${last.state} after ${last.rows.done} rows; its finished parts are in ${last.outputDir}`,
+    })
+  }
+
+  /** Finished parts of the result so far: files that can be read while the job still runs. */
+  parts(options?: RequestOptions): Promise<ResultPart[]> {
+    return this.#connection.call('parts', { params: { id: this.id } }, options)
+  }
+
+  /**
+   * The whole result as one table in memory, once the job is done; a larger one is better read part by part.
+   * Rejects as {@link done} does, and with `result.*`.
+   */
+  async result(options: RequestOptions = {}): Promise<Table> {
+    await this.done(options)
+    const body = await this.#connection.open({ ...options, method: 'GET', path: `/v1/jobs/${this.id}/result` })
+    let bytes: Uint8Array
+    try {
+      bytes = await body.bytes()
+    } catch (error) {
+      throw this.#connection.explain(error, options.signal)
+    }
+    const { tableFromIPC } = await import('apache-arrow')
+    return tableFromIPC(bytes)
+  }
+
+  /** Stops the job; one that has ended is left as it is. Answers with its state afterwards. */
+  cancel(reason?: string, options?: RequestOptions): Promise<JobStatus> {
+    return this.#connection.call('cancel', { params: { id: this.id }, body: { reason } }, options)
+  }
+}

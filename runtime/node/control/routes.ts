@@ -1,0 +1,144 @@
+import { z } from 'zod'
+import { limit } from '../../base/index.ts'
+import {
+  errorRecordSchema,
+  jobRequestSchema,
+  jobStatusSchema,
+  peerIdSchema,
+  peerViewSchema,
+  resultPartSchema,
+} from '../../protocol/index.ts'
+import { inviteRequestSchema, inviteSchema, memberViewSchema, nodeInfoSchema, pendingViewSchema } from '../service.ts'
+
+/** Version of the control API's replies: the `v` of every envelope and event. */
+export const CONTROL_VERSION = 1
+
+/** One call of the control API: what server and client both know of it. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** `:name` stands for a field of `params`. */
+  readonly path: `/${string}`
+  readonly summary: string
+  readonly params?: z.ZodType
+  readonly body?: z.ZodType
+  readonly reply: z.ZodType
+}
+
+const jobParams = z.object({ id: z.string().min(1).max(64) })
+const peerParams = z.object({ peer: peerIdSchema })
+const reason = z.string().min(1).max(256)
+const nothing = z.object({})
+
+/** Every call with a JSON reply. Streams (events, results, uploads) have routes of their own beside these. */
+export const ROUTES = {
+  info: { method: 'GET', path: '/v1/info', summary: 'The node itself', reply: nodeInfoSchema },
+  submit: {
+    method: 'POST',
+    path: '/v1/jobs',
+    summary: 'Submits a job; answers once it is journalled',
+    body: jobRequestSchema,
+    reply: jobStatusSchema,
+  },
+  jobs: {
+    method: 'GET',
+    path: '/v1/jobs',
+    summary: 'Jobs of this node, newest first',
+    reply: z.array(jobStatusSchema),
+  },
+  job: { method: 'GET', path: '/v1/jobs/:id', summary: 'One job', params: jobParams, reply: jobStatusSchema },
+  cancel: {
+    method: 'DELETE',
+    path: '/v1/jobs/:id',
+    summary: 'Cancels a job',
+    params: jobParams,
+    body: z
+      .object({ reason: reason.default('cancelled by its owner') })
+      .strict()
+      .prefault({}),
+    reply: jobStatusSchema,
+  },
+  parts: {
+    method: 'GET',
+    path: '/v1/jobs/:id/parts',
+    summary: 'Finished parts of the result',
+    params: jobParams,
+    reply: z.array(resultPartSchema),
+  },
+  peers: { method: 'GET', path: '/v1/peers', summary: 'Peers and how they fare', reply: z.array(peerViewSchema) },
+  members: { method: 'GET', path: '/v1/members', summary: 'Members of the cluster', reply: z.array(memberViewSchema) },
+  remove: {
+    method: 'DELETE',
+    path: '/v1/members/:peer',
+    summary: 'Puts a member out of the cluster',
+    params: peerParams,
+    body: z
+      .object({ reason: reason.default('removed by an admin') })
+      .strict()
+      .prefault({}),
+    reply: nothing,
+  },
+  invite: {
+    method: 'POST',
+    path: '/v1/invites',
+    summary: 'Makes a ticket to join with',
+    body: inviteRequestSchema.prefault({}),
+    reply: inviteSchema,
+  },
+  pending: {
+    method: 'GET',
+    path: '/v1/pending',
+    summary: 'Nodes that wait for approval',
+    reply: z.array(pendingViewSchema),
+  },
+  approve: {
+    method: 'POST',
+    path: '/v1/pending/:peer/approve',
+    summary: 'Admits a waiting node',
+    params: peerParams,
+    reply: nothing,
+  },
+  leave: { method: 'POST', path: '/v1/leave', summary: 'Leaves the cluster and stops', reply: nothing },
+  drain: { method: 'POST', path: '/v1/drain', summary: 'Takes nothing new, ends what runs', reply: nothing },
+  stop: { method: 'POST', path: '/v1/stop', summary: 'Drains, then stops the node', reply: nothing },
+} as const satisfies Record<string, Route>
+
+/** See {@link ROUTES}. */
+export type Routes = typeof ROUTES
+
+type SchemaOf<R, K extends string> = R extends { readonly [key in K]: infer S extends z.ZodType } ? S : z.ZodUndefined
+
+/** What a caller passes to a route: `params` for its path, and a `body`. */
+export type RouteInput<R> = {
+  readonly params: z.input<SchemaOf<R, 'params'>>
+  readonly body: z.input<SchemaOf<R, 'body'>>
+}
+
+/** What a handler gets: as {@link RouteInput}, checked and with defaults filled in. */
+export type RouteCall<R> = {
+  readonly params: z.output<SchemaOf<R, 'params'>>
+  readonly body: z.output<SchemaOf<R, 'body'>>
+}
+
+/** What a route answers with. */
+export type RouteReply<R> = z.output<SchemaOf<R, 'reply'>>
+
+/** The envelope of a reply: its version and what was asked for. */
+export const envelope = <T extends z.ZodType>(data: T) => z.object({ v: z.literal(CONTROL_VERSION), data })
+
+/** The envelope of a failure, with any status from 400 up. */
+export const failureSchema = z.object({ v: z.literal(CONTROL_VERSION), error: errorRecordSchema })
+
+/** What `/healthz` answers with: status 200 while new work is taken, 503 while draining. */
+export const healthSchema = z.object({ accepting: z.boolean(), pid: z.number().int() })
+
+/** What an upload answers with: where the bytes lie, to be used as a job's input. */
+export const uploadSchema = z.object({ path: z.string(), sizeBytes: z.number().int().max(limit('requestBytes')) })
+
+/** Query of the event stream. */
+export const eventsQuerySchema = z.object({
+  after: z.coerce.number().int().nonnegative().optional().describe('go on after this seq; absent: a snapshot first'),
+  job: z.string().min(1).max(64).optional().describe('only this job'),
+})
+
+/** Media type of Arrow's streaming format (https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format). */
+export const ARROW_STREAM = 'application/vnd.apache.arrow.stream'

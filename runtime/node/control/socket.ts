@@ -1,0 +1,85 @@
+import { type Stats, statSync } from 'node:fs'
+import { mkdir, stat, unlink } from 'node:fs/promises'
+import { request } from 'node:http'
+import { dirname, join } from 'node:path'
+import { AividaError, limit, sha256, userError } from '../../base/index.ts'
+
+/** Where a node with this data folder listens: a socket in it, or on Windows a named pipe called after it. */
+export function controlSocketPath(dataDir: string, platform: NodeJS.Platform = process.platform): string {
+  if (platform === 'win32') return `\\\\.\\pipe\\aivida-${sha256(Buffer.from(dataDir)).slice(0, 32)}`
+  return join(dataDir, 'node.sock')
+}
+
+/** Whether this path names a Windows pipe, which is no file. */
+export function isPipe(path: string): boolean {
+  return path.startsWith('\\\\.\\pipe\\')
+}
+
+/**
+ * Makes sure that a node may listen at this path: a folder that only its owner can change, nobody alive on the socket,
+ * no leftover of a dead node. Throws `socket.path-too-long`, `socket.in-use`, `socket.not-a-socket`,
+ * `socket.folder-open`.
+ */
+export async function claimSocket(path: string): Promise<void> {
+  if (isPipe(path)) {
+    const pid = await pidBehind(path)
+    if (pid !== undefined) throw inUse(path, pid)
+    return
+  }
+  const bytes = Buffer.byteLength(path)
+  if (bytes > limit('socketPathCharacters'))
+    throw userError(
+      'socket.path-too-long',
+      `the socket path has ${bytes} bytes, at most ${limit('socketPathCharacters')} are allowed: ${path}`,
+      { remedy: 'use a shorter data folder, or set the socket path itself, for example to /tmp/aivida.sock' },
+    )
+  await privateFolder(dirname(path))
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (!found) return
+  if (!found.isSocket())
+    throw userError('socket.not-a-socket', `expected a socket or nothing at ${path}, found another file`, {
+      remedy: 'move it away, or choose another socket path',
+    })
+  const pid = await pidBehind(path)
+  if (pid !== undefined) throw inUse(path, pid)
+  await unlink(path)
+}
+
+async function privateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const found: Stats = await stat(folder)
+  // A sticky folder (/tmp) is shared, but nobody can replace another's socket in it.
+  if ((found.mode & 0o022) !== 0 && (found.mode & 0o1000) === 0)
+    throw new AividaError({
+      code: 'socket.folder-open',
+      category: 'platform',
+      message: `others may write to ${folder} (mode ${(found.mode & 0o777).toString(8)}), so they could replace the node's socket`,
+      details: { remedy: `chmod 700 '${folder}'` },
+    })
+}
+
+function inUse(path: string, pid: number | 'unknown'): AividaError {
+  return userError('socket.in-use', `a node (pid ${pid}) already listens at ${path}`, {
+    remedy: 'aivida stop, or give this node a data folder of its own',
+    pid,
+  })
+}
+
+/** The pid of the node that answers here, `unknown` when something else listens, or `undefined` when nobody does. */
+function pidBehind(socketPath: string): Promise<number | 'unknown' | undefined> {
+  return new Promise((resolve) => {
+    const call = request({ socketPath, path: '/healthz', timeout: 1_000 }, async (reply) => {
+      try {
+        const body = Buffer.concat(await reply.toArray()).toString()
+        resolve(Number(JSON.parse(body).data.pid) || 'unknown')
+      } catch {
+        resolve('unknown')
+      }
+    })
+    call.on('timeout', () => call.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })))
+    call.on('error', (error: NodeJS.ErrnoException) =>
+      resolve(error.code === 'ECONNREFUSED' || error.code === 'ENOENT' ? undefined : 'unknown'),
+    )
+    call.end()
+  })
+}

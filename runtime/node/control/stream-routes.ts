@@ -1,0 +1,101 @@
+import { Readable } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { type Clock, userError } from '../../base/index.ts'
+import type { NodeService } from '../service.ts'
+import { joinArrowFiles } from './arrow-files.ts'
+import { streamEvents } from './event-stream.ts'
+import { hangUp } from './hang-up.ts'
+import { ARROW_STREAM, CONTROL_VERSION, envelope, eventsQuerySchema, uploadSchema } from './routes.ts'
+import type { Uploads } from './uploads.ts'
+
+/** What the streams are made from. */
+export interface StreamRoutesInit {
+  readonly service: NodeService
+  readonly uploads: Uploads
+  readonly clock: Clock
+  /** Fires when the server closes: streams without an end of their own stop then. */
+  readonly closing: AbortSignal
+}
+
+/** Serves what is too long for one JSON reply: events, results, uploads. */
+export function streamRoutes(instance: FastifyInstance, { service, uploads, clock, closing }: StreamRoutesInit): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>()
+  // An upload is read by its handler, piece by piece, not collected first.
+  app.addContentTypeParser(ARROW_STREAM, (_request, payload, done) => done(null, payload))
+
+  app.get(
+    '/v1/events',
+    {
+      schema: {
+        operationId: 'events',
+        summary: "The node's events, as server-sent events",
+        querystring: eventsQuerySchema,
+        produces: ['text/event-stream'],
+      } as { querystring: typeof eventsQuerySchema },
+    },
+    async (request, reply) => {
+      const { after, job } = request.query
+      if (job !== undefined) await service.job(job) // an unknown job is an error, not silence
+      const signal = AbortSignal.any([hangUp(reply), closing])
+      const events = service.events.subscribe({
+        signal,
+        ...(after !== undefined && { after }),
+        ...(job !== undefined && { job }),
+      })
+      reply.hijack()
+      await streamEvents(reply.raw, events, { clock, signal })
+    },
+  )
+
+  app.get(
+    '/v1/jobs/:id/result',
+    {
+      schema: {
+        operationId: 'result',
+        summary: 'The result of a job that is done, as one Arrow stream',
+        params: z.object({ id: z.string().min(1).max(64) }),
+        produces: [ARROW_STREAM],
+      } as { params: z.ZodObject<{ id: z.ZodString }> },
+    },
+    async (request, reply) => {
+      const { job, state } = await service.job(request.params.id)
+      if (state !== 'done')
+        throw userError(
+          'job.not-done',
+          `${job} is ${state}: it has no whole result, only the parts that are finished`,
+          {
+            remedy: `GET /v1/jobs/${job}/parts`,
+          },
+        )
+      const files = (await service.parts(job)).map((part) => part.file)
+      const pieces = joinArrowFiles(files)
+      const first = await pieces.next() // so that what fails at once fails with a status
+      const body = Readable.from(resumed(first, pieces), { objectMode: false })
+      return reply.type(ARROW_STREAM).send(body)
+    },
+  )
+
+  app.post(
+    '/v1/data',
+    {
+      schema: {
+        operationId: 'upload',
+        summary: 'Stores an Arrow table for use as the input of jobs',
+        consumes: [ARROW_STREAM],
+        response: { 200: envelope(uploadSchema) },
+      } as object,
+    },
+    async (request, reply) => {
+      if (!(request.body instanceof Readable))
+        throw userError('data.not-arrow', `expected a body of type ${ARROW_STREAM}`)
+      return { v: CONTROL_VERSION, data: await uploads.store(request.body, hangUp(reply)) }
+    },
+  )
+}
+
+async function* resumed<T>(first: IteratorResult<T, void>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (!first.done) yield first.value
+  yield* rest
+}

@@ -1,0 +1,58 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Where everything of a node lies, below its data folder: one table, for the node and the commands that prepare it. */
+export interface DataFolder {
+  readonly root: string
+  /** The machine's own key. */
+  readonly nodeKey: string
+  /** The account's key, on the machines of its holder. */
+  readonly accountKey: string
+  /** That this node belongs to an account whose key lies elsewhere: a `BindingProof`. */
+  readonly binding: string
+  /** Charter, roster and requests. */
+  readonly cluster: string
+  /** Tickets that were redeemed here. */
+  readonly tickets: string
+  /** Models and outputs, by content. */
+  readonly blobs: string
+  /** A folder a job: its journal. */
+  readonly jobs: string
+  /** The worker's journal of leases and receipts. */
+  readonly worker: string
+  /** Results that were not given a folder of their own. */
+  readonly results: string
+  readonly uploads: string
+  readonly logs: string
+  /** Where members were last reached. */
+  readonly peers: string
+  /** Compiled code and proven determinism classes: nothing that cannot be made again. */
+  readonly cache: string
+}
+
+/** The layout of a data folder. */
+export function dataFolder(root: string): DataFolder {
+  const at = (...names: string[]) => join(root, ...names)
+  return {
+    root,
+    nodeKey: at('keys', 'node.key'),
+    accountKey: at('keys', 'account.key'),
+    binding: at('keys', 'binding.cbor'),
+    cluster: at('cluster'),
+    tickets: at('cluster', 'tickets.log'),
+    blobs: at('blobs'),
+    jobs: at('jobs'),
+    worker: at('worker'),
+    results: at('results'),
+    uploads: at('uploads'),
+    logs: at('logs'),
+    peers: at('cluster', 'peers.json'),
+    cache: at('cache'),
+  }
+}
+
+/** Makes the folder, for its owner's eyes only. */
+export async function makeDataFolder(folder: DataFolder): Promise<void> {
+  for (const path of [folder.root, join(folder.root, 'keys'), folder.cluster, folder.jobs, folder.cache])
+    await mkdir(path, { recursive: true, mode: 0o700 })
+}

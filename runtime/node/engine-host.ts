@@ -1,0 +1,149 @@
+import { type Clock, canonicalBytes, type Logger, sha256, userError } from '../base/index.ts'
+import { EngineChild, EnginePool, type ModelSource } from '../compute/engine/index.ts'
+import { type BlobStore, fetchBlob, type OpenBlob, type OpenProvider, type Pin } from '../data/blob/index.ts'
+import type { NamedTensors } from '../data/tensor/index.ts'
+import { type BlobRef, type Lease, type ModelRef, type Signed, signedCodec } from '../protocol/index.ts'
+
+/** What the engine host needs. */
+export interface EngineHostInit {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly memoryBytes: number
+  readonly threads: number
+  readonly cacheDir: string
+  /** Models, on disk. */
+  readonly models: BlobStore
+  /** Opens a blob stream to a peer. */
+  readonly provider: (peer: string) => OpenProvider
+}
+
+/** Children of a job without leases stay warm this long. */
+const IDLE_MS = 15_000
+/** A fetched model is kept at least this long after its last use. */
+const MODEL_PIN_MS = 60 * 60_000
+
+/** Where leases meet engines: brings models here, and runs shards in the children of this node's slots. */
+export class EngineHost {
+  readonly #init: EngineHostInit
+  readonly #pool: EnginePool
+  readonly #idle = new Map<string, () => void>()
+
+  constructor(init: EngineHostInit) {
+    this.#init = init
+    this.#pool = new EnginePool({
+      start: () =>
+        new EngineChild({
+          clock: init.clock,
+          memoryBytes: init.memoryBytes,
+          settings: { compileCacheDir: init.cacheDir },
+        }),
+    })
+  }
+
+  /** Brings a lease's graph and weights here. Throws `blob.*`, `grant.*`, `disk.*`, `aborted`. */
+  async fetchModel(lease: Lease, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
+    const { graph, weights } = lease.spec.model
+    const untilWallMs = Math.floor(this.#init.clock.wallMs()) + MODEL_PIN_MS
+    for (const ref of [graph, ...weights])
+      await this.fetch(ref, this.#init.models, lease, grant, signal, { owner: lease.job, untilWallMs })
+  }
+
+  /** Brings one blob of a lease into a store. Throws as {@link fetchModel} does. */
+  async fetch(
+    { blob, sizeBytes }: BlobRef,
+    store: BlobStore,
+    lease: Lease,
+    grant: Signed | undefined,
+    signal: AbortSignal,
+    pin?: Pin,
+  ): Promise<void> {
+    const { clock, provider } = this.#init
+    await fetchBlob({
+      root: blob,
+      sizeBytes,
+      providers: lease.providers.map(provider),
+      store,
+      clock,
+      signal,
+      ...(pin && { pin }),
+      ...(grant && { grant: signedCodec.encode(grant) }),
+    })
+  }
+
+  /** Runs a lease's shard on one slot. Throws `engine.*`, `model.*`, `tensor.*`, `aborted`. */
+  async compute(
+    lease: Lease,
+    slot: number,
+    inputs: NamedTensors,
+    signal: AbortSignal,
+  ): Promise<{ outputs: NamedTensors; computeMs: number }> {
+    const { clock, threads } = this.#init
+    this.#idle.get(lease.job)?.()
+    const lent = this.#pool.acquire({ job: lease.job, slot: `${lease.device}/${slot}` })
+    const opened: OpenBlob[] = []
+    try {
+      const source = () => this.#open(lease.spec.model, opened)
+      const session = await lent.session(modelDigest(lease.spec.model), source, { threads, signal })
+      const startMs = clock.monoMs()
+      const outputs = await session.run(inputs, { signal })
+      const computeMs = clock.monoMs() - startMs
+      lent.release()
+      return { outputs: pick(outputs, lease.spec.outputs), computeMs }
+    } catch (error) {
+      await lent.discard()
+      throw error
+    } finally {
+      for (const blob of opened) await blob.close()
+    }
+  }
+
+  /** A job has no lease here: its children go unless it comes back soon. */
+  jobIdle(job: string): void {
+    this.#idle.get(job)?.()
+    const cancel = this.#init.clock.after(IDLE_MS, () => {
+      this.#idle.delete(job)
+      this.#pool.retire(job).catch((error) => this.#init.logger.warn({ job, error: String(error) }, 'children stayed'))
+    })
+    this.#idle.set(job, () => {
+      cancel()
+      this.#idle.delete(job)
+    })
+  }
+
+  async stop(): Promise<void> {
+    for (const cancel of [...this.#idle.values()]) cancel()
+    await this.#pool.stop()
+  }
+
+  /** The model's files as descriptors, to be closed once it is loaded. */
+  async #open({ graph, weights }: ModelRef, opened: OpenBlob[]): Promise<ModelSource> {
+    const open = async ({ blob }: BlobRef) => {
+      const file = await this.#init.models.open(blob)
+      opened.push(file)
+      return file.file ? { fd: file.file.fd } : file.read(0, file.sizeBytes)
+    }
+    const source: ModelSource = { graph: await open(graph) }
+    if (weights.length === 0) return source
+    return {
+      ...source,
+      weights: Object.fromEntries(await Promise.all(weights.map(async (w) => [w.name, await open(w)]))),
+    }
+  }
+}
+
+/** One name for a graph and its weights. */
+function modelDigest(model: ModelRef): string {
+  return model.weights.length === 0 ? model.graph.blob : sha256(canonicalBytes(model))
+}
+
+function pick(outputs: NamedTensors, names: readonly string[]): NamedTensors {
+  if (names.length === 0) return outputs
+  return Object.fromEntries(
+    names.map((name) => {
+      const tensor = outputs[name]
+      if (!tensor)
+        throw userError('model.no-output', `the model has no output ${name}; it has ${Object.keys(outputs).join(', ')}`)
+      return [name, tensor]
+    }),
+  )
+}

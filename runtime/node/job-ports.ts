@@ -1,0 +1,122 @@
+import { join } from 'node:path'
+import { type Clock, type Logger, limit } from '../base/index.ts'
+import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../data/blob/index.ts'
+import { writePart } from '../data/sources/index.ts'
+import { decodeTensors, encodeTensors, type NamedTensors } from '../data/tensor/index.ts'
+import type { CoordinatorPorts } from '../job/coordinator/index.ts'
+import { JobJournal, WorkerJournal } from '../job/journal/index.ts'
+import type { WorkerPorts } from '../job/worker/index.ts'
+import { openLog } from '../log/index.ts'
+import { type BlobRef, type Device, grantCodec, type JobStatus, type Signer, signDocument } from '../protocol/index.ts'
+import type { NodeSwarm } from '../swarm/node-swarm.ts'
+import type { DataFolder } from './data-folder.ts'
+import type { EngineHost } from './engine-host.ts'
+import type { EventBus } from './events.ts'
+import { openJobSource, scanJobModel } from './submission.ts'
+
+/** What the ports of both sides of a job are made from. */
+export interface JobParts {
+  readonly swarm: NodeSwarm
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly signer: Signer
+  readonly folder: DataFolder
+  /** Models and outputs, on disk. */
+  readonly blobs: BlobStore
+  /** Inputs of shards on their way, in memory. */
+  readonly inputs: BlobStore
+  readonly provider: (peer: string) => OpenProvider
+  readonly engines: EngineHost
+  readonly events: EventBus
+  /** A job has ended: its last status. */
+  readonly jobEnded: (status: JobStatus) => void
+}
+
+/** Outputs that nobody fetched are let go after this. */
+const OUTPUT_PIN_MS = 60 * 60_000
+/** Owner of what shards on their way need. */
+const IN_FLIGHT = 'in-flight'
+/** Owner of outputs that are owed to submitters. */
+const OWED = 'owed'
+
+/** The submitter's side of jobs, on this node's parts. */
+export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
+  const { swarm, clock, logger, signer, folder, blobs, inputs, provider, events } = parts
+  return {
+    swarm,
+    clock,
+    logger,
+    signer,
+    openJournal: async (job) => new JobJournal(await openLog({ dir: join(folder.jobs, job, 'journal') }, { clock })),
+    openSource: async (spec) => openJobSource(spec, await scanJobModel(spec, blobs)),
+    putInput: (tensors) => inputs.put(encodeTensors(tensors), { pin: { owner: IN_FLIGHT } }),
+    readInput: (ref) => inputs.readAll(ref.blob).catch(() => undefined), // dropped meanwhile: its shard is over
+    dropInput: (ref) => dropBlob(inputs, IN_FLIGHT, ref, logger),
+    fetchOutputs: async ({ blob, sizeBytes }, peer, signal) => {
+      await fetchBlob({ root: blob, sizeBytes, providers: [provider(peer)], store: inputs, clock, signal })
+      return inputs.readAll(blob)
+    },
+    matches,
+    writePart: async ({ outputDir, request }, { index, firstRow, rows, shard }, outputs, labels) => {
+      const tensors = pickOutputs(decodeTensors(outputs), request.outputs)
+      const written = await writePart(outputDir, { index, firstRow, rows, tensors, ...(labels && { labels }) })
+      return { index, firstRow, rows, shard, file: written.file, sha256: written.sha256 }
+    },
+    nameOf: (peer) =>
+      peer === swarm.self ? swarm.card().name : (swarm.members().find((m) => m.peer === peer)?.card?.name ?? ''),
+    signGrant: (grant) => signDocument(grantCodec, grant, signer),
+    emit: (event) => {
+      events.publish(event)
+      if (event.type === 'job' && event.status.state !== 'running') parts.jobEnded(event.status)
+    },
+  }
+}
+
+/** The worker's side of leases, on this node's parts. */
+export async function workerPorts(parts: JobParts, devices: () => readonly Device[]): Promise<WorkerPorts> {
+  const { swarm, clock, logger, signer, folder, blobs, inputs, engines } = parts
+  return {
+    swarm,
+    clock,
+    logger,
+    signer,
+    journal: await WorkerJournal.open(await openLog({ dir: folder.worker }, { clock })),
+    fetchModel: (lease, grant, signal) => engines.fetchModel(lease, grant, signal),
+    fetchInputs: async (lease, grant, signal) => {
+      const ref = lease.spec.inputs
+      await engines.fetch(ref, inputs, lease, grant, signal)
+      return inputs.readAll(ref.blob)
+    },
+    matches,
+    decodeInputs: decodeTensors,
+    compute: (lease, slot, tensors, signal) => engines.compute(lease, slot, tensors, signal),
+    jobIdle: (job) => engines.jobIdle(job),
+    putOutputs: async (outputs) => {
+      const pieces = encodeTensors(outputs)
+      const sizeBytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
+      if (sizeBytes <= limit('inlineBytes')) {
+        const inline = new Uint8Array(Buffer.concat(pieces))
+        return { ref: { blob: treeOfBytes(inline).root, sizeBytes }, inline }
+      }
+      const untilWallMs = Math.floor(clock.wallMs()) + OUTPUT_PIN_MS
+      return { ref: await blobs.put(pieces, { pin: { owner: OWED, untilWallMs } }) }
+    },
+    dropOutputs: (ref) => dropBlob(blobs, OWED, ref, logger),
+    determinismClassOf: (device) => devices().find(({ id }) => id === device)?.determinismClass ?? '',
+  }
+}
+
+/** Whether bytes that came inline are what their name says. */
+function matches({ blob, sizeBytes }: BlobRef, bytes: Uint8Array): boolean {
+  return bytes.byteLength === sizeBytes && treeOfBytes(bytes).root === blob
+}
+
+function pickOutputs(tensors: NamedTensors, names: readonly string[]): NamedTensors {
+  return names.length === 0
+    ? tensors
+    : Object.fromEntries(Object.entries(tensors).filter(([name]) => names.includes(name)))
+}
+
+function dropBlob(store: BlobStore, owner: string, { blob }: BlobRef, logger: Logger): void {
+  store.unpin(owner, blob).catch((error) => logger.warn({ blob, error: String(error) }, 'a blob could not be let go'))
+}

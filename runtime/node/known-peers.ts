@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { replaceFile, systemDisk } from '../log/disk.ts'
+import type { NodeSwarm } from '../swarm/node-swarm.ts'
+
+/** Peers kept for the next start. */
+const KEPT = 64
+
+/** Addresses to begin with: those of the configuration, of the ticket, and of the last run. */
+export interface KnownPeers {
+  readonly addresses: readonly string[]
+  /** Keeps the addresses of the members that are here now. */
+  save(swarm: NodeSwarm): Promise<void>
+}
+
+/** Reads the addresses that an earlier run left. What cannot be read is not missed: it is only a hint. */
+export async function knownPeers(file: string, configured: readonly string[]): Promise<KnownPeers> {
+  const text = await readFile(file, 'utf8').catch(() => '[]')
+  const kept = parse(text)
+  return {
+    addresses: [...new Set([...configured, ...kept])],
+    async save(swarm) {
+      const addresses = swarm.members().flatMap(({ card }) => card?.addresses ?? [])
+      if (addresses.length > 0) await keepAddresses(file, addresses)
+    },
+  }
+}
+
+/** Keeps addresses for the next start of the node. */
+export async function keepAddresses(file: string, addresses: readonly string[]): Promise<void> {
+  const content = JSON.stringify({ v: 1, addresses: addresses.slice(0, KEPT) })
+  await replaceFile(systemDisk, dirname(file), basename(file), [Buffer.from(content)])
+}
+
+function parse(text: string): string[] {
+  try {
+    const { v, addresses } = JSON.parse(text) as { v?: unknown; addresses?: unknown }
+    if (v !== 1 || !Array.isArray(addresses)) return []
+    return addresses.filter((address): address is string => typeof address === 'string').slice(0, KEPT)
+  } catch {
+    return []
+  }
+}

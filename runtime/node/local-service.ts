@@ -1,0 +1,321 @@
+import { statfs } from 'node:fs/promises'
+import { isAbsolute, join } from 'node:path'
+import { type Config, deadline, limit, type Random, userError } from '../base/index.ts'
+import type { DiskBudget } from '../data/blob/index.ts'
+import type { Coordinator } from '../job/coordinator/index.ts'
+import { JobJournal } from '../job/journal/index.ts'
+import type { Worker } from '../job/worker/index.ts'
+import { openLog } from '../log/index.ts'
+import type { Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
+import type { Cluster, Member as ClusterMember, Door, MemberRole } from '../swarm/charter/index.ts'
+import { memberRoleSchema } from '../swarm/charter/index.ts'
+import type { Member } from '../swarm/node-swarm.ts'
+import type { JobArchive } from './job-archive.ts'
+import type { JobParts } from './job-ports.ts'
+import type { NodeKeys } from './membership.ts'
+import {
+  type CallOptions,
+  type Invite,
+  type InviteRequest,
+  type MemberView,
+  type NodeInfo,
+  type NodeService,
+  type PendingView,
+  unknownJob,
+} from './service.ts'
+import { journalledJobs, notResumed, prepareJob } from './submission.ts'
+import { SOFTWARE, VERSION } from './version.ts'
+
+/** What the service of a running node works on. */
+export interface LocalServiceInit extends JobParts {
+  readonly config: Config
+  readonly name: string
+  readonly account: string | undefined
+  readonly cluster: Cluster
+  readonly door: Door
+  readonly keys: NodeKeys
+  readonly coordinator: Coordinator
+  readonly worker: Worker
+  readonly archive: JobArchive
+  readonly budget: DiskBudget
+  readonly random: Random
+  readonly devices: () => readonly Device[]
+}
+
+/** Seeds that a ticket names. */
+const TICKET_SEEDS = 8
+
+/** What a running node can do, on the parts it is made of. */
+export class LocalService implements NodeService {
+  /** Resolves when a client has asked the node to stop. */
+  readonly ended: Promise<void>
+  readonly #init: LocalServiceInit
+  readonly #startedWallMs: number
+  readonly #end = Promise.withResolvers<void>()
+  #accepting = false
+  #draining: Promise<void> | undefined
+
+  constructor(init: LocalServiceInit) {
+    this.#init = init
+    this.#startedWallMs = Math.floor(init.clock.wallMs())
+    this.ended = this.#end.promise
+  }
+
+  get events(): NodeService['events'] {
+    return this.#init.events
+  }
+
+  /** The node is complete: from here on it takes work. */
+  accept(): void {
+    this.#accepting = true
+  }
+
+  /** The present state, for clients that come without a position. */
+  snapshot(): NodeEventBody[] {
+    return [
+      ...this.#statuses().map((status): NodeEventBody => ({ type: 'job', status })),
+      ...this.#peers().map((peer): NodeEventBody => ({ type: 'peer', peer })),
+      { type: 'device', devices: [...this.#init.devices()] },
+    ]
+  }
+
+  /** Publishes peers as they come, fall silent and go. Returns a function that stops it. */
+  followPeers(): () => void {
+    const { swarm, events } = this.#init
+    const publish = (peer: string) => {
+      const view = this.#peers().find((known) => known.peer === peer)
+      if (view) events.publish({ type: 'peer', peer: view })
+    }
+    return swarm.subscribe({ card: publish, suspect: publish, alive: publish, lost: (peer) => this.#lost(peer) })
+  }
+
+  async info(): Promise<NodeInfo> {
+    const { swarm, name, account, cluster, config, budget, devices } = this.#init
+    const { charter, own } = cluster
+    const { bavail, bsize } = await statfs(config.dataDir)
+    return {
+      peer: swarm.self,
+      name,
+      ...(account !== undefined && { account }),
+      cluster: { id: charter.state.cluster, name: charter.state.name },
+      role: own.role,
+      version: VERSION,
+      pid: process.pid,
+      startedWallMs: this.#startedWallMs,
+      addresses: [...swarm.card().addresses],
+      warnings: this.#warnings(),
+      devices: [...devices()],
+      disk: { usedBytes: budget.usage().totalBytes, budgetBytes: config.diskBudgetBytes, freeBytes: bavail * bsize },
+      dataDir: config.dataDir,
+      accepting: this.#accepting,
+    }
+  }
+
+  async submit(request: JobRequest, { signal }: CallOptions = {}): Promise<JobStatus> {
+    const { account, config, coordinator, blobs, clock, random, folder, cluster } = this.#init
+    if (!this.#accepting) throw userError('node.draining', 'this node is starting or stopping and takes no jobs now')
+    if (config.role === 'worker' || cluster.own.role === 'worker')
+      throw userError('node.role', 'this node is a worker only; submit on another one, or start it with --role both')
+    if (account === undefined)
+      throw userError('node.no-account', 'a job belongs to an account and this node has none: aivida account create')
+    const spec = await prepareJob({ clock, random, models: blobs, account, resultsDir: folder.results }, request)
+    signal?.throwIfAborted()
+    return coordinator.submit(spec)
+  }
+
+  async jobs(): Promise<readonly JobStatus[]> {
+    return this.#statuses()
+  }
+
+  async job(id: string): Promise<JobStatus> {
+    const status = this.#init.coordinator.status(id) ?? (await this.#init.archive.load(id))?.status
+    if (!status) throw unknownJob(id, this.#statuses())
+    return status
+  }
+
+  async cancel(id: string, reason: string): Promise<JobStatus> {
+    await this.job(id)
+    await this.#init.coordinator.cancel(id, reason)
+    return this.job(id)
+  }
+
+  async parts(id: string): Promise<readonly ResultPart[]> {
+    const { outputDir } = await this.job(id)
+    const parts = this.#init.coordinator.parts(id) ?? (await this.#init.archive.load(id))?.parts ?? []
+    return parts.map((part) => ({ ...part, file: isAbsolute(part.file) ? part.file : join(outputDir, part.file) }))
+  }
+
+  async peers(): Promise<readonly PeerView[]> {
+    return this.#peers()
+  }
+
+  async members(): Promise<readonly MemberView[]> {
+    const { cluster, swarm, name } = this.#init
+    const present = new Map(swarm.members().map((member) => [member.peer, member]))
+    return cluster.roster.members().map((member: ClusterMember) => ({
+      peer: member.node,
+      name: member.node === swarm.self ? name : (present.get(member.node)?.card?.name ?? ''),
+      ...(member.account !== undefined && { account: member.account }),
+      role: member.role,
+      present: member.node === swarm.self || present.has(member.node),
+    }))
+  }
+
+  async invite({ uses = 1, expiresMs = 86_400_000, role = 'member' }: InviteRequest): Promise<Invite> {
+    const { door, swarm, clock } = this.#init
+    const expiresWallMs = Math.floor(clock.wallMs()) + expiresMs
+    const seeds = swarm.card().addresses.slice(0, TICKET_SEEDS)
+    if (seeds.length === 0)
+      throw userError(
+        'invite.no-address',
+        'this node has no address that others could reach; see --listen and --announce',
+      )
+    const ticket = door.invite({ seeds, role: roleOf(role), uses, expiresWallMs })
+    return { ticket, uses, expiresWallMs, role }
+  }
+
+  async remove(peer: string, reason: string): Promise<void> {
+    const { cluster, swarm, keys } = this.#init
+    if (!cluster.roster.member(peer)) throw userError('member.unknown', `${peer} is not a member; see: aivida members`)
+    if (!keys.account)
+      throw userError('charter.not-admin', "only an admin removes members; do it where the admin's account key is")
+    await cluster.amend({ type: 'remove-member', member: peer, reason: reason.slice(0, 256) }, keys.account)
+    swarm.charterChanged()
+  }
+
+  async leave(): Promise<void> {
+    const { cluster, swarm } = this.#init
+    await this.drain()
+    await swarm.sayGoodbye(await cluster.leave())
+    this.#end.resolve()
+  }
+
+  async pending(): Promise<readonly PendingView[]> {
+    return this.#init.door.requests.map(({ node, admittedWallMs }) => ({
+      peer: node,
+      name: '',
+      askedWallMs: admittedWallMs,
+    }))
+  }
+
+  async approve(peer: string): Promise<void> {
+    await this.#init.door.approve(peer)
+  }
+
+  drain(): Promise<void> {
+    this.#accepting = false
+    const { worker, clock } = this.#init
+    this.#draining ??= worker.drain(deadline(clock, limit('drainMs')))
+    return this.#draining
+  }
+
+  async stop(): Promise<void> {
+    void this.drain().finally(() => this.#end.resolve())
+  }
+
+  /** Takes up the jobs that an earlier run left unfinished, and what is known of those that ended. */
+  async resumeJobs(): Promise<void> {
+    const { folder, archive, coordinator, clock, logger } = this.#init
+    for (const job of await journalledJobs(folder.jobs)) {
+      try {
+        if (await archive.load(job)) continue
+        const journal = new JobJournal(await openLog({ dir: join(folder.jobs, job, 'journal') }, { clock }))
+        const record = await journal.load()
+        if (record && !record.ended) {
+          coordinator.resume(record.spec, journal, record.parts)
+          logger.info({ job, parts: record.parts.length }, 'a job goes on from its journal')
+        } else await journal.close()
+      } catch (error) {
+        logger.error({ job, error: notResumed(job, error) }, 'a job could not be taken up again')
+      }
+    }
+  }
+
+  /** A job has ended: keeps how, and lets its model go. */
+  async keepEnded(status: JobStatus): Promise<void> {
+    const { archive, coordinator, blobs, logger } = this.#init
+    try {
+      await archive.keep(status, coordinator.parts(status.job) ?? [])
+      await blobs.unpin(status.job)
+    } catch (error) {
+      logger.error({ job: status.job, error: String(error) }, 'the end of a job could not be kept')
+    }
+  }
+
+  #statuses(): JobStatus[] {
+    const live = this.#init.coordinator.jobs()
+    const known = new Set(live.map(({ job }) => job))
+    return [...live, ...this.#init.archive.statuses().filter(({ job }) => !known.has(job))].sort(
+      (a, b) => b.createdWallMs - a.createdWallMs,
+    )
+  }
+
+  #peers(): PeerView[] {
+    const { swarm, name, cluster, devices, clock } = this.#init
+    const self: PeerView = {
+      peer: swarm.self,
+      name,
+      self: true,
+      state: 'alive',
+      carrier: 'self',
+      address: swarm.card().addresses[0] ?? '',
+      software: SOFTWARE,
+      role: cluster.own.role,
+      silentMs: 0,
+      devices: [...devices()],
+      refusals: {},
+    }
+    return [self, ...swarm.members().map((member) => viewOf(member, clock.monoMs()))]
+  }
+
+  /** What is left to say of a peer that is gone. */
+  #lost(peer: string): void {
+    const gone = { name: '', address: '', software: '', role: '', devices: [], refusals: {} }
+    const silentMs = limit('lostAfterMs')
+    this.events.publish({
+      type: 'peer',
+      peer: { ...gone, peer, self: false, state: 'lost', carrier: 'quic', silentMs },
+    })
+  }
+
+  #warnings(): string[] {
+    const { swarm, config } = this.#init
+    const addresses = swarm.card().addresses
+    const warnings: string[] = []
+    if (config.listen.length > 0 && addresses.length === 0)
+      warnings.push('no address is listened at: nobody can call this node')
+    else if (
+      config.listen.some((address) => address.includes('/quic-v1')) &&
+      !addresses.some((a) => a.includes('/quic-v1'))
+    )
+      warnings.push('QUIC (UDP) is unavailable: TCP only, several times slower for many streams')
+    for (const { peer, carrier } of swarm.members())
+      if (carrier === 'tcp') warnings.push(`${peer.slice(-8)} is reached over TCP: UDP does not get through`)
+    for (const [peer, error] of swarm.refusedHellos())
+      if (error.category === 'user') warnings.push(`${peer.slice(-8)} refused us: ${error.message}`)
+    return warnings
+  }
+}
+
+function viewOf(member: Member, nowMs: number): PeerView {
+  const { peer, card, state, carrier, address, software, role, heardMs, refusals } = member
+  return {
+    peer,
+    name: card?.name ?? '',
+    self: false,
+    state,
+    carrier,
+    address,
+    software,
+    role,
+    silentMs: Math.max(0, nowMs - heardMs),
+    devices: card?.devices ?? [],
+    refusals,
+  }
+}
+
+function roleOf(role: string): MemberRole {
+  const parsed = memberRoleSchema.safeParse(role)
+  if (parsed.success) return parsed.data
+  throw userError('invite.role', `expected a role of ${memberRoleSchema.options.join(', ')}, found ${role}`)
+}

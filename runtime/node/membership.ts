@@ -1,0 +1,154 @@
+import { hostname } from 'node:os'
+import { AividaError, type Clock, deadline, isAividaError, type Logger, limit, userError } from '../base/index.ts'
+import { systemDisk } from '../log/index.ts'
+import { type Hello, PROTOCOLS, peerIdOf } from '../protocol/index.ts'
+import {
+  type AdmissionMode,
+  assertNotExpired,
+  Cluster,
+  ClusterStore,
+  Door,
+  FileTicketLedger,
+  openTicket,
+  signMembership,
+  type Ticket,
+} from '../swarm/charter/index.ts'
+import { loadOrCreateKey, readKeyFile, type SecretKey } from '../swarm/identity/index.ts'
+import { peerOfAddress } from '../swarm/membership/address-book.ts'
+import { PROTOCOL_VERSIONS, sayHello } from '../swarm/membership/hello.ts'
+import { type LibP2PCarrier, libp2pTransport } from '../swarm/transport/libp2p/index.ts'
+import { channel } from '../swarm/wire/index.ts'
+import { type DataFolder, makeDataFolder } from './data-folder.ts'
+import { keepAddresses } from './known-peers.ts'
+import { SOFTWARE } from './version.ts'
+
+/** What every step of membership needs. */
+export interface MembershipInit {
+  readonly folder: DataFolder
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** How a cluster is founded. */
+export interface FoundTerms {
+  /** Default: the machine's name. */
+  readonly name?: string
+  /** Default: `ticket`. */
+  readonly admission?: AdmissionMode
+}
+
+/** A node's keys: its own, and its account's where that lies on this machine. */
+export interface NodeKeys {
+  readonly node: SecretKey
+  readonly account: SecretKey | undefined
+}
+
+/** Reads the keys; the node's is made at first use. Throws `key.readable` when others may read one. */
+export async function loadKeys({ nodeKey, accountKey }: DataFolder): Promise<NodeKeys> {
+  const node = await loadOrCreateKey(nodeKey, 'node')
+  try {
+    return { node, account: await readKeyFile(accountKey, 'account') }
+  } catch (error) {
+    if (isAividaError(error, 'key.missing')) return { node, account: undefined }
+    throw error
+  }
+}
+
+/** Founds a cluster of one, with this node's account (made, if there is none) as its admin. Throws `cluster.exists`. */
+export async function initCluster(
+  { folder, clock }: MembershipInit,
+  { name = hostname().slice(0, 64) || 'cluster', admission = 'ticket' }: FoundTerms = {},
+): Promise<Cluster> {
+  await makeDataFolder(folder)
+  const { node } = await loadKeys(folder)
+  const store = clusterStore(folder)
+  const present = await store.loadCharter()
+  if (present)
+    throw userError(
+      'cluster.exists',
+      `this node is in cluster ${present.state.name} already; leave it first: aivida leave`,
+    )
+  const account = await loadOrCreateKey(folder.accountKey, 'account')
+  return Cluster.found({ node, store, clock }, account, { name, admission })
+}
+
+/** The cluster this node is a member of. Throws `cluster.none`, `cluster.damaged`. */
+export async function openCluster({ folder, clock }: MembershipInit, { node }: NodeKeys): Promise<Cluster> {
+  const cluster = await Cluster.open({ node, store: clusterStore(folder), clock })
+  if (cluster) return cluster
+  throw userError(
+    'cluster.none',
+    'this node is in no cluster; found one (aivida init) or join one (aivida join TICKET)',
+  )
+}
+
+/** Where a member lets others in. */
+export async function openDoor({ folder, clock }: MembershipInit, cluster: Cluster, keys: NodeKeys): Promise<Door> {
+  return Door.open({
+    cluster,
+    keys: keys.account ? [keys.node, keys.account] : [keys.node],
+    tickets: await FileTicketLedger.open(folder.tickets),
+    store: clusterStore(folder),
+    clock,
+    protocolVersions: PROTOCOL_VERSIONS,
+  })
+}
+
+/**
+ * Joins a cluster: knocks at the ticket's seeds, one after the other, and keeps what the first one answers.
+ * Throws `ticket.*`, `cluster.exists`, `membership.*`, and `join.no-seed` when none could be reached.
+ */
+export async function joinCluster(
+  { folder, clock, logger }: MembershipInit,
+  text: string,
+  carriers: readonly LibP2PCarrier[] = ['quic', 'tcp'],
+): Promise<Cluster> {
+  const ticket = openTicket(text)
+  assertNotExpired(ticket, clock.wallMs())
+  await makeDataFolder(folder)
+  const { node } = await loadKeys(folder)
+  const transport = await libp2pTransport({ seed: node.exportSeed(), listen: [], logger, clock, carriers })
+  await transport.start()
+  const failures: string[] = []
+  try {
+    for (const [peer, addresses] of Map.groupBy(ticket.seeds, (seed) => peerOfAddress(seed) ?? '')) {
+      const signal = deadline(clock, limit('dialMs'))
+      try {
+        await transport.connect(addresses, { signal })
+      } catch (error) {
+        failures.push(`${peer}: ${(error as Error).message}`)
+        continue
+      }
+      const hello = channel(await transport.open(peer, PROTOCOLS.hello, { signal }))
+      const welcome = await sayHello(hello, helloWith(text, ticket, node, Math.floor(clock.wallMs())), signal)
+      const cluster = await Cluster.join({ node, store: clusterStore(folder), clock }, ticket.cluster, peer, welcome)
+      await keepAddresses(folder.peers, [...ticket.seeds, ...welcome.peers.flatMap(({ addresses }) => addresses)])
+      return cluster
+    }
+  } finally {
+    await transport.stop()
+  }
+  throw new AividaError({
+    code: 'join.no-seed',
+    category: 'platform',
+    retryable: true,
+    message: `no seed of the ticket could be reached (${failures.join('; ')}); check that one is up and that UDP or TCP gets through`,
+  })
+}
+
+function helloWith(text: string, ticket: Ticket, node: SecretKey, admittedWallMs: number): Hello {
+  const { cluster, role } = ticket
+  const request = signMembership({ cluster, node: peerIdOf(node.publicKey), role, admittedWallMs }, node)
+  return {
+    versions: [...PROTOCOL_VERSIONS],
+    software: SOFTWARE,
+    cluster,
+    ticket: text,
+    request: request.document,
+    charterLength: 0,
+  }
+}
+
+function clusterStore({ cluster }: DataFolder): ClusterStore {
+  return new ClusterStore(systemDisk, cluster)
+}

@@ -1,0 +1,59 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { NodeService } from './service.ts'
+
+/**
+ * The node's Prometheus metrics (names start with `aivida_`). Gauges read the service when they are scraped; the shard
+ * counter follows the events until the signal fires.
+ */
+export function nodeMetrics(service: NodeService, signal: AbortSignal): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'aivida_' })
+  const gauge = (name: string, help: string, labelNames: readonly string[], read: (gauge: Gauge) => Promise<void>) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      async collect() {
+        this.reset()
+        await read(this)
+      },
+    })
+
+  gauge('aivida_jobs', 'Jobs this node knows, by state', ['state'], async (jobs) => {
+    for (const job of await service.jobs()) jobs.inc({ state: job.state })
+  })
+  gauge('aivida_rows_done', 'Rows done, all known jobs together', [], async (rows) => {
+    rows.set((await service.jobs()).reduce((sum, job) => sum + job.rows.done, 0))
+  })
+  gauge('aivida_peers', 'Peers, by liveness and carrier', ['state', 'carrier'], async (peers) => {
+    for (const peer of await service.peers()) peers.inc({ state: peer.state, carrier: peer.carrier })
+  })
+  gauge(
+    'aivida_disk_bytes',
+    'Disk that blobs, logs and caches use, their budget, and what is free',
+    ['what'],
+    async (disk) => {
+      const { usedBytes, budgetBytes, freeBytes } = (await service.info()).disk
+      disk.set({ what: 'used' }, usedBytes)
+      disk.set({ what: 'budget' }, budgetBytes)
+      disk.set({ what: 'free' }, freeBytes)
+    },
+  )
+  gauge('aivida_accepting', '1 while new work is taken, 0 while draining', [], async (accepting) => {
+    accepting.set((await service.info()).accepting ? 1 : 0)
+  })
+  void countShards(service, registry, signal)
+  return registry
+}
+
+async function countShards(service: NodeService, registry: Registry, signal: AbortSignal): Promise<void> {
+  const shards = new Counter({
+    name: 'aivida_shards_total',
+    help: 'What happened to shards since the node started, by phase',
+    labelNames: ['phase'],
+    registers: [registry],
+  })
+  for await (const event of service.events.subscribe({ after: service.events.lastSeq, signal }))
+    if (event.type === 'shard') shards.inc({ phase: event.phase })
+}

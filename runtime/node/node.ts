@@ -1,0 +1,187 @@
+import { mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { type Config, type Logger, METRICS_HOST, systemClock, systemRandom } from '../base/index.ts'
+import { probeDevices } from '../compute/device/index.ts'
+import { EngineChild } from '../compute/engine/index.ts'
+import { DiskBudget, directoryBlobStore, memoryBlobStore, type OpenProvider } from '../data/blob/index.ts'
+import { Coordinator } from '../job/coordinator/index.ts'
+import { Worker } from '../job/worker/index.ts'
+import { accountIdOf, type Device, type JobStatus, PROTOCOLS, peerIdOf } from '../protocol/index.ts'
+import { mdnsDiscovery } from '../swarm/discovery/mdns.ts'
+import { NodeSwarm } from '../swarm/node-swarm.ts'
+import { libp2pTransport } from '../swarm/transport/libp2p/index.ts'
+import { openBlobDesk } from './blob-desk.ts'
+import { startControlServer } from './control/index.ts'
+import { dataFolder, makeDataFolder } from './data-folder.ts'
+import { EngineHost } from './engine-host.ts'
+import { EventBus } from './events.ts'
+import { JobArchive } from './job-archive.ts'
+import { coordinatorPorts, workerPorts } from './job-ports.ts'
+import { knownPeers } from './known-peers.ts'
+import { LocalService } from './local-service.ts'
+import { loadKeys, openCluster, openDoor } from './membership.ts'
+import { startSampling } from './samples.ts'
+import type { NodeService } from './service.ts'
+import { SOFTWARE } from './version.ts'
+
+/** A node that runs in this process. */
+export interface RunningNode {
+  readonly service: NodeService
+  /** Resolves when a client has asked the node to stop; the process then calls {@link stop}. */
+  readonly ended: Promise<void>
+  stop(): Promise<void>
+}
+
+/** Memory for inputs of shards on their way, in and out. */
+const INPUT_MEMORY_BYTES = 1 << 30
+
+/**
+ * Puts a node together from its parts and starts it. Throws `cluster.none`, `key.readable`, `socket.*`, `transport.*`,
+ * `log.*`, `disk.*`.
+ */
+export async function startNode(config: Config, { logger }: { readonly logger: Logger }): Promise<RunningNode> {
+  const clock = systemClock
+  const folder = dataFolder(config.dataDir)
+  await makeDataFolder(folder)
+  const keys = await loadKeys(folder)
+  const cluster = await openCluster({ folder, clock, logger }, keys)
+  const door = await openDoor({ folder, clock, logger }, cluster, keys)
+  const account = cluster.own.account ?? (keys.account && accountIdOf(keys.account.publicKey))
+  const name = config.name || hostname().slice(0, 64)
+  const known = await knownPeers(folder.peers, config.seeds)
+
+  const budget = new DiskBudget(config.diskBudgetBytes)
+  const blobs = await directoryBlobStore({ dir: folder.blobs, clock, budget })
+  const inputs = await memoryBlobStore({ clock, budget: new DiskBudget(INPUT_MEMORY_BYTES) })
+
+  const transport = await libp2pTransport({
+    seed: keys.node.exportSeed(),
+    listen: config.listen,
+    announce: config.announce,
+    logger,
+    clock,
+    gate: (peer) => !cluster.charter.state.removed.has(peer),
+  })
+  let devices: readonly Device[] = []
+  const provider =
+    (peer: string): OpenProvider =>
+    (options) =>
+      swarm.open(peer, PROTOCOLS.blob, options)
+  const swarm: NodeSwarm = new NodeSwarm({
+    transport,
+    cluster,
+    door,
+    signer: keys.node,
+    clock,
+    logger,
+    seeds: known.addresses,
+    describe: () => ({ name, software: SOFTWARE, devices: [...devices], ...(account !== undefined && { account }) }),
+    refusalsOf: (peer) => coordinator.refusalsOf(peer),
+  })
+  const archive = new JobArchive(folder.jobs)
+  const events: EventBus = new EventBus({ clock, snapshot: () => service.snapshot() })
+  const engines = new EngineHost({
+    clock,
+    logger,
+    memoryBytes: config.engineMemoryBytes,
+    threads: config.threadsPerSlot,
+    cacheDir: folder.cache,
+    models: blobs,
+    provider,
+  })
+  const jobEnded = (status: JobStatus) => void service.keepEnded(status)
+  const parts = { swarm, clock, logger, signer: keys.node, folder, blobs, inputs, provider, engines, events, jobEnded }
+  const coordinator: Coordinator = new Coordinator(coordinatorPorts(parts))
+  const worker = new Worker(await workerPorts(parts, () => devices))
+  const service: LocalService = new LocalService({
+    ...parts,
+    archive,
+    config,
+    name,
+    account,
+    cluster,
+    door,
+    keys,
+    coordinator,
+    worker,
+    budget,
+    random: systemRandom,
+    devices: () => devices,
+  })
+  openBlobDesk({
+    swarm,
+    clock,
+    stores: [inputs, blobs],
+    serves: (job) => coordinator.serves(job),
+    owes: (peer, blob) => worker.owes(peer, blob),
+    sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
+  })
+
+  await mkdir(folder.uploads, { recursive: true, mode: 0o700 })
+  const control = await startControlServer({
+    service,
+    socketPath: config.socketPath,
+    uploadDir: folder.uploads,
+    clock,
+    random: systemRandom,
+    ...(config.metricsPort !== undefined && { metricsPort: config.metricsPort }),
+  })
+  if (control.metricsUrl) logger.info({ url: control.metricsUrl, host: METRICS_HOST }, 'metrics are served')
+  const [probed] = await Promise.all([
+    config.role === 'submitter'
+      ? []
+      : probeDevices({
+          start: () => new EngineChild({ clock, settings: { compileCacheDir: folder.cache } }),
+          cacheFile: join(folder.cache, 'classes.json'),
+          threadsPerSlot: config.threadsPerSlot,
+          ...(config.slots !== 'auto' && { slots: config.slots }),
+        }),
+    swarm.start(),
+  ])
+  devices = probed.map(({ instructionSet, threadsPerSlot, ...device }) => ({
+    ...device,
+    sandboxLevel: SANDBOX_LEVEL,
+    kinds: ['infer'],
+  }))
+  worker.start(devices)
+  coordinator.start()
+  swarm.refreshCard()
+  const mdns = mdnsDiscovery({
+    peer: swarm.self,
+    addresses: () => transport.addresses(),
+    onPeer: (_, addresses) => {
+      for (const address of addresses) swarm.noteAddress(address)
+    },
+    logger,
+  })
+  if (config.mdns) await mdns.start()
+  const stopSampling = startSampling(
+    clock,
+    () => worker.load(),
+    (event) => events.publish(event),
+  )
+  const stopFollowing = service.followPeers()
+  await service.resumeJobs()
+  service.accept()
+  logger.info({ peer: peerIdOf(keys.node.publicKey), addresses: transport.addresses() }, 'the node takes work')
+
+  return {
+    service,
+    ended: service.ended,
+    async stop() {
+      stopSampling()
+      stopFollowing()
+      await control.stop()
+      await mdns.stop()
+      worker.stop()
+      await coordinator.stop()
+      await known.save(swarm)
+      await swarm.stop()
+      await engines.stop()
+    },
+  }
+}
+
+/** A child of its own process group with an empty environment; no file-system or network isolation yet. */
+const SANDBOX_LEVEL = 0

@@ -1,0 +1,135 @@
+import { z } from 'zod'
+import { type AividaError, userError } from '../base/index.ts'
+import {
+  accountIdSchema,
+  countSchema,
+  deviceSchema,
+  type JobRequest,
+  type JobStatus,
+  type PeerView,
+  peerIdSchema,
+  type ResultPart,
+} from '../protocol/index.ts'
+import type { MemberRole } from '../swarm/charter/index.ts'
+import type { EventBus } from './events.ts'
+
+/** A running node, as it describes itself to its operator. */
+export const nodeInfoSchema = z.object({
+  peer: peerIdSchema,
+  name: z.string(),
+  account: accountIdSchema.optional(),
+  cluster: z.object({ id: z.string(), name: z.string() }),
+  role: z.string(),
+  /** The software's version. */
+  version: z.string(),
+  pid: countSchema,
+  startedWallMs: countSchema,
+  addresses: z.array(z.string()),
+  /** What the operator should know, in words: "UDP unavailable: TCP only". */
+  warnings: z.array(z.string()),
+  devices: z.array(deviceSchema),
+  disk: z.object({ usedBytes: countSchema, budgetBytes: countSchema, freeBytes: countSchema }),
+  dataDir: z.string(),
+  /** Whether new jobs and leases are taken; `false` while draining. */
+  accepting: z.boolean(),
+})
+
+/** See {@link nodeInfoSchema}. */
+export type NodeInfo = z.infer<typeof nodeInfoSchema>
+
+/** A member of the cluster, by its charter; `present` when this node is connected to it (or is it). */
+export const memberViewSchema = z.object({
+  peer: peerIdSchema,
+  name: z.string(),
+  account: accountIdSchema.optional(),
+  role: z.string(),
+  present: z.boolean(),
+})
+
+/** See {@link memberViewSchema}. */
+export type MemberView = z.infer<typeof memberViewSchema>
+
+const memberRoles = ['member', 'worker', 'submitter'] as const satisfies readonly MemberRole[]
+
+/** Who may join with a ticket, how often and how long. */
+export const inviteRequestSchema = z
+  .object({
+    uses: countSchema.min(1).max(10_000).default(1).describe('how many nodes may join with it'),
+    expiresMs: countSchema
+      .min(1_000)
+      .max(365 * 86_400_000)
+      .default(86_400_000)
+      .describe('how long it is good for, ms'),
+    role: z.enum(memberRoles).default('member').describe('what its holders become'),
+  })
+  .strict()
+
+/** See {@link inviteRequestSchema}; defaults may be left out. */
+export type InviteRequest = z.input<typeof inviteRequestSchema>
+
+/** A ticket and its terms. Whoever holds the string may join: it is a secret. */
+export const inviteSchema = z.object({
+  ticket: z.string(),
+  uses: countSchema,
+  expiresWallMs: countSchema,
+  role: z.string(),
+})
+
+/** See {@link inviteSchema}. */
+export type Invite = z.infer<typeof inviteSchema>
+
+/** A node that asked to join a cluster whose admission is by approval. */
+export const pendingViewSchema = z.object({ peer: peerIdSchema, name: z.string(), askedWallMs: countSchema })
+
+/** See {@link pendingViewSchema}. */
+export type PendingView = z.infer<typeof pendingViewSchema>
+
+/** What calls that do I/O may be given. */
+export interface CallOptions {
+  /** Fires when the client has gone: the work may stop. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * What a node can do for those who may speak to it: the port that the control server publishes, and that the daemon's
+ * wiring implements. Errors are `AividaError`s and reach the client as they are.
+ */
+export interface NodeService {
+  /** The node's numbered event stream. */
+  readonly events: EventBus
+  info(): Promise<NodeInfo>
+  /** Takes a job and answers as soon as it is journalled. Throws `node.draining`, `job.*`, `model.*`, `input.*`. */
+  submit(request: JobRequest, options?: CallOptions): Promise<JobStatus>
+  /** Every job this node still knows, newest first. */
+  jobs(): Promise<readonly JobStatus[]>
+  /** Throws `job.unknown`, made by {@link unknownJob}. */
+  job(id: string): Promise<JobStatus>
+  /** Stops a job; one that has ended is left as it is. Answers with its state afterwards. Throws `job.unknown`. */
+  cancel(id: string, reason: string): Promise<JobStatus>
+  /** Finished parts of the result so far, by index. `file` is an absolute path. Throws `job.unknown`. */
+  parts(id: string): Promise<readonly ResultPart[]>
+  peers(): Promise<readonly PeerView[]>
+  members(): Promise<readonly MemberView[]>
+  /** Throws `charter.not-admin`. */
+  invite(request: InviteRequest): Promise<Invite>
+  /** Puts a member out of the cluster. Throws `charter.not-admin`, `member.unknown`. */
+  remove(peer: string, reason: string): Promise<void>
+  /** Leaves the cluster; the node stops afterwards. */
+  leave(): Promise<void>
+  /** Nodes that wait for {@link approve}. */
+  pending(): Promise<readonly PendingView[]>
+  /** Admits a node that asked. Throws `charter.not-admin`, `member.unknown`. */
+  approve(peer: string): Promise<void>
+  /** Takes nothing new and resolves when work in progress has ended, at the latest after the limit `drainMs`. */
+  drain(): Promise<void>
+  /** Drains, then asks the process that holds the node to end; resolves as soon as that is under way. */
+  stop(): Promise<void>
+}
+
+/** `job.unknown`, naming the job that was probably meant: the one with the most alike id, or else the newest. */
+export function unknownJob(id: string, known: readonly JobStatus[]): AividaError {
+  const alike = (job: string) => [...job].findIndex((character, at) => character !== id[at])
+  const nearest = known.toSorted((a, b) => alike(b.job) - alike(a.job) || b.createdWallMs - a.createdWallMs)[0]
+  const hint = nearest ? `the nearest is ${nearest.job} (${nearest.name})` : 'this node has no jobs'
+  return userError('job.unknown', `no job ${JSON.stringify(id)} here; ${hint}`, { remedy: 'aivida jobs' })
+}

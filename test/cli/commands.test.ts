@@ -1,0 +1,234 @@
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { systemClock } from '../../runtime/base/index.ts'
+import { runCli } from '../../runtime/cli/aivida.ts'
+import { startTestControl, type TestControl } from '../support/control.ts'
+import { fakeIo } from '../support/fake-io.ts'
+import { FAKE_PEER } from '../support/fake-node-service.ts'
+
+const JOB = 'job-aaaaaaaaaaaaaaaa'
+
+function ioFor(control: TestControl, init: Parameters<typeof fakeIo>[0] = {}) {
+  return fakeIo({
+    env: { AIVIDA_DATA_DIR: control.folder, AIVIDA_SOCKET_PATH: control.socketPath },
+    cwd: control.folder,
+    ...init,
+  })
+}
+
+async function aivida(control: TestControl, ...argv: string[]) {
+  const io = ioFor(control)
+  const code = await runCli(argv, io)
+  return { code, out: io.stdout(), err: io.stderr() }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2))
+}
+
+test('help lists every command and the exit codes', async () => {
+  const io = fakeIo()
+  assert.is(await runCli(['--help'], io), 0)
+  const commands = 'up stop node status peers jobs job cancel infer run logs init invite join members pending approve'
+  for (const command of [...commands.split(' '), 'remove', 'leave', 'account', 'config'])
+    assert.match(io.stdout(), new RegExp(`^  ${command}\\b`, 'm'), command)
+  assert.match(io.stdout(), 'Exit codes: 0 success')
+})
+
+test('flags of a command come from the table of options', async () => {
+  const up = fakeIo({ columns: 1_000 })
+  assert.is(await runCli(['up', '--help'], up), 0)
+  assert.match(up.stdout(), /--data-dir <value> .*default: ~\/\.aivida, AIVIDA_DATA_DIR/)
+  assert.match(up.stdout(), /--no-mdns/)
+  const jobs = fakeIo()
+  await runCli(['jobs', '--help'], jobs)
+  assert.match(jobs.stdout(), '--socket-path')
+  assert.not.match(jobs.stdout(), '--listen')
+})
+
+test('the version is that of the package', async () => {
+  const io = fakeIo()
+  assert.is(await runCli(['--version'], io), 0)
+  assert.match(io.stdout(), /^\d+\.\d+\.\d+\n$/)
+})
+
+test('a line that makes no sense is explained', async () => {
+  const said = async (...argv: string[]) => {
+    const io = fakeIo()
+    const code = await runCli(argv, io)
+    assert.is(io.stdout(), '')
+    return `${code} ${io.stderr()}`
+  }
+  assert.match(await said('job'), /^2 error usage\.missing-argument: missing required argument 'id'/)
+  assert.match(await said('stauts'), /^2 error usage\.unknown-command: .*\n?\(Did you mean status\?\)/)
+  assert.match(await said('jobs', '--jsn'), /^2 error usage\.unknown-option: [\s\S]*--json/)
+  assert.match(
+    await said('invite', '--role', 'king'),
+    /^2 error usage\.invalid-argument: [\s\S]*member, worker, submitter/,
+  )
+  assert.match(await said(), /^2 error usage\.no-command/)
+})
+
+test('wrong settings are told with the nearest right one, and their own exit code', async () => {
+  const io = fakeIo({ env: { AIVIDA_DATADIR: '/x' } })
+  assert.is(await runCli(['jobs'], io), 3)
+  assert.match(io.stderr(), /error config\.unknown-key: .*AIVIDA_DATA_DIR/)
+})
+
+test('without a node every command says how to start one', async () => {
+  const io = fakeIo({ home: '/nowhere' })
+  assert.is(await runCli(['status'], io), 2)
+  assert.match(io.stderr(), /^error node\.not-running: .*aivida up\n$/)
+  const json = fakeIo({ home: '/nowhere' })
+  assert.is(await runCli(['status', '--json'], json), 2)
+  assert.is(JSON.parse(json.stderr()).error.code, 'node.not-running')
+})
+
+test('status, peers, jobs and members are text for people and JSON for programs', async () => {
+  await using control = await startTestControl()
+  control.service.update(JOB, { name: 'ocr', rows: { read: 5, done: 5, total: 10 } })
+  assert.match((await aivida(control, 'status')).out, /^node {6}fake, admin\n/)
+  assert.match((await aivida(control, 'status')).out, 'warning   UDP unavailable: TCP only')
+  assert.match((await aivida(control, 'peers')).out, /fake \(this\) {2}alive {2}self/)
+  assert.match((await aivida(control, 'jobs')).out, new RegExp(`${JOB} {2}ocr {3}running {2}5/10`))
+  assert.match((await aivida(control, 'job', JOB)).out, /state {4}running: 5\/10 rows/)
+  assert.match((await aivida(control, 'members')).out, FAKE_PEER)
+  assert.match((await aivida(control, 'pending')).out, 'newcomer')
+  assert.is(JSON.parse((await aivida(control, 'status', '--json')).out).name, 'fake')
+  for (const command of ['peers', 'jobs', 'members', 'pending'])
+    assert.is(JSON.parse((await aivida(control, command, '--json')).out).length, 1, command)
+  const unknown = await aivida(control, 'job', 'job-x')
+  assert.is(unknown.code, 2)
+  assert.match(unknown.err, `error job.unknown: no job "job-x" here; the nearest is ${JOB} (ocr)\ntry: aivida jobs`)
+})
+
+test('an invitation prints the ticket alone, so that a script can take it', async () => {
+  await using control = await startTestControl()
+  const { out, err } = await aivida(control, 'invite', '--uses', '3', '--expires', '2h', '--role', 'worker')
+  assert.is(out, 'aivida-ticket\n')
+  assert.match(err, 'good for 3 node(s) and 2h 0m, as worker; there: npx aivida join TICKET')
+  const wrong = await aivida(control, 'invite', '--expires', 'soon')
+  assert.match(wrong.err, /error duration\.malformed/)
+})
+
+test('members are approved, removed and leave', async () => {
+  await using control = await startTestControl()
+  await aivida(control, 'approve', FAKE_PEER)
+  await aivida(control, 'remove', FAKE_PEER, '--reason', 'sold')
+  await aivida(control, 'leave')
+  assert.equal(control.service.calls, [`approve ${FAKE_PEER}`, `remove ${FAKE_PEER} sold`, 'leave'])
+})
+
+test('infer submits what its options say', async () => {
+  await using control = await startTestControl()
+  const argv = '--model m.onnx --input lines.jsonl --format jsonl --out res --outputs a,b --rows-per-shard 16'.split(
+    ' ',
+  )
+  const requirements = '--requirement provider=cpu exact=true memoryBytes=1024 --name ocr --detach'.split(' ')
+  const { code, out } = await aivida(control, 'infer', ...argv, ...requirements)
+  assert.is(code, 0)
+  assert.match(out, /^job-0+1\n$/)
+  const [{ model, input, outputDir, ...request }] = control.service.requests as never as [
+    Record<string, never> & { input: { path: string } },
+  ]
+  assert.match(`${model} ${input.path} ${outputDir}`, /^\/.*m\.onnx \/.*lines\.jsonl \/.*res$/)
+  assert.equal(request, {
+    program: 'infer',
+    outputs: ['a', 'b'],
+    rowsPerShard: 16,
+    requirements: { provider: 'cpu', exact: true, memoryBytes: 1024 },
+    finite: true,
+    name: 'ocr',
+  })
+  const wrong = await aivida(control, 'infer', '--model', 'm', '--input', 'i', '--requirement', 'colour=red')
+  assert.match(wrong.err, /error requirement\.malformed: .*provider/)
+  const bad = await aivida(control, 'infer', '--model', 'm', '--input', 'i', '--rows-per-shard', 'many')
+  assert.match(bad.err, /error request\.invalid: .*rowsPerShard/)
+})
+
+test('infer waits, shows progress and ends with the result, or with what went wrong', async () => {
+  await using control = await startTestControl()
+  const { service } = control
+  const io = ioFor(control)
+  const running = runCli(['infer', '--model', 'm', '--input', 'i'], io)
+  await until(() => service.statuses.size === 1)
+  const [job] = [...service.statuses.keys()]
+  service.update(job!, { rows: { read: 5, done: 5, total: 10 } })
+  await until(() => io.stderr().includes('5/10 rows'))
+  service.update(job!, { state: 'done', rows: { read: 10, done: 10, total: 10 }, outputDir: '/results/1' })
+  assert.is(await running, 0)
+  assert.match(io.stdout(), 'result   /results/1')
+
+  const failing = ioFor(control)
+  const failed = runCli(['infer', '--model', 'm', '--input', 'i', '--json'], failing)
+  await until(() => service.statuses.size === 2)
+  const error = { code: 'model.not-onnx', category: 'user', message: 'no', retryable: false, details: {} } as const
+  service.update([...service.statuses.keys()][1]!, { state: 'failed', error })
+  assert.is(await failed, 2)
+  assert.is(JSON.parse(failing.stderr()).error.code, 'model.not-onnx')
+})
+
+test('Ctrl-C cancels the job that infer waits for', async () => {
+  await using control = await startTestControl()
+  const io = ioFor(control)
+  const running = runCli(['infer', '--model', 'm', '--input', 'i'], io)
+  await until(() => io.stderr().includes('0 rows'))
+  io.interrupt()
+  assert.is(await running, 130)
+  assert.match(control.service.calls.join(), 'interrupted at the terminal')
+  assert.match(io.stderr(), 'error job.cancelled')
+})
+
+test('cancel stops a job', async () => {
+  await using control = await startTestControl()
+  control.service.update(JOB, {})
+  const { out } = await aivida(control, 'cancel', JOB, '--reason', 'enough')
+  assert.is(out, `${JOB} is cancelled\n`)
+  assert.equal(control.service.calls, [`cancel ${JOB} enough`])
+})
+
+test('up leaves a node alone that runs already', async () => {
+  await using control = await startTestControl()
+  const { code, out } = await aivida(control, 'up')
+  assert.is(code, 0)
+  assert.is(out, `node fake runs already (pid ${process.pid})\n`)
+})
+
+test('config shows the settings and describes every option', async () => {
+  await using control = await startTestControl()
+  writeFileSync(join(control.folder, 'config.json'), JSON.stringify({ v: 1, logLevel: 'warn' }))
+  const shown = (await aivida(control, 'config', 'show', '--slots', '3')).out
+  assert.match(shown, /^slots +3$/m)
+  assert.match(shown, /^logLevel +warn$/m)
+  assert.match((await aivida(control, 'config', 'describe')).out, '--data-dir, AIVIDA_DATA_DIR')
+  const rows = JSON.parse((await aivida(control, 'config', 'describe', '--json')).out)
+  assert.ok(rows.some((row: { key: string }) => row.key === 'metricsPort'))
+})
+
+test('logs show the last lines and follow over a rolled file', async () => {
+  await using control = await startTestControl()
+  assert.match((await aivida(control, 'logs')).err, /error logs\.none/)
+  const file = join(control.folder, 'logs', 'node.log')
+  const line = (n: number) =>
+    `${JSON.stringify({ level: 'info', time: '2026-01-01T00:00:00.000Z', message: `line ${n}`, job: JOB })}\n`
+  mkdirSync(join(control.folder, 'logs'))
+  writeFileSync(file, [1, 2, 3].map(line).join(''))
+  assert.is((await aivida(control, 'logs', '-n', '1')).out, `00:00:00.000 info  line 3 job=${JOB}\n`)
+  assert.is((await aivida(control, 'logs', '-n', '1', '--json')).out, line(3))
+  const io = ioFor(control, { clock: systemClock })
+  const following = runCli(['logs', '-f', '-n', '1', '--json'], io)
+  await until(() => io.stdout() === line(3))
+  appendFileSync(file, line(4) + line(5).slice(0, 9))
+  await until(() => io.stdout() === line(3) + line(4))
+  appendFileSync(file, line(5).slice(9))
+  await until(() => io.stdout().endsWith(line(5)))
+  renameSync(file, `${file}.1`)
+  writeFileSync(file, line(6))
+  await until(() => io.stdout().endsWith(line(6)))
+  io.interrupt()
+  assert.is(await following, 0)
+})
+
+test.run()
