@@ -48,6 +48,21 @@ try {
   step('npx aivida --version')
   assert.is(run('npx', ['aivida', '--version'], app).trim(), version)
 
+  step("import { connect } from 'aivida'")
+  writeFileSync(
+    join(app, 'main.ts'),
+    "import { connect } from 'aivida'\nexport const client = await connect({ dataDir: 'x' })\n",
+  )
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const types = join(root, 'node_modules/@types')
+  run(
+    process.execPath,
+    [tsc, '--noEmit', '--strict', '--module', 'nodenext', '--typeRoots', types, '--types', 'node', 'main.ts'],
+    app,
+  )
+  const script = "import { connect } from 'aivida'\nconsole.log(typeof connect)"
+  assert.is(run('npx', ['node', '--input-type=module', '--eval', script], app).trim(), 'function')
+
   console.log('the package works')
 } finally {
   rmSync(scratch, { recursive: true, force: true })

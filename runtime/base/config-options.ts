@@ -57,6 +57,12 @@ const choice = <const T extends string>(...names: readonly T[]): Kind<T> => ({
   expected: `one of ${names.join(', ')}`,
 })
 
+/** Where a node of this data folder listens unless told otherwise: a Unix socket in it, a named pipe on Windows. */
+export function controlSocketPath(dataDir: string, platform: NodeJS.Platform): string {
+  if (platform !== 'win32') return join(dataDir, 'control.sock')
+  return `\\\\.\\pipe\\aivida-${sha256(Buffer.from(dataDir)).slice(0, 16)}`
+}
+
 /** Every option of a node. A new one is a new row; flags, environment names, checks and help follow from it. */
 export const CONFIG_OPTIONS = {
   dataDir: option(path, {
@@ -69,10 +75,7 @@ export const CONFIG_OPTIONS = {
     { default: '', description: "what peers show this node as; default: the machine's name", live: false },
   ),
   socketPath: option(path, {
-    default: ({ platform }, dataDir) =>
-      platform === 'win32'
-        ? `\\\\.\\pipe\\aivida-${sha256(Buffer.from(dataDir)).slice(0, 16)}`
-        : join(dataDir, 'control.sock'),
+    default: ({ platform }, dataDir) => controlSocketPath(dataDir, platform),
     description: 'control socket; a named pipe on Windows',
     live: false,
   }),

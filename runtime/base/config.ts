@@ -153,6 +153,6 @@ function shown(value: unknown): string {
   return (JSON.stringify(value) ?? 'nothing').slice(0, SHOWN_CHARACTERS)
 }
 
-function configError(what: string, message: string, details?: Readonly<Record<string, unknown>>): AividaError {
-  return new AividaError({ code: `config.${what}`, category: 'config', message, ...(details && { details }) })
+function configError(what: string, message: string, facts?: Readonly<Record<string, unknown>>): AividaError {
+  return new AividaError({ code: `config.${what}`, category: 'config', message, ...(facts && { facts }) })
 }

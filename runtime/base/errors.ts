@@ -10,7 +10,7 @@ export interface ErrorInit {
   readonly retryable?: boolean
   readonly cause?: unknown
   /** Machine-readable facts about the failure; never a secret. */
-  readonly details?: Readonly<Record<string, unknown>>
+  readonly facts?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -22,19 +22,19 @@ export class AividaError extends Error {
   readonly code: string
   readonly category: ErrorCategory
   readonly retryable: boolean
-  readonly details: Readonly<Record<string, unknown>>
+  readonly facts: Readonly<Record<string, unknown>>
 
   constructor(init: ErrorInit) {
     super(init.message, init.cause === undefined ? undefined : { cause: init.cause })
     this.code = init.code
     this.category = init.category
     this.retryable = init.retryable ?? false
-    this.details = init.details ?? {}
+    this.facts = init.facts ?? {}
   }
 
   toJSON(): ErrorRecord {
-    const { code, category, message, retryable, details } = this
-    return { code, category, message, retryable, details }
+    const { code, category, message, retryable, facts } = this
+    return { code, category, message, retryable, facts }
   }
 }
 
@@ -44,7 +44,7 @@ export interface ErrorRecord {
   readonly category: ErrorCategory
   readonly message: string
   readonly retryable: boolean
-  readonly details: Readonly<Record<string, unknown>>
+  readonly facts: Readonly<Record<string, unknown>>
 }
 
 /** Whether `error` is ours and carries this code (any code, when none is given). */
@@ -70,13 +70,13 @@ export function fromRecord(record: ErrorRecord): AividaError {
 }
 
 /** The caller asked for something that cannot be done as asked. */
-export function userError(code: string, message: string, details?: Readonly<Record<string, unknown>>): AividaError {
-  return new AividaError({ code, category: 'user', message, ...(details && { details }) })
+export function userError(code: string, message: string, facts?: Readonly<Record<string, unknown>>): AividaError {
+  return new AividaError({ code, category: 'user', message, ...(facts && { facts }) })
 }
 
 /** A peer broke the protocol: an event to record and act on, never an assertion. */
-export function peerError(code: string, message: string, details?: Readonly<Record<string, unknown>>): AividaError {
-  return new AividaError({ code, category: 'peer', message, ...(details && { details }) })
+export function peerError(code: string, message: string, facts?: Readonly<Record<string, unknown>>): AividaError {
+  return new AividaError({ code, category: 'peer', message, ...(facts && { facts }) })
 }
 
 /** The work was called off by its owner. */
@@ -91,7 +91,7 @@ export function timedOut(what: string, limitMs: number): AividaError {
     category: 'timeout',
     message: `${what} took longer than ${limitMs} ms`,
     retryable: true,
-    details: { limitMs },
+    facts: { limitMs },
   })
 }
 

@@ -115,7 +115,7 @@ export const LIMITS = {
     reason: 'names and shapes of 4,096 tensors, or a report of a model',
   },
   engineWordsBytes: { value: 8 * KiB, unit: 'bytes', reason: 'what is kept of what a child last wrote to stderr' },
-  engineStartMs: { value: 10_000, unit: 'ms', reason: 'from fork to ready on a busy machine' },
+  engineStartMs: { value: 30_000, unit: 'ms', reason: 'from fork to ready: 0.2 s, ten times that on a busy machine' },
   engineMemoryPollMs: { value: 100, unit: 'ms', reason: 'how soon a child above its memory is seen' },
   engineMemoryBytes: { value: 8 * GiB, unit: 'bytes', reason: 'resident memory of one engine child' },
   slotMemoryBytes: { value: 512 * MiB, unit: 'bytes', reason: 'an engine, a model and a batch; below it, fewer slots' },

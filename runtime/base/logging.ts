@@ -53,15 +53,15 @@ function rootLogger(init: LoggerInit, destination: DestinationStream, close: () 
   return Object.assign(logger, { close }) as RootLogger
 }
 
-/** An error as fields: our own keep their code and details; the stack is for those that nobody foresaw. */
+/** An error as fields: our own keep their code and facts; the stack is for those that nobody foresaw. */
 function errorFields(error: unknown): unknown {
   if (!(error instanceof Error)) return error
-  const { code, category, details } = error as Error & { code?: unknown; category?: unknown; details?: unknown }
+  const { code, category, facts } = error as Error & { code?: unknown; category?: unknown; facts?: unknown }
   const isForeseen = category !== undefined && category !== 'internal'
   return {
     code,
     message: error.message,
-    details,
+    facts,
     ...(error.cause !== undefined && { cause: errorFields(error.cause) }),
     ...(!isForeseen && { stack: error.stack }),
   }

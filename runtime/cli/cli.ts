@@ -122,10 +122,12 @@ export class Session {
     return this.#config
   }
 
-  /** The settings that were given as flags, for a process that is started with the same. */
+  /** The settings that were given as flags, for a process that is started with the same in another folder. */
   get configFlags(): string[] {
+    const { dataDir, socketPath } = this.config
+    const flags: Record<string, unknown> = { ...this.#flags, dataDir, socketPath }
     return describeConfig().flatMap(({ key, flag }) => {
-      const value = this.#flags[key]
+      const value = flags[key]
       if (value === undefined) return []
       if (typeof value === 'boolean') return [value ? flag : flag.replace('--', '--no-')]
       return [flag, String(value)]

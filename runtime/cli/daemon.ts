@@ -35,7 +35,8 @@ export async function startDaemon(session: Session): Promise<{ info: NodeInfo; r
   const child = spawn(process.execPath, [mainFile(), 'node', '--background', '--json', ...session.configFlags], {
     detached: true,
     stdio: ['ignore', output, output],
-    cwd: config.dataDir,
+    cwd: config.dataDir, // not whatever folder we were called in: that one shall stay removable
+    env: io.env,
   })
   let ended: string | undefined
   child.on('error', (error) => {
@@ -53,7 +54,7 @@ export async function startDaemon(session: Session): Promise<{ info: NodeInfo; r
     if (ended !== undefined) throw whyItEnded(startLog, ended)
     if (readyMs > limit('startMs')) {
       child.kill('SIGKILL')
-      throw timedOut('the start of the node', limit('startMs'))
+      throw timedOut(`the start of the node (see ${startLog})`, limit('startMs'))
     }
     await sleep(io.clock, POLL_MS, io.signal)
   }
@@ -70,7 +71,7 @@ export async function stopDaemon(session: Session, client: Client, { pid }: Node
         code: 'timeout',
         category: 'timeout',
         message: `the node (pid ${pid}) has not ended ${2 * limit('drainMs')} ms after it was asked to`,
-        details: { remedy: `kill -9 ${pid}` },
+        facts: { remedy: `kill -9 ${pid}` },
       })
     await sleep(clock, POLL_MS, signal)
   }

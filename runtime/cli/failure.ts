@@ -20,7 +20,7 @@ export const EXIT_CODES_HELP =
 export function formatFailure(error: unknown, json: boolean): string {
   const failure = toAividaError(error)
   if (json) return `${JSON.stringify({ error: failure })}\n`
-  const { remedy } = failure.details
+  const { remedy } = failure.facts
   const lines = [`error ${failure.code}: ${failure.message}`]
   if (typeof remedy === 'string' && !failure.message.includes(remedy)) lines.push(`try: ${remedy}`)
   if (failure.category === 'internal') lines.push(...stackLines(failure))

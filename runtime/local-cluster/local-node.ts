@@ -3,9 +3,8 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { AividaError } from '../base/index.ts'
+import { AividaError, controlSocketPath } from '../base/index.ts'
 import { Client } from '../node/control/index.ts'
-import { controlSocketPath } from '../node/control/socket.ts'
 
 /** How to start one node of a local cluster. */
 export interface LocalNodeInit {
@@ -29,12 +28,12 @@ export class LocalNode {
   readonly #process: ChildProcess
   readonly #exited: Promise<void>
 
-  private constructor(init: LocalNodeInit, process: ChildProcess) {
+  private constructor(init: LocalNodeInit, child: ChildProcess) {
     this.name = init.name
     this.dataDir = init.dataDir
-    this.#process = process
-    this.#exited = new Promise((resolve) => process.once('exit', () => resolve()))
-    this.client = new Client({ socketPath: controlSocketPath(init.dataDir) })
+    this.#process = child
+    this.#exited = new Promise((resolve) => child.once('exit', () => resolve()))
+    this.client = new Client({ socketPath: controlSocketPath(init.dataDir, process.platform) })
   }
 
   /** Starts `aivida node` on a folder that is a member already, or holds a ticket; resolves when it takes work. */
@@ -96,7 +95,7 @@ export class LocalNode {
 function nodeArguments({ name, dataDir, role, slots, flags = [] }: LocalNodeInit): string[] {
   return [
     'node',
-    ...['--data-dir', dataDir, '--socket-path', controlSocketPath(dataDir), '--name', name, '--role', role, '--slots', String(slots)],
+    ...['--data-dir', dataDir, '--name', name, '--role', role, '--slots', String(slots)],
     ...['--listen', '/ip4/127.0.0.1/udp/0/quic-v1,/ip4/127.0.0.1/tcp/0', '--no-mdns'],
     ...flags,
   ]

@@ -2,8 +2,8 @@ import { AividaError, toAividaError } from '../base/errors.ts'
 
 type Facts = Readonly<Record<string, unknown>>
 
-function platform(code: string, message: string, details: Facts = {}, cause?: unknown, retryable = false): AividaError {
-  return new AividaError({ code: `log.${code}`, category: 'platform', message, details, cause, retryable })
+function platform(code: string, message: string, facts: Facts = {}, cause?: unknown, retryable = false): AividaError {
+  return new AividaError({ code: `log.${code}`, category: 'platform', message, facts, cause, retryable })
 }
 
 /** `log.fenced`: a newer writer took the log over; what the refused append wanted is for that writer to say. */
@@ -37,7 +37,7 @@ export function dropped(fromSeq: number, firstSeq: number): AividaError {
     code: 'log.dropped',
     category: 'user',
     message: `entry ${fromSeq} was dropped, the oldest kept is ${firstSeq}; start from the last snapshot`,
-    details: { fromSeq, firstSeq },
+    facts: { fromSeq, firstSeq },
   })
 }
 
@@ -58,7 +58,7 @@ export function wrongSize(what: string, found: number, maxBytes: number): Aivida
     code: 'log.size',
     category: 'user',
     message: `${what} takes ${found} bytes, at least one entry and at most ${maxBytes} bytes were expected`,
-    details: { found, maxBytes },
+    facts: { found, maxBytes },
   })
 }
 

@@ -64,7 +64,7 @@ export const errorRecordSchema = z.object({
   category: z.enum(['user', 'config', 'peer', 'platform', 'timeout', 'aborted', 'internal']),
   message: z.string(),
   retryable: z.boolean(),
-  details: z.record(z.string(), z.unknown()),
+  facts: z.record(z.string(), z.unknown()),
 })
 
 /** What one worker has done for a job. */

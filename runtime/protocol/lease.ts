@@ -27,7 +27,7 @@ export const leaseSchema = z.object({
   policy: verificationPolicySchema,
   /** Nodes to fetch blobs from, best first. */
   providers: z.array(peerIdSchema).min(1).max(32),
-  priceCapMicroCredits: z.bigint().optional(),
+  priceCapMicroCredits: z.coerce.bigint().nonnegative().optional(),
   fundsColour: fundsColourSchema.optional(),
 })
 

@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type ConfigSources, configPath, describeConfig } from '../../runtime/base/config.ts'
 import type { ConfigSystem } from '../../runtime/base/config-options.ts'
-import { CONFIG_OPTIONS, isAividaError, loadConfig } from '../../runtime/base/index.ts'
+import { CONFIG_OPTIONS, controlSocketPath, isAividaError, loadConfig } from '../../runtime/base/index.ts'
 import { nearest } from '../../runtime/base/nearest.ts'
 
 const system: ConfigSystem = { home: '/home/ada', cwd: '/work', platform: 'linux' }
@@ -135,6 +135,11 @@ config('nearest counts edits and gives up on the far', () => {
   assert.is(nearest('lisen', ['seeds', 'listen']), 'listen')
   assert.is(nearest('MDNS', ['mdns']), 'mdns')
   assert.is(nearest('abc', ['xyz']), undefined)
+})
+
+config('puts the control socket into the data folder, on Windows into the space of pipes', () => {
+  assert.is(controlSocketPath('/data', 'linux'), '/data/control.sock')
+  assert.match(controlSocketPath('C:\\data', 'win32'), /^\\\\\.\\pipe\\aivida-[0-9a-f]{16}$/)
 })
 
 config.run()

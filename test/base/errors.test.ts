@@ -15,14 +15,14 @@ import {
 
 const errors = suite('errors')
 
-errors('carry code, category, cause and details; not retryable unless said', () => {
+errors('carry code, category, cause and facts; not retryable unless said', () => {
   const cause = new Error('socket closed')
   const error = new AividaError({
     code: 'lease.lost',
     category: 'peer',
     message: 'lost',
     cause,
-    details: { shard: 's' },
+    facts: { shard: 's' },
   })
   assert.instance(error, Error)
   assert.is(error.cause, cause)
@@ -32,7 +32,7 @@ errors('carry code, category, cause and details; not retryable unless said', () 
     category: 'peer',
     message: 'lost',
     retryable: false,
-    details: { shard: 's' },
+    facts: { shard: 's' },
   })
   assert.not('cause' in new AividaError({ code: 'a.b', category: 'user', message: 'm' }))
 })
@@ -68,7 +68,7 @@ errors('wrap what is foreign: an abort as aborted, anything else as internal', (
 
 errors('have their categories', () => {
   assert.is(userError('a.b', 'm').category, 'user')
-  assert.is(peerError('a.b', 'm', { n: 1 }).details.n, 1)
+  assert.is(peerError('a.b', 'm', { n: 1 }).facts.n, 1)
   assert.is(aborted().category, 'aborted')
   assert.is(timedOut('x', 1).category, 'timeout')
 })

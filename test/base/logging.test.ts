@@ -57,19 +57,19 @@ logging('secrets are left out at every depth that fields have', () => {
   assert.match(text, /\[redacted\]/)
 })
 
-logging('an error keeps code, details and cause; only the unforeseen keep their stack', () => {
+logging('an error keeps code, facts and cause; only the unforeseen keep their stack', () => {
   const cause = new TypeError('x is undefined')
   const error = new AividaError({
     code: 'lease.lost',
     category: 'peer',
     message: 'gone',
     cause,
-    details: { shard: 's1' },
+    facts: { shard: 's1' },
   })
   const ours = plain((logger) => logger.warn({ error }, 'lease lost'))
   const fields = JSON.parse(ours.slice(ours.indexOf('error=') + 'error='.length))
   assert.is(fields.code, 'lease.lost')
-  assert.equal(fields.details, { shard: 's1' })
+  assert.equal(fields.facts, { shard: 's1' })
   assert.not('stack' in fields)
   assert.match(fields.cause.stack, /TypeError: x is undefined/)
 })

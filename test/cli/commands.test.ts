@@ -164,7 +164,7 @@ test('infer waits, shows progress and ends with the result, or with what went wr
   const failing = ioFor(control)
   const failed = runCli(['infer', '--model', 'm', '--input', 'i', '--json'], failing)
   await until(() => service.statuses.size === 2)
-  const error = { code: 'model.not-onnx', category: 'user', message: 'no', retryable: false, details: {} } as const
+  const error = { code: 'model.not-onnx', category: 'user', message: 'no', retryable: false, facts: {} } as const
   service.update([...service.statuses.keys()][1]!, { state: 'failed', error })
   assert.is(await failed, 2)
   assert.is(JSON.parse(failing.stderr()).error.code, 'model.not-onnx')

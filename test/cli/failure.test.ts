@@ -16,7 +16,7 @@ test('a remedy that the message has already is not repeated', () => {
 test('as JSON it is the whole record', () => {
   const error = userError('a.b', 'c', { d: 1 })
   assert.equal(JSON.parse(formatFailure(error, true)), {
-    error: { code: 'a.b', category: 'user', message: 'c', retryable: false, details: { d: 1 } },
+    error: { code: 'a.b', category: 'user', message: 'c', retryable: false, facts: { d: 1 } },
   })
 })
 

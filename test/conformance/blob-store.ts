@@ -196,7 +196,9 @@ export function blobStoreConformance(name: string, makeHome: () => BlobStoreHome
     await store.pin([a.blob], { owner: 'ac_small' })
     assert.equal(store.pinned('ac_small'), { roots: [a.blob, b.blob], sizeBytes: 2 * MiB })
     clock.advance(1000)
-    assert.equal(store.pinned('ac_small'), { roots: [a.blob], sizeBytes: MiB })
+    const c = await store.put(bytesOf(1), { pin: { owner: 'ac_small' } })
+    assert.equal(store.pinned('ac_small'), { roots: [a.blob, c.blob], sizeBytes: MiB + 1 })
+    await store.unpin('ac_small', c.blob)
     await store.put(bytesOf(3 * MiB), { pin: { owner: 'ac_large' } })
     assert.equal(
       [a, b].map(({ blob }) => store.has(blob)),

@@ -81,7 +81,7 @@ test('a bit flipped before the last group is refused, one in the last group cuts
     flipped[at]! ^= 1 << Math.floor(random.float() * 8)
     const result = await reopened(dir, segment, flipped).then(
       ({ found }) => found.length,
-      (error) => `${error.code} ${error.details.seq} ${error.details.file === segment}`,
+      (error) => `${error.code} ${error.facts.seq} ${error.facts.file === segment}`,
     )
     const expected = at < ends[0]! ? 'log.corrupt 1 true' : at < ends[1]! ? 'log.corrupt 3 true' : 4
     assert.is(result, expected, `bit flipped at ${at}`)

@@ -87,6 +87,7 @@ async function execute(file: string, signal: AbortSignal): Promise<Execution> {
   clearTimeout(timer)
   const left = timedOut ? [] : await leftovers(groupId)
   kill()
+  await leftovers(groupId) // dying takes its time, too
   signal.removeEventListener('abort', kill)
   await Promise.race([closed, sleep(GRACE_MS)]) // a daemon outside the group may hold the pipes open
   return { code, timedOut, left, output }

@@ -33,6 +33,18 @@ export async function openModelFile(file: ModelFile): Promise<OpenModelFile> {
   }
 }
 
+/** Opens several, or none: when one can't be opened, the others are closed again. Throws as {@link openModelFile} does. */
+export async function openModelFiles(files: readonly ModelFile[]): Promise<OpenModelFile[]> {
+  const open: OpenModelFile[] = []
+  try {
+    for (const file of files) open.push(await openModelFile(file))
+    return open
+  } catch (error) {
+    for (const file of open) await file.close()
+    throw error
+  }
+}
+
 /** The whole content, in one buffer. */
 export async function readModelFile(file: ModelFile, signal?: AbortSignal): Promise<Uint8Array> {
   if (file instanceof Uint8Array) return file
@@ -40,8 +52,10 @@ export async function readModelFile(file: ModelFile, signal?: AbortSignal): Prom
   try {
     const bytes = Buffer.allocUnsafeSlow(source.sizeBytes)
     let at = 0
-    for await (const chunk of source.chunks(signal))
-      at += chunk.byteLength === 0 ? 0 : Buffer.from(chunk).copy(bytes, at)
+    for await (const chunk of source.chunks(signal)) {
+      bytes.set(chunk, at)
+      at += chunk.byteLength
+    }
     return bytes
   } finally {
     await source.close()

@@ -1,6 +1,6 @@
 import { type AividaError, userError } from '../../base/errors.ts'
 
-/** Why a scan refuses a model; machine-readable in `details.reason` of `model.refused`. */
+/** Why a scan refuses a model; machine-readable in `facts.reason` of `model.refused`. */
 export type ScanReason =
   | 'size' // the whole model, or what its tensors declare
   | 'nodes'

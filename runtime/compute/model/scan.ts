@@ -38,7 +38,7 @@ export interface ScanOptions {
 /**
  * Looks over an untrusted ONNX file before any engine parses it: its structure only, in one pass whose time is linear in
  * its bytes and whose memory does not depend on what it declares. Throws `model.not-onnx`, and `model.refused` (reason
- * in the details; the message names node and operator) for what a stranger's graph may not do: reach files, run foreign
+ * in the facts; the message names node and operator) for what a stranger's graph may not do: reach files, run foreign
  * code, loop without bound, draw random numbers, or declare more than it carries.
  */
 export function scanModel(bytes: Uint8Array, options: ScanOptions = {}): ModelReport {

@@ -1,5 +1,6 @@
-import { AividaError, type Clock, type Digest, limit, sha256, userError } from '../../base/index.ts'
+import { type Clock, type Digest, limit, userError } from '../../base/index.ts'
 import type { BlobRef } from '../../protocol/index.ts'
+import { busy, notFound, tooMany } from './blob-errors.ts'
 import { BlobIndex, type IndexEntry } from './blob-index.ts'
 import { type BlobContent, chunksOf, fileContent } from './content.ts'
 import type { FileSystem } from './directory-files.ts'
@@ -9,7 +10,7 @@ import type { BlobDraft, BlobMedium, StoredBlob } from './medium.ts'
 import { memoryMedium } from './memory-medium.ts'
 import { openBlob } from './open-blob.ts'
 import { partialBlob } from './partial-blob.ts'
-import { Pins, pinsCodec } from './pins.ts'
+import { SavedPins } from './saved-pins.ts'
 import type { BlobStore, OpenBlob, OpenOptions, PartialBlob, Pin, PutOptions, ReadAllOptions } from './store.ts'
 import { type BlobTree, blobTree, checkSize, chunkDigest, treeOf } from './tree.ts'
 
@@ -42,9 +43,9 @@ async function openStore(medium: BlobMedium, init: BlobStoreInit): Promise<BlobS
   const index = new BlobIndex()
   for (const blob of blobs) index.add(blob, 0)
   for (const partial of partials) index.addPartial(partial)
-  const store = new MediumStore(medium, index, init)
-  for (const bytes of pins) store.restorePins(bytes)
-  return store
+  const savedPins = new SavedPins(medium, init.quotaBytes ?? (() => Number.POSITIVE_INFINITY))
+  for (const bytes of pins) savedPins.restore(bytes, (root) => index.get(root)?.sizeBytes)
+  return new MediumStore(medium, index, savedPins, init)
 }
 
 class MediumStore implements BlobStore {
@@ -52,16 +53,14 @@ class MediumStore implements BlobStore {
   readonly #index: BlobIndex
   readonly #clock: Clock
   readonly #budget: DiskBudget
-  readonly #pins: Pins
-  readonly #changedOwners = new Set<string>()
-  #saving: Promise<unknown> = Promise.resolve()
+  readonly #pins: SavedPins
 
-  constructor(medium: BlobMedium, index: BlobIndex, init: BlobStoreInit) {
+  constructor(medium: BlobMedium, index: BlobIndex, pins: SavedPins, init: BlobStoreInit) {
     this.#medium = medium
     this.#index = index
     this.#clock = init.clock
     this.#budget = init.budget ?? new DiskBudget()
-    this.#pins = new Pins(init.quotaBytes ?? (() => Number.POSITIVE_INFINITY))
+    this.#pins = pins
     this.#budget.register({ name: 'blobs', usage: () => this.usage(), evict: (bytes) => this.evict(bytes) })
   }
 
@@ -181,14 +180,11 @@ class MediumStore implements BlobStore {
 
   async pin(roots: readonly Digest[], pin: Pin): Promise<void> {
     const blobs = roots.map((root) => ({ root, sizeBytes: this.#use(root).sizeBytes }))
-    this.#pins.pin(blobs, pin, this.#clock.wallMs())
-    await this.#savePins(pin.owner)
+    await this.#pins.pin(blobs, pin, this.#clock.wallMs())
   }
 
   async unpin(owner: string, root?: Digest): Promise<void> {
-    const roots = root === undefined ? this.pinned(owner).roots : [root]
-    for (const each of roots) this.#pins.unpin(owner, each)
-    await this.#savePins(owner)
+    await this.#pins.unpin(owner, root === undefined ? this.pinned(owner).roots : [root])
   }
 
   pinned(owner: string): { readonly roots: readonly Digest[]; readonly sizeBytes: number } {
@@ -209,16 +205,6 @@ class MediumStore implements BlobStore {
       freedBytes += sizeBytes
     }
     return freedBytes
-  }
-
-  /** Takes up pins that an earlier process kept; those of blobs that are gone are dropped. */
-  restorePins(bytes: Uint8Array): void {
-    const { owner, pins } = pinsCodec.decode(bytes)
-    for (const { blob, untilWallMs } of pins) {
-      const entry = this.#index.get(blob)
-      const pin = { owner, ...(untilWallMs !== undefined && { untilWallMs }) }
-      if (entry) this.#pins.restore({ root: blob, sizeBytes: entry.sizeBytes }, pin)
-    }
   }
 
   async #reserve(bytes: number): Promise<DiskReservation> {
@@ -248,40 +234,4 @@ class MediumStore implements BlobStore {
     this.#index.forget(root)
     await this.#medium.remove(root)
   }
-
-  /** Saves an owner's pins; changes that come while a save is under way share the next one. */
-  #savePins(owner: string): Promise<void> {
-    this.#changedOwners.add(owner)
-    const saved = this.#saving.then(async () => {
-      if (!this.#changedOwners.delete(owner)) return
-      try {
-        await this.#medium.savePins(sha256(Buffer.from(owner)), this.#pins.encode(owner))
-      } catch (error) {
-        this.#changedOwners.add(owner)
-        throw error
-      }
-    })
-    this.#saving = saved.catch(() => {})
-    return saved
-  }
-}
-
-/** `blob.not-found`: no such blob here. */
-export function notFound(root: Digest): AividaError {
-  return userError('blob.not-found', `no blob ${root} here; put it, or fetch it from a node that has it`, {
-    blob: root,
-  })
-}
-
-function busy(root: Digest): AividaError {
-  return userError('blob.busy', `blob ${root} is arriving already; wait for that, or stop it first`, { blob: root })
-}
-
-function tooMany(): AividaError {
-  return new AividaError({
-    code: 'blob.limit',
-    category: 'platform',
-    message: `the store holds ${limit('blobsPerStore')} blobs, all pinned or open; unpin some`,
-    retryable: true,
-  })
 }

@@ -88,7 +88,7 @@ export class DiskBudget {
         `${bytes} more bytes do not fit into the disk budget of ${this.limitBytes} (in use: ${parts.join(', ') || 'nothing'}); ` +
         'unpin or remove blobs, finish jobs, or raise the budget',
       retryable: true,
-      details: { neededBytes: bytes, limitBytes: this.limitBytes, byUser },
+      facts: { neededBytes: bytes, limitBytes: this.limitBytes, byUser },
     })
   }
 }

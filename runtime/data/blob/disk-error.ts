@@ -14,7 +14,7 @@ export function diskError(error: unknown, dir: string): AividaError {
       : `cannot read or write in ${dir} (${why}); check the folder's permissions and the disk`,
     retryable: full,
     cause: error,
-    details: { dir, ...(errno !== undefined && { errno }) },
+    facts: { dir, ...(errno !== undefined && { errno }) },
   })
 }
 

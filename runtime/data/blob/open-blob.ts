@@ -1,4 +1,5 @@
-import { AividaError, type Digest, limit, userError } from '../../base/index.ts'
+import { limit, userError } from '../../base/index.ts'
+import { corrupt } from './blob-errors.ts'
 import type { BlobFile, StoredBlob } from './medium.ts'
 import type { OpenBlob, OpenOptions } from './store.ts'
 import { type BlobTree, blobTree, chunkCount, chunkDigest, chunkLength, treeOfBytes, unpackTree } from './tree.ts'
@@ -85,14 +86,4 @@ export function openBlob(init: OpenBlobInit): OpenBlob {
       await bytes.close().finally(init.closed)
     },
   }
-}
-
-function corrupt(root: Digest): AividaError {
-  return new AividaError({
-    code: 'blob.corrupt',
-    category: 'platform',
-    message: `blob ${root} was damaged where it was kept and has been dropped; fetch or put it again, and check the disk`,
-    retryable: true,
-    details: { blob: root },
-  })
 }

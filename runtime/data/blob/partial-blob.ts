@@ -1,5 +1,6 @@
-import { type AividaError, type Digest, invariant, limit, peerError } from '../../base/index.ts'
+import { invariant, limit } from '../../base/index.ts'
 import type { BlobRef } from '../../protocol/index.ts'
+import { wrongChunk } from './blob-errors.ts'
 import type { PartialDraft } from './medium.ts'
 import type { PartialBlob, Pin } from './store.ts'
 import { type BlobTree, chunkDigest, chunkLength } from './tree.ts'
@@ -45,14 +46,4 @@ export async function partialBlob(init: PartialBlobInit): Promise<PartialBlob> {
       init.ended(false)
     },
   }
-}
-
-/** `blob.wrong-chunk`: bytes that came as chunk `index` are not those the root names. */
-export function wrongChunk(root: Digest, index: number, peer?: string): AividaError {
-  const source = peer === undefined ? '' : ` from ${peer}`
-  return peerError('blob.wrong-chunk', `chunk ${index}${source} is not the one that blob ${root} names`, {
-    blob: root,
-    chunk: index,
-    ...(peer !== undefined && { peer }),
-  })
 }

@@ -106,7 +106,7 @@ export class Pins {
       message:
         `${name} has pinned ${usedBytes} bytes; ${neededBytes} more make ${count} blobs, over its quota of ${quotaBytes} ` +
         `bytes in ${limit('pinsPerOwner')} blobs; unpin some, or ask the operator for more`,
-      details: { owner: name, usedBytes, neededBytes, quotaBytes },
+      facts: { owner: name, usedBytes, neededBytes, quotaBytes },
     })
   }
 

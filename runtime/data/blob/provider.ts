@@ -1,6 +1,6 @@
 import { type AividaError, aborted, type Clock, type Digest, limit, peerError, timedOut } from '../../base/index.ts'
-import type { Channel } from '../../swarm/wire/channel.ts'
-import { wrongChunk } from './partial-blob.ts'
+import type { Channel } from '../../swarm/wire/index.ts'
+import { wrongChunk } from './blob-errors.ts'
 import { blobReplyCodec, blobRequestCodec } from './protocol.ts'
 import { type BlobTree, treeOfBytes, unpackTree } from './tree.ts'
 

@@ -1,6 +1,6 @@
 import { type Digest, isAividaError, peerError, toAividaError } from '../../base/index.ts'
-import type { Channel } from '../../swarm/wire/channel.ts'
-import { notFound } from './blob-store.ts'
+import type { Channel } from '../../swarm/wire/index.ts'
+import { notFound } from './blob-errors.ts'
 import { blobReplyCodec, blobRequestCodec } from './protocol.ts'
 import type { BlobStore, OpenBlob } from './store.ts'
 import { chunkCount, packDigests } from './tree.ts'
@@ -67,7 +67,7 @@ type Reply = Parameters<typeof blobReplyCodec.encode>[0]
 
 /** What may be told of an error: refusals as they are, a damaged blob as one that is not here; the rest ends the stream. */
 function refusal(error: unknown): Reply {
-  if (isAividaError(error, 'blob.corrupt')) return refusal(notFound(String(error.details.blob)))
+  if (isAividaError(error, 'blob.corrupt')) return refusal(notFound(String(error.facts.blob)))
   if (!isAividaError(error) || !/^(grant\.|blob\.not-found$)/.test(error.code)) throw error
   return { type: 'refused', code: error.code, message: error.message.slice(0, 1024) }
 }

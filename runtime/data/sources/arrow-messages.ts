@@ -1,6 +1,7 @@
 import { Message, type Schema } from 'apache-arrow'
 import { Footer } from 'apache-arrow/ipc/metadata/file'
 import { limit } from '../../base/index.ts'
+import { checkFooter, checkMessage } from './arrow-metadata.ts'
 import type { ByteSource } from './byte-source.ts'
 import { malformed } from './refusals.ts'
 
@@ -27,7 +28,10 @@ export async function readFooter(bytes: ByteSource): Promise<Footer | undefined>
   const length = tail.byteLength === TAIL_BYTES ? tail.readInt32LE(0) : 0
   if (!MAGIC.equals(tail.subarray(4)) || length <= 0 || length > end)
     throw malformed(bytes.name, 'it is cut off: an Arrow file ends with a footer and ARROW1')
-  return decoded(bytes, end - length, length, (buffer) => Footer.decode(buffer))
+  return decoded(bytes, end - length, length, (buffer) => {
+    checkFooter(buffer)
+    return Footer.decode(buffer)
+  })
 }
 
 /** The dictionaries and record batches of a file, in the order of its footer. Throws `source.malformed`. */
@@ -67,6 +71,7 @@ async function messageAt(bytes: ByteSource, at: number): Promise<MessageAddress 
   const length = prefix.readInt32LE(4)
   if (length === 0) return undefined
   const message = await decoded(bytes, at + 8, length, (buffer) => {
+    checkMessage(buffer)
     const decoded = Message.decode(buffer)
     decoded.header() // decoded late otherwise, where damage would come as another error
     return decoded

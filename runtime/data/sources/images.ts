@@ -79,7 +79,7 @@ async function decoder(path: string) {
         category: 'user',
         message: `${file} in ${path} can't be decoded; remove it or save it again`,
         cause,
-        details: { file },
+        facts: { file },
       })
     }
   }

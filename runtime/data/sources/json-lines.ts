@@ -52,7 +52,7 @@ function objectOf(bytes: Uint8Array, where: string, line: number): Record<string
       category: 'user',
       message: `${where} ${why}; expected one JSON object a line (NaN and Infinity are not JSON)`,
       cause,
-      details: { line },
+      facts: { line },
     })
   let value: unknown
   try {

@@ -1,5 +1,5 @@
 import { userError } from '../../base/index.ts'
-import { DTYPES, elementCount, type Tensor, tensorOf, typedArrayOf } from '../tensor/index.ts'
+import { DTYPES, type Tensor, tensorOf, typedArrayOf } from '../tensor/index.ts'
 import { missingValue, wrongDtype } from './refusals.ts'
 import { rowShape } from './row-shape.ts'
 import type { TensorSpec } from './signature.ts'
@@ -11,7 +11,7 @@ import type { TensorSpec } from './signature.ts'
 export function jsonRow(spec: TensorSpec, value: unknown, where: string): Tensor {
   const found = shapeOf(value)
   const flat: unknown[] = found.length > 0 ? (value as unknown[]).flat(found.length - 1) : [value]
-  if (flat.length !== elementCount(found) || flat.some(Array.isArray))
+  if (!isRegular(value, found))
     throw userError('source.shape', `${where}: the arrays of ${spec.name} differ in length; pad them`, {
       input: spec.name,
     })
@@ -38,6 +38,11 @@ function shapeOf(value: unknown): number[] {
   const shape: number[] = []
   for (let at = value; Array.isArray(at); at = at[0]) shape.push(at.length)
   return shape
+}
+
+function isRegular(value: unknown, [length, ...rest]: readonly number[]): boolean {
+  if (length === undefined) return !Array.isArray(value)
+  return Array.isArray(value) && value.length === length && value.every((each) => isRegular(each, rest))
 }
 
 /** A JSON value as an element of a typed array; `undefined` when it is of another type. */

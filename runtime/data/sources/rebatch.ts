@@ -17,8 +17,8 @@ export async function* rebatch(
     return joined
   }
   for await (const piece of pieces) {
-    if (signal?.aborted) throw aborted()
     for (let from = 0; from < piece.rows; ) {
+      if (signal?.aborted) throw aborted()
       const part = slice(piece, from, Math.min(piece.rows, from + rowsPerBatch - rows))
       gathered.push(part)
       from += part.rows

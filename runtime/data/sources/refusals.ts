@@ -33,7 +33,7 @@ export function missingValue(name: string, where: string): AividaError {
 /** `source.malformed`: a file that is not what its name says, or cut off. */
 export function malformed(path: string, why: string, cause?: unknown): AividaError {
   const message = `${path} can't be read: ${why}`
-  return new AividaError({ code: 'source.malformed', category: 'user', message, cause, details: { path } })
+  return new AividaError({ code: 'source.malformed', category: 'user', message, cause, facts: { path } })
 }
 
 /** `source.not-found`: there is nothing at a path that this process may read. */
@@ -43,7 +43,7 @@ export function unreadable(path: string, cause: unknown): AividaError {
     category: 'user',
     message: `${path}: expected a file or folder that can be read, found none; check the path and its permissions`,
     cause,
-    details: { path },
+    facts: { path },
   })
 }
 

@@ -36,8 +36,8 @@ const PREFIX_BYTES = 8
 const ALIGNMENT_BYTES = 64
 
 /**
- * Tensors as bytes, in pieces to be sent or stored one after the other: large data as views, small data joined.
- * The pieces must not outlive a change of the tensors' memory. Throws what `checkTensors` throws, and `tensor.limit`.
+ * Tensors as bytes, in pieces to be sent or stored one after the other. The data of the tensors is not copied: it must
+ * not change before the pieces were used. Throws what `checkTensors` throws, and `tensor.limit`.
  */
 export function encodeTensors(tensors: NamedTensors): Uint8Array[] {
   checkTensors(tensors)
@@ -58,12 +58,12 @@ export function encodeTensors(tensors: NamedTensors): Uint8Array[] {
   const prefix = Buffer.alloc(PREFIX_BYTES)
   prefix.set(MAGIC)
   prefix.writeUInt32LE(header.byteLength, MAGIC.length)
-  return joinSmall([
+  return [
     prefix,
     header,
     padding(PREFIX_BYTES + header.byteLength),
     ...entries.flatMap(([, { data }]) => [data, padding(data.byteLength)]),
-  ])
+  ]
 }
 
 /**
@@ -123,28 +123,6 @@ function decode(bytes: Uint8Array): NamedTensors {
   const tensors: NamedTensors = Object.fromEntries(entries)
   checkTensors(tensors)
   return tensors
-}
-
-/** Pieces below this are joined: a system call costs more than a copy. Bytes. */
-const SMALL_BYTES = 16 * 1024
-
-function joinSmall(pieces: readonly Uint8Array[]): Uint8Array[] {
-  const joined: Uint8Array[] = []
-  let run: Uint8Array[] = []
-  const flush = () => {
-    if (run.length > 0) joined.push(Buffer.concat(run))
-    run = []
-  }
-  for (const piece of pieces) {
-    if (piece.byteLength < SMALL_BYTES) {
-      run.push(piece)
-    } else {
-      flush()
-      joined.push(piece)
-    }
-  }
-  flush()
-  return joined
 }
 
 function padding(sizeBytes: number): Uint8Array {

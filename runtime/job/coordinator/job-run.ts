@@ -296,6 +296,6 @@ function poisonError(shard: Digest, failures: readonly ShardFailure[]): AividaEr
     code: 'job.poison-shard',
     category: user ? 'user' : 'peer',
     message: `shard ${shard.slice(0, 12)} failed on every attempt (${[...new Set(causes)].join('; ')}); mend the input or the model and submit again`,
-    details: { shard, failures },
+    facts: { shard, failures },
   })
 }

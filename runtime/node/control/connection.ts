@@ -127,7 +127,7 @@ export class Connection {
       category: 'user',
       message: `no node listens at ${this.socketPath}; start one with: aivida up`,
       retryable: true,
-      details: { remedy: 'aivida up', socketPath: this.socketPath },
+      facts: { remedy: 'aivida up', socketPath: this.socketPath },
       cause,
     })
   }

@@ -1,14 +1,8 @@
 import { type Stats, statSync } from 'node:fs'
 import { mkdir, stat, unlink } from 'node:fs/promises'
 import { request } from 'node:http'
-import { dirname, join } from 'node:path'
-import { AividaError, limit, sha256, userError } from '../../base/index.ts'
-
-/** Where a node with this data folder listens: a socket in it, or on Windows a named pipe called after it. */
-export function controlSocketPath(dataDir: string, platform: NodeJS.Platform = process.platform): string {
-  if (platform === 'win32') return `\\\\.\\pipe\\aivida-${sha256(Buffer.from(dataDir)).slice(0, 32)}`
-  return join(dataDir, 'node.sock')
-}
+import { dirname } from 'node:path'
+import { AividaError, limit, userError } from '../../base/index.ts'
 
 /** Whether this path names a Windows pipe, which is no file. */
 export function isPipe(path: string): boolean {
@@ -54,7 +48,7 @@ async function privateFolder(folder: string): Promise<void> {
       code: 'socket.folder-open',
       category: 'platform',
       message: `others may write to ${folder} (mode ${(found.mode & 0o777).toString(8)}), so they could replace the node's socket`,
-      details: { remedy: `chmod 700 '${folder}'` },
+      facts: { remedy: `chmod 700 '${folder}'` },
     })
 }
 

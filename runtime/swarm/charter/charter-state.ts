@@ -12,6 +12,8 @@ export interface CharterState {
   readonly terms: Terms
   /** Account ids. */
   readonly admins: ReadonlySet<string>
+  /** Account ids of those who are or were admins: whose word on an old version is worth a look. */
+  readonly adminsEver: ReadonlySet<string>
   /** Peer and account ids that may invite and admit. */
   readonly delegates: ReadonlySet<string>
   /** Former admins and delegates: what they signed as such, dated before this wall time, stays good. */
@@ -37,6 +39,7 @@ export function applyUpdates(state: CharterState, updates: readonly Signed[]): C
   const draft: Draft = {
     ...state,
     admins: new Set(state.admins),
+    adminsEver: new Set(state.adminsEver),
     delegates: new Set(state.delegates),
     retired: new Map(state.retired),
     removed: new Set(state.removed),
@@ -55,6 +58,7 @@ interface Draft extends CharterState {
   admission: AdmissionMode
   terms: Terms
   readonly admins: Set<string>
+  readonly adminsEver: Set<string>
   readonly delegates: Set<string>
   readonly retired: Map<string, number>
   readonly removed: Set<string>
@@ -71,6 +75,7 @@ function openGenesis(genesis: Signed): CharterState {
   return {
     ...{ cluster, name, createdWallMs, admission, terms },
     admins: new Set(value.admins),
+    adminsEver: new Set(value.admins),
     delegates: new Set(value.delegates),
     retired: new Map(),
     removed: new Set(),
@@ -105,6 +110,7 @@ function applyChange(draft: Draft, change: Change, atWallMs: number): void {
   switch (change.type) {
     case 'add-admin':
       appoint(draft, draft.admins, change.admin)
+      draft.adminsEver.add(change.admin)
       break
     case 'remove-admin':
       if (draft.admins.size === 1 && draft.admins.has(change.admin))

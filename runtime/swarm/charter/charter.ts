@@ -1,5 +1,12 @@
 import { type AividaError, peerError } from '../../base/index.ts'
-import { openDocument, type Signed, type Signer, signDocument, signedDigest } from '../../protocol/signed.ts'
+import {
+  accountIdOf,
+  openDocument,
+  type Signed,
+  type Signer,
+  signDocument,
+  signedDigest,
+} from '../../protocol/signed.ts'
 import { type Change, type Genesis, genesisCodec, updateCodec } from './charter-document.ts'
 import { applyUpdates, type CharterState, charterState } from './charter-state.ts'
 
@@ -30,10 +37,11 @@ export function amendCharter(charter: Charter, change: Change, admin: Signer, at
 /**
  * Merges updates that a peer holds - all of them or the last ones, in order - into ours; gives back the same charter
  * when nothing is new. Throws `charter.gap` when updates in between are missing, and `charter.fork` when an admin
- * signed another update for a version that we hold: ours is kept, the details are the evidence, and the admins have
+ * signed another update for a version that we hold: ours is kept, the facts are the evidence, and the admins have
  * to settle it. Otherwise throws as {@link charterState} does.
  */
 export function mergeUpdates(charter: Charter, incoming: readonly Signed[]): Charter {
+  if (incoming.length === 0 || signedDigest(incoming.at(-1)!) === charter.state.head) return charter
   const known = new Set(charter.updates.map(signedDigest))
   const fresh = incoming.filter((update) => !known.has(signedDigest(update)))
   const first = fresh[0]
@@ -56,6 +64,12 @@ function append(charter: Charter, fresh: readonly Signed[]): Charter {
 
 /** `theirs` is another update `version` than ours: refused as it stands, unless an admin of that time signed it. */
 function fork(charter: Charter, version: number, theirs: Signed): AividaError {
+  const signer = accountIdOf(theirs.by)
+  if (!charter.state.adminsEver.has(signer))
+    throw peerError(
+      'charter.not-admin',
+      `update ${version} is signed by ${signer}, who was never an admin; it is refused`,
+    )
   applyUpdates(charterState(charter.genesis, charter.updates.slice(0, version - 1)), [theirs])
   const evidence = { version, ours: signedDigest(charter.updates[version - 1]!), theirs: signedDigest(theirs) }
   return peerError(

@@ -156,14 +156,13 @@ export class Door {
 
   async #remember(request: Member): Promise<void> {
     const known = this.#requests.get(request.node)
-    if (known?.digest === request.digest) return
     if (!known && this.#requests.size >= limit('joinRequests'))
       throw userError(
         'membership.queue-full',
         `${this.#requests.size} requests wait for an admin, the most that are kept; ask again later`,
       )
     this.#requests.set(request.node, request)
-    await this.#saveRequests()
+    if (!known) await this.#saveRequests() // who asks again costs no write
   }
 
   async #forget(node: string): Promise<void> {

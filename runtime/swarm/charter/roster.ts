@@ -67,7 +67,7 @@ export class Roster {
 }
 
 /** Merkle root (RFC 6962 section 2.1) over the members' documents, in order of node id: equal rosters, equal roots. */
-export function rosterRoot(roster: Roster): Digest {
+export function rosterRoot(roster: Pick<Roster, 'members'>): Digest {
   return merkleRoot(roster.members().map(({ digest }) => digest))
 }
 

@@ -1,7 +1,7 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { AividaError, limit, userError } from '../../base/index.ts'
+import { type Disk, type DiskFile, systemDisk } from '../../log/index.ts'
 
 /**
  * Which nodes have redeemed which tickets. Adapters: memory and a file; both are held to one conformance suite.
@@ -53,25 +53,32 @@ const lineSchema = z.object({ v: z.literal(1), ticket: z.string().max(64), peer:
 /** A ledger in a file of JSON lines, mode 0600, each line durable before its membership is handed out. */
 export class FileTicketLedger implements TicketLedger {
   readonly #memory = new MemoryTicketLedger()
-  readonly #handle: FileHandle
+  readonly #file: DiskFile
+  #sizeBytes: number
   #last: Promise<void> = Promise.resolve()
 
-  private constructor(handle: FileHandle) {
-    this.#handle = handle
+  private constructor(file: DiskFile, sizeBytes: number) {
+    this.#file = file
+    this.#sizeBytes = sizeBytes
   }
 
   /** Opens or creates the file; a line torn by a crash is cut off. Throws `ticket.ledger-damaged`. */
-  static async open(path: string): Promise<FileTicketLedger> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    const handle = await open(path, 'a+', 0o600)
-    const ledger = new FileTicketLedger(handle)
+  static async open(path: string, disk: Disk = systemDisk): Promise<FileTicketLedger> {
+    await disk.makeDir(dirname(path))
+    const bytes = await disk.read(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      throw error
+    })
+    const file = await disk.open(path, bytes ? 'keep' : 'new')
+    const text = Buffer.from(bytes ?? []).toString('utf8')
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+    const ledger = new FileTicketLedger(file, Buffer.byteLength(whole))
     try {
-      const bytes = await handle.readFile()
-      const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1)
-      if (whole.byteLength < bytes.byteLength) await handle.truncate(whole.byteLength)
-      ledger.#load(whole.toString('utf8').split('\n').slice(0, -1), path)
+      ledger.#load(whole.split('\n').slice(0, -1), path)
+      await file.truncate(ledger.#sizeBytes)
+      if (!bytes) await disk.syncDir(dirname(path))
     } catch (error) {
-      await handle.close()
+      await file.close()
       throw error
     }
     return ledger
@@ -87,21 +94,22 @@ export class FileTicketLedger implements TicketLedger {
     } catch (error) {
       return Promise.reject(error)
     }
-    const line = `${JSON.stringify({ v: 1, ticket: nonce, peer })}\n`
+    const line = Buffer.from(`${JSON.stringify({ v: 1, ticket: nonce, peer })}\n`)
     this.#last = this.#last.then(() => this.#append(line))
     return this.#last
   }
 
   async close(): Promise<void> {
     await this.#last.catch(() => {})
-    await this.#handle.close()
+    await this.#file.close()
   }
 
   /** After one failure every later record fails as well: what the disk holds is unknown until the file is read anew. */
-  async #append(line: string): Promise<void> {
+  async #append(line: Uint8Array): Promise<void> {
     try {
-      await this.#handle.appendFile(line)
-      await this.#handle.datasync()
+      await this.#file.write(line, this.#sizeBytes)
+      await this.#file.sync()
+      this.#sizeBytes += line.byteLength
     } catch (cause) {
       throw new AividaError({
         code: 'ticket.ledger-broken',

@@ -37,7 +37,7 @@ export interface TicketInit {
   readonly expiresWallMs: number
 }
 
-/** Issues a ticket, as one word to copy. Throws `ticket.issuer` when the key may not invite. */
+/** Issues a ticket, as one word to copy. Throws `ticket.issuer` when the key may not invite, `ticket.terms`. */
 export function issueTicket(
   state: CharterState,
   init: TicketInit,
@@ -51,6 +51,9 @@ export function issueTicket(
     name: state.name,
     nonce: randomId(random, 20),
   }
+  const checked = ticketSchema.safeParse(ticket)
+  if (!checked.success)
+    throw userError('ticket.terms', `no such ticket can be issued: ${z.prettifyError(checked.error)}`)
   assertIssuer(state, signer.publicKey, ticket)
   return ticketText.encode(signedCodec.encode(signDocument(ticketCodec, ticket, signer)))
 }

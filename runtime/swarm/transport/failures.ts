@@ -55,6 +55,6 @@ export function unreachable(attempts: readonly { address: string; reason: string
     category: 'peer',
     message: tried ? `no address answered (${tried})` : 'expected an address that this node can dial, found none',
     retryable: true,
-    details: { attempts },
+    facts: { attempts },
   })
 }

@@ -37,7 +37,7 @@ function failure(bytes: Uint8Array, options?: ScanOptions): AividaError {
 function refuses(bytes: Uint8Array, reason: string, message: RegExp, options?: ScanOptions): void {
   const error = failure(bytes, options)
   assert.is(error.code, 'model.refused', error.message)
-  assert.is(error.details.reason, reason, error.message)
+  assert.is(error.facts.reason, reason, error.message)
   assert.match(error.message, message)
 }
 
@@ -166,7 +166,10 @@ test('external data is read from the weights that came along, and from nowhere e
   refuses(at({ location: 'a/w.bin', offset: '-8', length: '12' }), 'external-data', /needs 12/, { weights })
   refuses(at({ location: 'a/w.bin', length: '16' }), 'external-data', /needs 12/, { weights })
   refuses(at({ location: 'a/w.bin', basepath: '/' }), 'external-data', /"basepath"/, { weights })
-  const twice = [...tensor('w', 'float32', [3], { location: 'a/w.bin' }), field(13, [field(1, 'location'), field(2, '/')])]
+  const twice = [
+    ...tensor('w', 'float32', [3], { location: 'a/w.bin' }),
+    field(13, [field(1, 'location'), field(2, '/')]),
+  ]
   refuses(withTensor(twice), 'external-data', /"location"/, { weights })
   refuses(withNodes(copy), 'external-data', /absolute/, { weights: { '/abs': 1 } })
   const constant = { tensor: tensor('c', 'float32', [3], { location: '/etc/passwd' }) }

@@ -39,7 +39,7 @@ test('what does not fit is told by input, with what was expected and found', () 
   assert.not.match(failure({ zzz: any }).message, /did you mean/)
   assert.is(failure({ pixels: { ...pixels, dtype: 'int8' }, any }).code, 'engine.input-dtype')
   assert.is(failure({ pixels: { ...pixels, shape: [2, 1] }, any }).code, 'engine.input-shape')
-  assert.equal(failure({ pixels: { ...pixels, shape: [2, 1] }, any }).details, { input: 'pixels' })
+  assert.equal(failure({ pixels: { ...pixels, shape: [2, 1] }, any }).facts, { input: 'pixels' })
 })
 
 test('a name that every object has is missing like any other', () => {

@@ -1,5 +1,5 @@
 import { aborted, peerError } from '../../../runtime/base/index.ts'
-import type { Channel } from '../../../runtime/swarm/wire/channel.ts'
+import type { Channel } from '../../../runtime/swarm/wire/index.ts'
 
 type Frame = { readonly header: Uint8Array; readonly body: Uint8Array }
 

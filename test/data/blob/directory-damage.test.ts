@@ -89,7 +89,7 @@ test('a disk that fills while a blob arrives says so; what arrived before can be
   assert.is(store.usage(), 0)
 })
 
-test('pins that could not be saved are saved with the next change', async () => {
+test('pins that could not be saved are an error for each, and are saved with the next change', async () => {
   const dir = newDir()
   let full = true
   const disk = failingDisk('rename', 0)
@@ -99,7 +99,8 @@ test('pins that could not be saved are saved with the next change', async () => 
     fs: { ...fs, rename: (a, b) => (full && b.toString().includes('pins') ? disk : fs).rename(a, b) },
   })
   const { blob } = await store.put(bytesOf(10, 1))
-  await refuses('disk.full', store.pin([blob], { owner: 'job-1' }))
+  const pinning = [store.pin([blob], { owner: 'job-1' }), store.pin([blob], { owner: 'job-1' })]
+  await Promise.all(pinning.map((each) => refuses('disk.full', each)))
   full = false
   await store.pin([blob], { owner: 'job-1' })
   assert.equal((await directoryBlobStore({ clock, dir })).pinned('job-1').roots, [blob])

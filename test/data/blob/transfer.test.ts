@@ -14,7 +14,7 @@ import {
   treeOfBytes,
 } from '../../../runtime/data/blob/index.ts'
 import { blobReplyCodec, blobRequestCodec } from '../../../runtime/data/blob/protocol.ts'
-import type { Channel } from '../../../runtime/swarm/wire/channel.ts'
+import type { Channel } from '../../../runtime/swarm/wire/index.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 import { refuses } from '../refusal.ts'
 import { channelPair } from './channel-pair.ts'
@@ -86,7 +86,7 @@ async function arrived(store: BlobStore, content: Uint8Array): Promise<void> {
 }
 
 test('blobs of every size arrive; small ones in one round trip', async () => {
-  for (const sizeBytes of [0, 1, 1000, MiB, MiB + 1, 5 * MiB, 20 * MiB + 3]) {
+  for (const sizeBytes of [0, 1, 1000, MiB, MiB + 1, 9 * MiB + 3]) {
     const content = contentOf(sizeBytes)
     const { open, log } = provider('a', await storeOf(content))
     const store = await newStore()
@@ -107,7 +107,7 @@ test('a blob that is here is pinned and not asked for', async () => {
 })
 
 test('several providers share the work', async () => {
-  const content = contentOf(24 * MiB)
+  const content = contentOf(12 * MiB)
   const [a, b, c] = [
     provider('a', await storeOf(content)),
     provider('b', await storeOf(content)),
@@ -116,7 +116,7 @@ test('several providers share the work', async () => {
   const store = await newStore()
   await fetchInto(store, content, [a.open, b.open, c.open])
   await arrived(store, content)
-  for (const { log } of [a, b, c]) assert.ok(log.served >= 4 * MiB, String(log.served))
+  for (const { log } of [a, b, c]) assert.ok(log.served >= MiB, String(log.served))
 })
 
 test('one that lies about a chunk is dropped and named; another brings the rest', async () => {
@@ -344,7 +344,7 @@ test('a damaged disk makes a provider say that it has not got the blob', async (
         code: 'blob.corrupt',
         category: 'platform',
         message: '',
-        details: { blob: root },
+        facts: { blob: root },
       })
       return { ...blob, chunk: (index) => (index === 1 ? Promise.reject(corrupt) : blob.chunk(index)) }
     },
@@ -384,8 +384,8 @@ test('one stream serves several blobs, until its end or an abort', async () => {
 })
 
 test('whatever three unsteady providers do, the blob arrives whole or the reason is told', async () => {
-  for (let round = 0; round < 10; round++) {
-    const content = contentOf(Math.floor(random.float() * 7 * MiB))
+  for (let round = 0; round < 8; round++) {
+    const content = contentOf(Math.floor(random.float() * 5 * MiB))
     const source = await storeOf(content)
     const store = await newStore()
     const unsteady = (peer: string, chance: number) =>

@@ -57,11 +57,10 @@ test('tensors of every dtype and shape come back as they were, from memory that 
   }
 })
 
-test('large tensors are sent from where they lie', () => {
-  const weights = tensorOf(new Float32Array(1 << 16).fill(1.5))
-  const pieces = encodeTensors({ a: tensorOf(Float32Array.of(1)), weights, z: tensorOf(Float32Array.of(2)) })
-  assert.is(pieces.length, 3)
-  assert.is(pieces[1]!.buffer, weights.data.buffer)
+test('tensors are sent from where they lie', () => {
+  const weights = tensorOf(new Float32Array(1000).fill(1.5))
+  const pieces = encodeTensors({ a: tensorOf(Float32Array.of(1)), weights })
+  assert.ok(pieces.includes(weights.data))
 })
 
 test('names that JavaScript treats specially are names like any other', () => {

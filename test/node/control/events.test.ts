@@ -145,7 +145,7 @@ test("a job's events end with the job, and done() tells how", async () => {
 test('done() rejects with the cause', async () => {
   await using control = await startTestControl()
   const { client, service } = control
-  const error = { code: 'model.not-onnx', category: 'user', message: 'no', retryable: false, details: {} } as const
+  const error = { code: 'model.not-onnx', category: 'user', message: 'no', retryable: false, facts: {} } as const
   service.statuses.set(JOB, jobStatus({ job: JOB, state: 'failed', error }))
   assert.is(await codeOf(client.job(JOB).done()), 'model.not-onnx')
   service.statuses.set(JOB, jobStatus({ job: JOB, state: 'cancelled' }))

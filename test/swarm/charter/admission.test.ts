@@ -108,6 +108,8 @@ test('callers of another cluster are refused', () => {
 test('what belongs to another node is refused', () => {
   assert.is(decide(charter, { membership }, {}, bob), 'refused membership.node')
   assert.is(decide(openCluster, { request: requestOf(openCluster, alice) }, {}, bob), 'refused membership.node')
+  const request = requestOf(charter, alice)
+  assert.is(decide(charter, { ticket: sampleTicket(charter), request }, {}, bob), 'refused membership.node')
   const leave = signLeave(charter.state.cluster, alice, NOW)
   assert.is(decide(charter, { leave }, {}, bob), 'refused membership.node')
 })

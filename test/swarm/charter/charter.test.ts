@@ -105,6 +105,7 @@ test('replayed, reordered, left out and foreign updates are refused', async () =
   const other = foundCharter({ ...genesis, name: 'other' }, admin)
   assert.is(await replayCode(other, a), 'charter.other-cluster')
   assert.is(await replayCode(founded, rawUpdate(founded, { previous: 'f'.repeat(64) })), 'charter.order')
+  assert.is(await replayCode(founded, rawUpdate(founded, { version: 2 })), 'charter.order')
 })
 
 test('an altered or forged update is refused', async () => {
@@ -169,10 +170,21 @@ test('two updates of one version, both by an admin, are a fork: evidence, and no
   const evidence = { version: 2, ours: signedDigest(ours.updates[1]!), theirs: signedDigest(theirs.updates[1]!) }
   assert.throws(
     () => mergeUpdates(ours, theirs.updates),
-    (error: AividaError) => error.code === 'charter.fork' && isDeepStrictEqual(error.details, evidence),
+    (error: AividaError) => error.code === 'charter.fork' && isDeepStrictEqual(error.facts, evidence),
   )
   const longer = amendCharter(theirs, removeAlice, admin, NOW)
   assert.is(await codeOf(() => mergeUpdates(ours, longer.updates)), 'charter.fork', 'a longer branch wins nothing')
+})
+
+test('a dismissed admin cannot cry fork about what came later', async () => {
+  const ours = sampleCharter([
+    addDeputy,
+    { type: 'remove-admin', admin: accountOf(deputy), signedBefore: 'keep' },
+    removeAlice,
+  ])
+  const late = openCharter(ours.genesis, ours.updates.slice(0, 2))
+  const forged = rawUpdate(late, { change: readmitAlice }, deputy)
+  assert.is(await codeOf(() => mergeUpdates(ours, [forged])), 'charter.not-admin')
 })
 
 test('a stranger cannot cry fork', async () => {

@@ -160,7 +160,7 @@ test('members that come together are all kept, with few writes', async () => {
   assert.is(after?.roster.size, 4)
   const roster = new Roster()
   for (const member of [...members, cluster.own]) roster.add(member)
-  assert.is(rosterRoot(after?.roster as Roster), rosterRoot(roster))
+  assert.is(rosterRoot(after!.roster), rosterRoot(roster))
   assert.equal(readdirSync(init.folder).sort(), ['charter.cbor', 'roster.cbor'])
 })
 

@@ -34,10 +34,11 @@ const words = JSON.parse(readFileSync(join(dir, 'words.json'), 'utf8'))
 const CLUSTER = '6b042b5ba12d601454e437aef3ba1fb2930c9e16ee5e5af91a3be997ce6b00ea'
 
 test('the charter', () => {
-  const { cluster, head, admins, delegates, retired, removed, ...rest } = charter.state
+  const { cluster, head, admins, adminsEver, delegates, retired, removed, ...rest } = charter.state
   assert.is(cluster, CLUSTER)
   assert.is(head, 'dbc50271ce30a956127eb3ac03fbab270cc03ed0a7fbada64c468cc82b69e4ae')
   assert.equal([...admins], [accountOf(admin)])
+  assert.equal([...adminsEver], [accountOf(admin), accountOf(deputy)])
   assert.equal([...delegates], [peerOf(seed)])
   assert.equal([...retired], [], 'what was kept was voided later')
   assert.equal([...removed], [peerOf(bob)])

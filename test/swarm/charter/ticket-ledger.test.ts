@@ -2,6 +2,7 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { type Disk, systemDisk } from '../../../runtime/log/index.ts'
 import { FileTicketLedger, MemoryTicketLedger } from '../../../runtime/swarm/charter/index.ts'
 import { ticketLedgerConformance } from '../../conformance/ticket-ledger.ts'
 import { codeOf, scratchDir } from '../identity/sample-keys.ts'
@@ -59,16 +60,29 @@ test('a line that is no use is never skipped', async () => {
   }
 })
 
-test('once a use could not be written down, no later one counts as written', async () => {
-  const ledger = await FileTicketLedger.open(freshPath())
-  await ledger.close()
-  assert.is(await codeOf(() => ledger.record('ticket-a', 'node-1')), 'ticket.ledger-broken')
-  assert.is(await codeOf(() => ledger.record('ticket-a', 'node-2')), 'ticket.ledger-broken')
+test('once a use could not be written down, no later one counts as written, until the file is read anew', async () => {
+  let full = false
+  const noSpace = () => Promise.reject(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }))
+  const disk: Disk = {
+    ...systemDisk,
+    open: async (path, mode) => {
+      const file = await systemDisk.open(path, mode)
+      return { ...file, write: (bytes, at) => (full ? noSpace() : file.write(bytes, at)) }
+    },
+  }
+  const path = await used()
+  const ledger = await FileTicketLedger.open(path, disk)
+  full = true
+  assert.is(await codeOf(() => ledger.record('ticket-a', 'node-3')), 'ticket.ledger-broken')
+  full = false
+  assert.is(await codeOf(() => ledger.record('ticket-a', 'node-4')), 'ticket.ledger-broken')
   assert.is(
-    await codeOf(() => ledger.record('ticket-a', 'node-1')),
+    await codeOf(() => ledger.record('ticket-a', 'node-3')),
     'ticket.ledger-broken',
     'asking again changes nothing',
   )
+  await ledger.close()
+  assert.equal(await reread(path), ['node-1', 'node-2'])
 })
 
 test.run()

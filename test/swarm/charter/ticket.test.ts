@@ -63,6 +63,17 @@ test('admins and delegates invite, others do not', async () => {
   assert.is(await redeemCode(ticket, 0, NOW, dismissed), 'ticket.issuer')
 })
 
+test('a ticket that could never be used is not issued', async () => {
+  for (const bad of [
+    { uses: 0 },
+    { uses: 1.5 },
+    { seeds: [] },
+    { seeds: Array(9).fill('x') },
+    { expiresWallMs: Number.NaN },
+  ])
+    assert.is(await codeOf(() => sampleTicket(charter, bad)), 'ticket.terms', JSON.stringify(bad))
+})
+
 test('a ticket ends by time and by use', async () => {
   assert.is(await redeemCode(ticket, 1, NOW + DAY - 1), undefined)
   assert.is(await redeemCode(ticket, 0, NOW + DAY), 'ticket.expired')

@@ -48,7 +48,7 @@ test('writes what version 1 wrote, byte for byte', async () => {
   const writing = channel(stream)
   for (const { header, body } of SAMPLE_FRAMES) await writing.send(header, [body.subarray(0, 100), body.subarray(100)])
   await writing.end()
-  assert.equal(Uint8Array.from(Buffer.concat(stream.written)), Uint8Array.from(SAMPLE_BYTES))
+  assert.equal(new Uint8Array(Buffer.concat(stream.written)), SAMPLE_BYTES)
   assert.ok(stream.writeEnded)
 })
 

@@ -1,5 +1,8 @@
-/** Descriptors that a child inherits: requests and replies, and one that only ever says that the parent is gone. */
+import { fileURLToPath } from 'node:url'
+
+/** The descriptor of requests and replies that a child inherits. */
 export const CHANNEL_FD = 3
+/** Another one, on which nothing is ever sent: its end says that the parent is gone. */
 export const LIFELINE_FD = 4
 
 /** What a child is started with. */
@@ -34,4 +37,4 @@ export function engineCommand({ nodePath, memoryBytes, compileCacheDir }: ChildS
 }
 
 /** TypeScript in a checkout (Node strips the types itself), JavaScript in the installed package. */
-const MAIN = new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url).pathname
+const MAIN = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url))

@@ -8,7 +8,7 @@ export function timeout(what: string, limitMs: number): AividaError {
     category: 'timeout',
     message: `the engine child was ended: ${what} took longer than ${limitMs} ms`,
     retryable: true,
-    details: { limitMs },
+    facts: { limitMs },
   })
 }
 
@@ -18,7 +18,17 @@ export function outOfMemory(residentBytes: number, limitBytes: number): AividaEr
     code: 'engine.out-of-memory',
     category: 'platform',
     message: `the engine child was ended: it held ${residentBytes} bytes of memory, ${limitBytes} allowed; use smaller shards`,
-    details: { residentBytes, limitBytes },
+    facts: { residentBytes, limitBytes },
+  })
+}
+
+/** A message that would not fit into the child's memory: `engine.out-of-memory`. The child lives on. */
+export function tooLarge(sizeBytes: number, limitBytes: number): AividaError {
+  return new AividaError({
+    code: 'engine.out-of-memory',
+    category: 'platform',
+    message: `${sizeBytes} bytes of tensors do not fit into the ${limitBytes} that an engine child may use; use smaller shards`,
+    facts: { sizeBytes, limitBytes },
   })
 }
 
@@ -35,6 +45,6 @@ export function died(exit: Exit | undefined, reason: AividaError | undefined): A
       : `the engine child died (${how})${lastWords && `; its last words: ${lastWords}`}`,
     retryable: !starved,
     cause: reason,
-    details: { ...(code !== undefined && { exitCode: code }), ...(signal !== undefined && { signal }), lastWords },
+    facts: { ...(code !== undefined && { exitCode: code }), ...(signal !== undefined && { signal }), lastWords },
   })
 }

@@ -14,12 +14,19 @@ const MAGIC = 0x31_45_56_41 // "AVE1"; the digit is the version
 /** Bytes before the header. */
 export const PREFIX_BYTES = 8
 
-/** Prefix and header of a frame whose parts have these sizes; the parts follow on the wire. */
+/**
+ * Prefix and header of a frame whose parts have these sizes; the parts follow on the wire. Throws `engine.protocol` for
+ * what the other end would refuse.
+ */
 export function frameHead(header: object, partBytes: readonly number[]): Uint8Array {
   const json = JSON.stringify({ ...header, parts: partBytes })
-  const head = Buffer.allocUnsafe(PREFIX_BYTES + Buffer.byteLength(json))
+  if (partBytes.length > limit('tensorsPerMessage')) throw protocol(`at most ${limit('tensorsPerMessage')} tensors`)
+  const jsonBytes = Buffer.byteLength(json)
+  if (jsonBytes > limit('engineHeaderBytes'))
+    throw protocol(`names and shapes of at most ${limit('engineHeaderBytes')} bytes`)
+  const head = Buffer.allocUnsafe(PREFIX_BYTES + jsonBytes)
   head.writeUInt32LE(MAGIC, 0)
-  head.writeUInt32LE(head.byteLength - PREFIX_BYTES, 4)
+  head.writeUInt32LE(jsonBytes, 4)
   head.write(json, PREFIX_BYTES)
   return head
 }

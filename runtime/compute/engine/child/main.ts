@@ -9,7 +9,7 @@ import type { EngineSession } from '../engine.ts'
 import { OnnxRuntimeEngine } from '../onnxruntime.ts'
 import { BlockingChannel } from './channel.ts'
 import { CHANNEL_FD, LIFELINE_FD } from './command.ts'
-import { outOfMemory } from './endings.ts'
+import { tooLarge } from './endings.ts'
 import { protocol } from './frame.ts'
 import { packTensors, type Reply, type Request, unpackTensors } from './messages.ts'
 
@@ -41,7 +41,7 @@ async function answer(request: Request, parts: readonly Uint8Array[]): Promise<[
       if (!session) throw protocol('a loaded session')
       const packed = packTensors(await session.run(unpackTensors(request.tensors, parts), { finite: request.finite }))
       const sizeBytes = packed.parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
-      if (sizeBytes > memoryBytes) throw outOfMemory(sizeBytes, memoryBytes)
+      if (sizeBytes > memoryBytes) throw tooLarge(sizeBytes, memoryBytes)
       return [{ op: 'ran', tensors: packed.heads }, packed.parts]
     }
     case 'close':

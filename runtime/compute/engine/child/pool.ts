@@ -31,6 +31,8 @@ export interface LentEngine {
     source: () => ModelSource | Promise<ModelSource>,
     options?: LoadOptions,
   ): Promise<EngineSession>
+  /** Whether the child survived what was last asked of it; a wrong input does it no harm. */
+  readonly alive: boolean
   /** Gives the child back, warm. */
   release(): void
   /** Kills the child: it failed, or its job is over. Resolves when it is dead. */
@@ -148,6 +150,9 @@ interface PoolEntry {
 function lend(entry: PoolEntry, forget: () => void): LentEngine {
   const { child, sessions } = entry
   return {
+    get alive() {
+      return child.alive
+    },
     async session(digest, source, { signal, timeoutMs, ...options } = {}) {
       const id = JSON.stringify([digest, options])
       let session = sessions.get(id)

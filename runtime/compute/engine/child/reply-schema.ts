@@ -30,7 +30,7 @@ export const replySchema = z.discriminatedUnion('op', [
       category: z.enum(['user', 'config', 'peer', 'platform', 'timeout', 'aborted', 'internal']),
       message: z.string().max(8192),
       retryable: z.boolean(),
-      details: z.record(z.string(), z.unknown()),
+      facts: z.record(z.string(), z.unknown()),
     }),
   }),
 ]) as z.ZodType<Reply>

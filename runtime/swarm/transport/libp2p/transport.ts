@@ -104,7 +104,7 @@ export class LibP2PTransport implements Transport {
       const connection = await dialFirst(parsed, { carriers, clock, signal: limited.signal, dial: dialler.dial })
       const found = describe(connection)
       if (found.carrier !== carriers[0])
-        this.#parts.logger.warn({ ...found }, `connected over ${found.carrier} instead of ${carriers[0]}`)
+        this.#parts.logger.warn({ ...found, preferred: carriers[0] }, 'connected over a fallback carrier')
       return found
     } catch (error) {
       this.#assertGoingOn(signal)

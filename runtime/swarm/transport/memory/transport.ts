@@ -76,12 +76,11 @@ export class MemoryTransport implements Transport {
       if (!this.#gate(expected)) throw refused(expected)
       const live = this.#newest(expected)
       if (live) return live
+      if (expected !== name) throw mismatch(expected, name)
       const limited = timeLimit(this.#fabric.clock, limit('dialMs'), join(stopping, signal))
       try {
         const connection = await abortable(this.#dial(name, address, limited.signal), limited.signal)
-        if (connection && expected === name) return connection
-        connection?.close()
-        if (connection) throw mismatch(expected, name)
+        if (connection) return connection
         failures.push({ address, reason: 'nobody listens there' })
       } catch (error) {
         if (!limited.passed) throw error

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isAividaError } from '../../../../runtime/base/errors.ts'
@@ -157,6 +160,47 @@ test('only so many calls may wait', async () => {
     calls.map((call) => call.error()).filter((code) => code !== undefined),
     ['engine.busy'],
   )
+})
+
+test('what does not fit into the child is not sent to it', async () => {
+  const { clock, process, child, open } = await setUp({ memoryBytes: 100 })
+  const session = await open()
+  const large = { x: { dtype: 'uint8', shape: [101], data: new Uint8Array(101) } } as const
+  const calls = [watch(session.run(large)), watch(child.load({ graph: new Uint8Array(101) }))]
+  await clock.advanceAsync(1)
+  for (const call of calls) assert.is(call.error(), 'engine.out-of-memory')
+  assert.ok(child.alive)
+  assert.is(process.requests.length, 0)
+})
+
+test('a child that ends as a call begins does not keep it waiting', async () => {
+  const { clock, process, open } = await setUp()
+  const session = await open()
+  const abort = new AbortController()
+  const calls = [watch(session.run({})), watch(session.run({}, { signal: abort.signal }))]
+  process.exit({ code: 1, lastWords: '' })
+  abort.abort()
+  await clock.advanceAsync(1)
+  assert.equal(
+    calls.map((call) => call.error()),
+    ['engine.died', 'aborted'],
+  )
+})
+
+test('a model that cannot be read to its end costs the child, and is told by its own reason', async () => {
+  const { clock, process, child } = await setUp({ ready: false, memoryBytes: 100 * MiB })
+  const folder = mkdtempSync(join(tmpdir(), 'aivida-test-'))
+  const path = join(folder, 'graph.onnx')
+  writeFileSync(path, new Uint8Array(3 * MiB))
+  const load = child.load({ graph: { path } })
+  const call = watch(load)
+  for (let turns = 0; turns < 20; turns++) await clock.advanceAsync(0)
+  truncateSync(path, 0)
+  process.send({ op: 'ready', info: { name: 'fake', version: '1' } })
+  await load.catch(() => {})
+  rmSync(folder, { recursive: true })
+  assert.is(call.error(), 'model.unreadable')
+  assert.is(process.kills, 1)
 })
 
 test('a child that breaks its format is ended', async () => {

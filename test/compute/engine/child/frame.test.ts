@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isAividaError } from '../../../../runtime/base/errors.ts'
 import { limit } from '../../../../runtime/base/limits.ts'
-import { type Frame, frameHead } from '../../../../runtime/compute/engine/child/frame.ts'
+import { type Frame, frameHead, PREFIX_BYTES } from '../../../../runtime/compute/engine/child/frame.ts'
 import { FrameReader } from '../../../../runtime/compute/engine/child/frame-reader.ts'
 
 const test = suite('engine child frames')
@@ -51,14 +51,15 @@ test('what is no frame, or too large, is refused before it is buffered', () => {
   const oversized = frameHead({}, [])
   Buffer.from(oversized.buffer, oversized.byteOffset).writeUInt32LE(limit('engineHeaderBytes') + 1, 4)
   const header = (json: string) => {
-    const head = frame({ x: ' '.repeat(json.length) })
-    return Buffer.concat([head.subarray(0, 4), Uint8Array.of(json.length, 0, 0, 0), Buffer.from(json)])
+    const prefix = Buffer.from(frameHead({}, []).subarray(0, PREFIX_BYTES))
+    prefix.writeUInt32LE(json.length, 4)
+    return Buffer.concat([prefix, Buffer.from(json)])
   }
   const broken = [
     Buffer.from('GET / HTTP'),
     oversized,
     frameHead({}, [600, 401]),
-    frameHead({}, Array(limit('tensorsPerMessage') + 1).fill(0)),
+    header(JSON.stringify({ parts: Array(limit('tensorsPerMessage') + 1).fill(0) })),
     header('{"parts":[-1]}'),
     header('{"parts":["1"]}'),
     header('{"parts":{}}'),
@@ -71,6 +72,19 @@ test('what is no frame, or too large, is refused before it is buffered', () => {
       throw new Error('it was read')
     } catch (error) {
       assert.ok(isAividaError(error, 'engine.protocol'), `case ${i}: ${error}`)
+    }
+})
+
+test('what the other end would refuse is not sent', () => {
+  for (const build of [
+    () => frameHead({}, Array(limit('tensorsPerMessage') + 1).fill(0)),
+    () => frameHead({ name: 'x'.repeat(limit('engineHeaderBytes')) }, []),
+  ])
+    try {
+      build()
+      assert.unreachable()
+    } catch (error) {
+      assert.ok(isAividaError(error, 'engine.protocol'), String(error))
     }
 })
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { systemClock } from '../../../../runtime/base/clock.ts'
@@ -123,7 +124,7 @@ test('a crash is told with its signal', () =>
     process.kill(child.pid!, 'SIGSEGV')
     const error = await run
     assert.is(error.code, 'engine.died')
-    assert.is(error.details.signal, 'SIGSEGV')
+    assert.is(error.facts.signal, 'SIGSEGV')
     assert.ok(error.retryable)
   }))
 
@@ -134,8 +135,8 @@ test('last words are kept, and only the last of them', async () => {
       const error = await failure(child.load({ graph: addModel() }))
       assert.is(error.code, 'engine.died')
       assert.match(error.message, /exit code 3.*could not find the thing$/)
-      assert.is(error.details.exitCode, 3)
-      assert.ok(String(error.details.lastWords).length <= limit('engineWordsBytes'))
+      assert.is(error.facts.exitCode, 3)
+      assert.ok(String(error.facts.lastWords).length <= limit('engineWordsBytes'))
     },
     { spawn: script(code) },
   )
@@ -167,16 +168,20 @@ test('whatever a child leaves behind goes with it', async () => {
     async (child) => {
       const error = await failure(child.ready)
       assert.is(error.code, 'engine.died')
-      assert.ok(await ends(Number(error.details.lastWords)))
+      assert.ok(await ends(Number(error.facts.lastWords)))
     },
     { spawn: script(code) },
   )
 })
 
 test('children end when their parent is killed, the busy one too', async () => {
-  const parent = spawn(process.execPath, ['--import', 'tsx', new URL('doomed-parent.ts', import.meta.url).pathname], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const parent = spawn(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('doomed-parent.ts', import.meta.url))],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   const [line] = (await once(parent.stdout, 'data')) as [Buffer]
   const [idle, busy] = line.toString().split(' ').map(Number) as [number, number]
   assert.ok(isRunning(idle) && isRunning(busy))

@@ -1,0 +1,51 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { runCli } from '../../runtime/cli/aivida.ts'
+import { fakeIo } from '../support/fake-io.ts'
+
+function scratch() {
+  const folder = mkdtempSync(join(tmpdir(), 'aivida-'))
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+async function aivida(folder: string, ...argv: string[]) {
+  const io = fakeIo({ env: { AIVIDA_DATA_DIR: folder }, cwd: folder })
+  const code = await runCli(argv, io)
+  return { code, out: io.stdout(), err: io.stderr() }
+}
+
+test('an account is made, backed up and restored', async () => {
+  using dir = scratch()
+  const backup = join(dir.folder, 'backup.txt')
+  const secret = join(dir.folder, 'secret')
+  writeFileSync(secret, 'correct horse battery\n')
+  const account = (await aivida(dir.folder, 'account', 'create')).out.trim()
+  assert.match(account, /^ac_/)
+  assert.match((await aivida(dir.folder, 'account', 'create')).err, 'error key.exists')
+  assert.match(
+    (await aivida(dir.folder, 'account', 'backup', backup)).err,
+    /error backup\.no-passphrase: [\s\S]*--passphrase-file/,
+  )
+  assert.is((await aivida(dir.folder, 'account', 'backup', backup, '--passphrase-file', secret)).code, 0)
+  const other = join(dir.folder, 'other')
+  mkdirSync(other)
+  assert.is(statSync(backup).mode & 0o777, 0o600)
+  const restored = await aivida(other, 'account', 'restore', backup, '--passphrase-file', secret)
+  assert.is(restored.out.trim(), account)
+})
+
+test('a node is linked to an account on another machine by two words', async () => {
+  using dir = scratch()
+  const [person, machine] = [join(dir.folder, 'person'), join(dir.folder, 'machine')]
+  const account = (await aivida(person, 'account', 'create')).out.trim()
+  const request = (await aivida(machine, 'account', 'link', account)).out.trim()
+  const approval = (await aivida(person, 'account', 'approve', request)).out.trim()
+  const linked = await aivida(machine, 'account', 'link', approval)
+  assert.match(linked.out, `this node belongs to ${account}`)
+  assert.match((await aivida(machine, 'account', 'link', request)).err, 'error link.malformed')
+})
+
+test.run()
