@@ -90,7 +90,8 @@ export class EngineHost {
       lent.release()
       return { outputs: pick(outputs, lease.spec.outputs), computeMs }
     } catch (error) {
-      await lent.discard()
+      if (lent.alive) lent.release()
+      else await lent.discard()
       throw error
     } finally {
       for (const blob of opened) await blob.close()

@@ -13,8 +13,6 @@ import {
 import {
   type ControlMessage,
   controlMessageCodec,
-  type Hello,
-  type HelloReply,
   type NodeCard,
   nodeCardCodec,
   openDocument,
@@ -23,15 +21,17 @@ import {
   type RefusalCounts,
   type Signed,
   type Signer,
-  signDocument,
 } from '../protocol/index.ts'
-import type { Cluster, Member as ClusterMember, Door } from './charter/index.ts'
+import type { Cluster, Door } from './charter/index.ts'
 import { AddressBook, peerOfAddress } from './membership/address-book.ts'
 import { ControlLink } from './membership/control-link.ts'
-import { answerHello, PROTOCOL_VERSIONS, sayHello } from './membership/hello.ts'
+import { Greeter, type Greeting } from './membership/greeter.ts'
 import { initialLiveness, type LivenessEvent, observe } from './membership/liveness.ts'
+import type { Member } from './membership/member.ts'
+import { CARD_MS, type CardContent, OwnCard } from './membership/own-card.ts'
+import { SwarmListeners } from './membership/swarm-listeners.ts'
 import type { ControlHandler, Swarm, SwarmEvents } from './swarm.ts'
-import type { ByteStream, Carrier, PeerConnection, StreamOptions, Transport } from './transport/transport.ts'
+import type { ByteStream, StreamOptions, Transport } from './transport/transport.ts'
 import { type Channel, channel } from './wire/index.ts'
 
 /** What a {@link NodeSwarm} is made from. */
@@ -43,32 +43,13 @@ export interface NodeSwarmInit {
   readonly clock: Clock
   readonly logger: Logger
   /** This node's card as of now, but for its sequence, times and addresses. */
-  readonly describe: () => Pick<NodeCard, 'account' | 'name' | 'software' | 'devices'>
+  readonly describe: () => CardContent
   /** Why our jobs do not use a peer: told to it in heartbeats. */
   readonly refusalsOf: (peer: string) => RefusalCounts
   /** Addresses of nodes to begin with. */
   readonly seeds: readonly string[]
 }
 
-/** An admitted peer. */
-export interface Member {
-  readonly peer: string
-  readonly role: string
-  readonly software: string
-  readonly link: ControlLink
-  card: NodeCard | undefined
-  state: 'alive' | 'suspect'
-  carrier: Carrier
-  address: string
-  heardMs: number
-  /** Why this peer, as a submitter, gives us nothing. */
-  refusals: RefusalCounts
-  /** Messages of its that broke the protocol. */
-  offences: number
-}
-
-/** Our card is signed anew this often, and good for five times as long. */
-const CARD_MS = 120_000
 const RECONNECT_MS = 1_000
 /** Dials under way at once. */
 const DIALS = 8
@@ -84,31 +65,39 @@ export class NodeSwarm implements Swarm {
   readonly self: string
   readonly #init: NodeSwarmInit
   readonly #members = new Map<string, Member>()
-  readonly #greeting = new Map<string, Promise<unknown>>()
   readonly #book = new AddressBook()
   readonly #liveness = initialLiveness({ suspectAfterMs: limit('suspectAfterMs'), lostAfterMs: limit('lostAfterMs') })
   readonly #handlers = new Map<ControlMessage['type'], ControlHandler<ControlMessage['type']>>()
-  readonly #listeners = new Set<Partial<SwarmEvents>>()
+  readonly #listeners = new SwarmListeners()
   readonly #stops: (() => void)[] = []
   /** Why the last hello to a peer was refused. */
   readonly #refused = new Map<string, AividaError>()
-  #card: { value: NodeCard; signed: Signed } | undefined
-  #cardSequence = 0
+  readonly #card: OwnCard
+  readonly #greeter: Greeter
   #heartbeats = 0
   #dials = 0
 
   constructor(init: NodeSwarmInit) {
     this.#init = init
     this.self = init.transport.peer
+    this.#card = new OwnCard(init)
+    const { transport, cluster, door } = init
+    this.#greeter = new Greeter({
+      transport,
+      cluster,
+      door,
+      card: this.#card,
+      book: this.#book,
+      admit: (greeting) => this.#admit(greeting),
+    })
     for (const address of init.seeds) this.noteAddress(address, true)
   }
 
   async start(): Promise<void> {
     const { transport, clock } = this.#init
-    transport.handle(PROTOCOLS.hello, (stream) => this.#answerHello(stream))
+    transport.handle(PROTOCOLS.hello, (stream) => this.#greeter.answer(stream))
     transport.handle(PROTOCOLS.control, (stream) => this.#control(stream))
     await transport.start()
-    this.#cardSequence = Math.floor(clock.wallMs()) // grows over restarts without a file
     this.refreshCard()
     this.#stops.push(
       transport.subscribe({ disconnected: (peer) => this.#observe({ type: 'disconnected', peer }) }),
@@ -132,7 +121,7 @@ export class NodeSwarm implements Swarm {
 
   /** Our card as it was last signed. */
   card(): NodeCard {
-    return this.#signedCard().value
+    return this.#card.current.value
   }
 
   /** Why hellos were refused lately, by peer. */
@@ -149,13 +138,10 @@ export class NodeSwarm implements Swarm {
 
   /** Connects to a peer and says hello. Throws `peer.unreachable`, and what the gate refuses with. */
   async join(peer: string, options: StreamOptions = {}): Promise<void> {
-    const { transport, clock } = this.#init
+    const { transport, clock, cluster } = this.#init
+    const known = cluster.charter.updates.length
     try {
-      const connection = await transport.connect(this.#book.addresses(peer), options)
-      const channelOfHello = channel(await transport.open(peer, PROTOCOLS.hello, options))
-      const greeting = this.#greet(channelOfHello, connection, options.signal)
-      this.#greeting.set(peer, greeting)
-      await greeting
+      await this.#greeter.greet(await transport.connect(this.#book.addresses(peer), options), options)
       this.#book.reached(peer)
       this.#refused.delete(peer)
     } catch (error) {
@@ -163,17 +149,16 @@ export class NodeSwarm implements Swarm {
       this.#refused.set(peer, toAividaError(error))
       if (this.#refused.size > REFUSED) this.#refused.delete(this.#refused.keys().next().value as string)
       throw error
-    } finally {
-      this.#greeting.delete(peer)
     }
+    if (cluster.charter.updates.length > known) this.charterChanged()
   }
 
   /** Signs our card anew and tells everybody: devices or addresses have changed. */
   refreshCard(): void {
-    this.#card = undefined
-    const { value, signed } = this.#signedCard()
+    this.#card.renew()
+    const { value, signed } = this.#card.current
     for (const member of this.#members.values()) this.#post(member, { type: 'card', card: signed })
-    this.#emit('card', this.self, value)
+    this.#listeners.card(this.self, value)
   }
 
   /** Passes charter updates on, and drops members that the charter no longer knows. */
@@ -214,81 +199,20 @@ export class NodeSwarm implements Swarm {
   }
 
   subscribe(events: Partial<SwarmEvents>): () => void {
-    this.#listeners.add(events)
+    const stop = this.#listeners.add(events)
     for (const { peer, card } of this.#members.values()) if (card) events.card?.(peer, card)
-    if (this.#card) events.card?.(this.self, this.#card.value)
-    return () => this.#listeners.delete(events)
+    events.card?.(this.self, this.#card.current.value)
+    return stop
   }
 
   /** Only members get past hello; a peer whose hello is under way is waited for. */
   async #guard(peer: string): Promise<void> {
-    await this.#greeting.get(peer)?.catch(() => {}) // its failure is told where the hello was said
+    await this.#greeter.settled(peer)
     if (!this.#members.has(peer))
       throw peerError('peer.not-admitted', `${peer} is not a member that said hello; only ${PROTOCOLS.hello} is open`)
   }
 
-  async #greet(hello: Channel, connection: PeerConnection, signal: AbortSignal | undefined): Promise<void> {
-    const { cluster, describe } = this.#init
-    const { updates, state } = cluster.charter
-    const reply = await sayHello(
-      hello,
-      {
-        versions: [...PROTOCOL_VERSIONS],
-        software: describe().software,
-        cluster: state.cluster,
-        membership: cluster.own.document,
-        card: this.#signedCard().signed,
-        charterLength: updates.length,
-      },
-      signal,
-    )
-    const { length } = updates
-    const member = await cluster.takeWelcome(connection.peer, reply)
-    for (const { peer, addresses } of reply.peers) if (peer !== this.self) this.#book.note(peer, addresses)
-    this.#admit(member, connection, reply)
-    if (cluster.charter.updates.length > length) this.charterChanged()
-  }
-
-  async #answerHello(stream: ByteStream): Promise<void> {
-    const { peer } = stream
-    const answer = answerHello(channel(stream), (hello) => this.#judge(peer, hello))
-    this.#greeting.set(peer, answer)
-    try {
-      await answer
-    } finally {
-      if (this.#greeting.get(peer) === answer) this.#greeting.delete(peer)
-    }
-  }
-
-  async #judge(peer: string, hello: Hello): Promise<HelloReply> {
-    const { cluster, door, transport, describe } = this.#init
-    const answer = await door.hello(peer, hello)
-    if (answer.outcome === 'refused') return answer
-    if (answer.outcome === 'left') throw peerError('hello.left', `${peer} has left; goodbye`)
-    const connection = transport.connections().find((known) => known.peer === peer)
-    if (!connection) throw peerError('peer.not-connected', `${peer} hung up during its hello`)
-    // A newcomer has no card yet: it says hello again once it is up. Admitted before the answer leaves, so that the
-    // other side's next stream finds the door open.
-    if (hello.card) this.#admit(answer.member, connection, hello)
-    const { genesis, updates } = cluster.charter
-    return {
-      outcome: 'welcome',
-      version: answer.version,
-      software: describe().software,
-      membership: cluster.own.document,
-      ...(answer.granted && { granted: answer.granted }),
-      card: this.#signedCard().signed,
-      genesis,
-      updates: updates.slice(hello.membership ? hello.charterLength : 0),
-      peers: this.#book.some(32),
-    }
-  }
-
-  #admit(
-    { node: peer, role }: ClusterMember,
-    { carrier, address }: PeerConnection,
-    { card, software }: { readonly card?: Signed | undefined; readonly software: string },
-  ): void {
+  #admit({ member: { node: peer, role }, connection: { carrier, address }, software, card }: Greeting): void {
     const known = this.#members.get(peer)
     known?.link.close()
     const member: Member = {
@@ -296,10 +220,10 @@ export class NodeSwarm implements Swarm {
       role,
       software,
       link: new ControlLink(peer, this.#init.transport),
-      card: known?.card,
-      state: 'alive',
       carrier,
       address,
+      card: known?.card,
+      state: 'alive',
       heardMs: this.#init.clock.monoMs(),
       refusals: known?.refusals ?? {},
       offences: 0,
@@ -308,7 +232,7 @@ export class NodeSwarm implements Swarm {
     this.#observe({ type: 'joined', peer })
     this.#init.logger.info({ peer, carrier, address, software }, 'a member is here')
     if (card) this.#learnCard(member, card)
-    if (known) this.#emit('alive', peer)
+    if (known) this.#listeners.tell('alive', peer)
   }
 
   #isMember(peer: string): boolean {
@@ -321,7 +245,7 @@ export class NodeSwarm implements Swarm {
     const incoming = channel(stream)
     for (;;) {
       const frame = await incoming.receive()
-      if (!frame) return
+      if (!frame) return incoming.end()
       this.#observe({ type: 'heard', peer })
       const member = this.#members.get(peer)
       if (!member) throw peerError('peer.not-admitted', `${peer} is no longer a member`)
@@ -406,23 +330,7 @@ export class NodeSwarm implements Swarm {
     if ((member.card?.sequence ?? -1) >= value.sequence) return
     member.card = value
     this.#book.note(member.peer, value.addresses)
-    this.#emit('card', member.peer, value)
-  }
-
-  #signedCard(): { value: NodeCard; signed: Signed } {
-    if (this.#card) return this.#card
-    const { transport, clock, signer, describe } = this.#init
-    const issuedWallMs = Math.floor(clock.wallMs())
-    const value: NodeCard = {
-      ...describe(),
-      node: this.self,
-      sequence: ++this.#cardSequence,
-      issuedWallMs,
-      expiresWallMs: issuedWallMs + 5 * CARD_MS,
-      addresses: [...transport.addresses()],
-    }
-    this.#card = { value, signed: signDocument(nodeCardCodec, value, signer) }
-    return this.#card
+    this.#listeners.card(member.peer, value)
   }
 
   #beat(): void {
@@ -431,7 +339,7 @@ export class NodeSwarm implements Swarm {
       this.#post(member, {
         type: 'heartbeat',
         sequence: this.#heartbeats,
-        cardSequence: this.#cardSequence,
+        cardSequence: this.#card.sequence,
         refusals: this.#init.refusalsOf(member.peer),
       })
     this.#observe({ type: 'tick' })
@@ -444,7 +352,7 @@ export class NodeSwarm implements Swarm {
       if (type === 'lost') this.#drop(peer)
       else if (member) {
         member.state = type
-        this.#emit(type, peer)
+        this.#listeners.tell(type, peer)
       }
     }
   }
@@ -456,7 +364,7 @@ export class NodeSwarm implements Swarm {
     member.link.close()
     observe(this.#liveness, { type: 'left', peer }, this.#init.clock.monoMs())
     this.#init.transport.disconnect(peer).catch(() => {}) // it may be gone already
-    this.#emit('lost', peer)
+    this.#listeners.tell('lost', peer)
   }
 
   #reconnect(): void {
@@ -464,7 +372,7 @@ export class NodeSwarm implements Swarm {
       if (this.#dials >= DIALS) return
       const member = this.#members.get(peer)
       const connected = this.#init.transport.connections().some((connection) => connection.peer === peer)
-      if (this.#greeting.has(peer) || (member && (member.state === 'alive' || connected))) continue
+      if (this.#greeter.isGreeting(peer) || (member && (member.state === 'alive' || connected))) continue
       this.#dials++
       this.join(peer, { signal: deadline(this.#init.clock, limit('dialMs')) })
         .catch((error) => this.#init.logger.debug({ peer, error: toAividaError(error).code }, 'a peer was not reached'))
@@ -478,15 +386,6 @@ export class NodeSwarm implements Swarm {
     member.link.send(message).catch((error) => {
       this.#init.logger.debug({ peer: member.peer, error: toAividaError(error).code }, `${message.type} was not sent`)
     })
-  }
-
-  #emit(type: 'card', peer: string, card: NodeCard): void
-  #emit(type: 'suspect' | 'alive' | 'lost', peer: string): void
-  #emit(type: keyof SwarmEvents, peer: string, card?: NodeCard): void {
-    for (const listener of this.#listeners) {
-      if (type !== 'card') listener[type]?.(peer)
-      else if (card) listener.card?.(peer, card)
-    }
   }
 }
 

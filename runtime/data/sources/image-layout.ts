@@ -64,7 +64,7 @@ function planes(pixels: Uint8Array): Uint8Array {
   for (let at = 0, from = 0; at < size; at++) {
     split[at] = pixels[from++]!
     split[size + at] = pixels[from++]!
-    split[size + at] = pixels[from++]!
+    split[2 * size + at] = pixels[from++]!
   }
   return split
 }

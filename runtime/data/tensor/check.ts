@@ -1,4 +1,5 @@
-import { AividaError, limit } from '../../base/index.ts'
+import { AividaError } from '../../base/errors.ts'
+import { limit } from '../../base/limits.ts'
 import { stringOffsets } from './strings.ts'
 import { DTYPES, type NamedTensors, type Tensor } from './tensor.ts'
 

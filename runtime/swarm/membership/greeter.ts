@@ -1,0 +1,117 @@
+import { peerError } from '../../base/index.ts'
+import { type Hello, type HelloReply, PROTOCOLS, type Signed } from '../../protocol/index.ts'
+import type { Cluster, Member as ClusterMember, Door } from '../charter/index.ts'
+import type { ByteStream, PeerConnection, StreamOptions, Transport } from '../transport/transport.ts'
+import { channel } from '../wire/index.ts'
+import type { AddressBook } from './address-book.ts'
+import { answerHello, PROTOCOL_VERSIONS, sayHello } from './hello.ts'
+import type { OwnCard } from './own-card.ts'
+
+/** What a hello taught about a member. */
+export interface Greeting {
+  readonly member: ClusterMember
+  readonly connection: PeerConnection
+  readonly software: string
+  readonly card: Signed | undefined
+}
+
+/** What a {@link Greeter} is made from. */
+export interface GreeterInit {
+  readonly transport: Transport
+  readonly cluster: Cluster
+  readonly door: Door
+  readonly card: OwnCard
+  readonly book: AddressBook
+  /** Called for each member that was greeted, either way; on our side of the door before it hears so. */
+  readonly admit: (greeting: Greeting) => void
+}
+
+/** Other members named to a newcomer. */
+const TOLD_PEERS = 32
+
+/** Says hello to peers and answers theirs, one at a time with each. */
+export class Greeter {
+  readonly #init: GreeterInit
+  readonly #underWay = new Map<string, Promise<void>>()
+
+  constructor(init: GreeterInit) {
+    this.#init = init
+  }
+
+  /** Whether a hello with this peer is under way. */
+  isGreeting(peer: string): boolean {
+    return this.#underWay.has(peer)
+  }
+
+  /** Resolves when no hello with this peer is under way; its failure is told where the hello was said. */
+  async settled(peer: string): Promise<void> {
+    await this.#underWay.get(peer)?.catch(() => {})
+  }
+
+  /** Says hello. Throws the refusal, `charter.*`, `membership.*`, `stream.*`. */
+  greet(connection: PeerConnection, options: StreamOptions): Promise<void> {
+    return this.#during(connection.peer, this.#greet(connection, options))
+  }
+
+  /** Answers a hello that came on this stream. */
+  answer(stream: ByteStream): Promise<void> {
+    const { peer } = stream
+    return this.#during(
+      peer,
+      answerHello(channel(stream), (hello) => this.#judge(peer, hello)),
+    )
+  }
+
+  async #during(peer: string, greeting: Promise<void>): Promise<void> {
+    this.#underWay.set(peer, greeting)
+    try {
+      await greeting
+    } finally {
+      if (this.#underWay.get(peer) === greeting) this.#underWay.delete(peer)
+    }
+  }
+
+  async #greet(connection: PeerConnection, options: StreamOptions): Promise<void> {
+    const { cluster, transport, card, book, admit } = this.#init
+    const { peer } = connection
+    const { updates, state } = cluster.charter
+    const { value, signed } = card.current
+    const hello: Hello = {
+      versions: [...PROTOCOL_VERSIONS],
+      software: value.software,
+      cluster: state.cluster,
+      membership: cluster.own.document,
+      card: signed,
+      charterLength: updates.length,
+    }
+    const reply = await sayHello(channel(await transport.open(peer, PROTOCOLS.hello, options)), hello, options.signal)
+    const member = await cluster.takeWelcome(peer, reply)
+    for (const other of reply.peers) if (other.peer !== transport.peer) book.note(other.peer, other.addresses)
+    admit({ member, connection, software: reply.software, card: reply.card })
+  }
+
+  async #judge(peer: string, hello: Hello): Promise<HelloReply> {
+    const { cluster, door, transport, card, book, admit } = this.#init
+    const answer = await door.hello(peer, hello)
+    if (answer.outcome === 'refused') return answer
+    if (answer.outcome === 'left') throw peerError('hello.left', `${peer} has left; goodbye`)
+    const connection = transport.connections().find((known) => known.peer === peer)
+    if (!connection) throw peerError('peer.not-connected', `${peer} hung up during its hello`)
+    // A newcomer has no card yet: it says hello again once it is up. A member is admitted before the answer leaves, so
+    // that its next stream finds the door open.
+    if (hello.card) admit({ member: answer.member, connection, software: hello.software, card: hello.card })
+    const { genesis, updates } = cluster.charter
+    const { value, signed } = card.current
+    return {
+      outcome: 'welcome',
+      version: answer.version,
+      software: value.software,
+      membership: cluster.own.document,
+      ...(answer.granted && { granted: answer.granted }),
+      card: signed,
+      genesis,
+      updates: updates.slice(hello.membership ? hello.charterLength : 0),
+      peers: book.some(TOLD_PEERS),
+    }
+  }
+}
