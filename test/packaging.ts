@@ -7,6 +7,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import * as assert from 'uvu/assert'
+import { readParts } from '../runtime/data/sources/index.ts'
+import { typedArrayOf } from '../runtime/data/tensor/index.ts'
+import { addModel } from './support/onnx-models.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -62,6 +65,19 @@ try {
   )
   const script = "import { connect } from 'aivida'\nconsole.log(typeof connect)"
   assert.is(run('npx', ['node', '--input-type=module', '--eval', script], app).trim(), 'function')
+
+  step('a job on one worker')
+  const node = ['--data-dir', join(scratch, 'node')]
+  writeFileSync(join(app, 'add.onnx'), addModel())
+  writeFileSync(join(app, 'rows.jsonl'), '{"a": [1, 2, 3], "b": [10, 20, 30]}\n{"a": [4, 5, 6], "b": [40, 50, 60]}\n')
+  run('npx', ['aivida', 'up', ...node, '--listen', '/ip4/127.0.0.1/udp/0/quic-v1', '--no-mdns'], app)
+  try {
+    run('npx', ['aivida', 'infer', ...node, '--model', 'add.onnx', '--input', 'rows.jsonl', '--out', 'result'], app)
+  } finally {
+    run('npx', ['aivida', 'stop', ...node], app)
+  }
+  const { sum } = await readParts(join(app, 'result'))
+  assert.equal([...typedArrayOf(sum!)], [11, 22, 33, 44, 55, 66])
 
   console.log('the package works')
 } finally {

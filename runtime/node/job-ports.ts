@@ -34,8 +34,6 @@ export interface JobParts {
 
 /** Outputs that nobody fetched are let go after this. */
 const OUTPUT_PIN_MS = 60 * 60_000
-/** Owner of what shards on their way need. */
-const IN_FLIGHT = 'in-flight'
 /** Owner of outputs that are owed to submitters. */
 const OWED = 'owed'
 
@@ -49,9 +47,9 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
     signer,
     openJournal: async (job) => new JobJournal(await openLog({ dir: join(folder.jobs, job, 'journal') }, { clock })),
     openSource: async (spec) => openJobSource(spec, await scanJobModel(spec, blobs)),
-    putInput: (tensors) => inputs.put(encodeTensors(tensors), { pin: { owner: IN_FLIGHT } }),
+    putInput: (job, tensors) => inputs.put(encodeTensors(tensors), { pin: { owner: job } }),
     readInput: (ref) => inputs.readAll(ref.blob).catch(() => undefined), // dropped meanwhile: its shard is over
-    dropInput: (ref) => dropBlob(inputs, IN_FLIGHT, ref, logger),
+    dropInput: (job, ref) => dropBlob(inputs, job, ref, logger),
     fetchOutputs: async ({ blob, sizeBytes }, peer, signal) => {
       await fetchBlob({ root: blob, sizeBytes, providers: [provider(peer)], store: inputs, clock, signal })
       return inputs.readAll(blob)

@@ -1,7 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { AividaError, type Clock, deadline, isAividaError, type Logger, limit, userError } from '../base/index.ts'
 import { systemDisk } from '../log/index.ts'
-import { type Hello, PROTOCOLS, peerIdOf } from '../protocol/index.ts'
+import { accountIdOf, type Hello, PROTOCOLS, peerIdOf } from '../protocol/index.ts'
 import {
   type AdmissionMode,
   assertNotExpired,
@@ -13,7 +14,15 @@ import {
   signMembership,
   type Ticket,
 } from '../swarm/charter/index.ts'
-import { loadOrCreateKey, readKeyFile, type SecretKey } from '../swarm/identity/index.ts'
+import {
+  type BindingProof,
+  bindingProofCodec,
+  completeBinding,
+  loadOrCreateKey,
+  proposeBinding,
+  readKeyFile,
+  type SecretKey,
+} from '../swarm/identity/index.ts'
 import { peerOfAddress } from '../swarm/membership/address-book.ts'
 import { PROTOCOL_VERSIONS, sayHello } from '../swarm/membership/hello.ts'
 import { type LibP2PCarrier, libp2pTransport } from '../swarm/transport/libp2p/index.ts'
@@ -37,21 +46,36 @@ export interface FoundTerms {
   readonly admission?: AdmissionMode
 }
 
-/** A node's keys: its own, and its account's where that lies on this machine. */
+/** A node's keys - its own, and its account's where that lies on this machine - and the proof that they belong together. */
 export interface NodeKeys {
   readonly node: SecretKey
   readonly account: SecretKey | undefined
+  /** Made on the spot where both keys are at hand; else what `aivida account link` brought. */
+  readonly binding: BindingProof | undefined
 }
 
 /** Reads the keys; the node's is made at first use. Throws `key.readable` when others may read one. */
-export async function loadKeys({ nodeKey, accountKey }: DataFolder): Promise<NodeKeys> {
-  const node = await loadOrCreateKey(nodeKey, 'node')
+export async function loadKeys(folder: DataFolder, clock: Clock): Promise<NodeKeys> {
+  const node = await loadOrCreateKey(folder.nodeKey, 'node')
+  const account = await readAccountKey(folder)
+  if (!account) return { node, account, binding: await readBinding(folder) }
+  const terms = { issuedWallMs: Math.floor(clock.wallMs()) }
+  const binding = completeBinding(proposeBinding(accountIdOf(account.publicKey), terms, node), account)
+  return { node, account, binding }
+}
+
+async function readAccountKey({ accountKey }: DataFolder): Promise<SecretKey | undefined> {
   try {
-    return { node, account: await readKeyFile(accountKey, 'account') }
+    return await readKeyFile(accountKey, 'account')
   } catch (error) {
-    if (isAividaError(error, 'key.missing')) return { node, account: undefined }
+    if (isAividaError(error, 'key.missing')) return undefined
     throw error
   }
+}
+
+async function readBinding({ binding }: DataFolder): Promise<BindingProof | undefined> {
+  const bytes = await readFile(binding).catch(() => undefined)
+  return bytes && bindingProofCodec.decode(bytes)
 }
 
 /** Founds a cluster of one, with this node's account (made, if there is none) as its admin. Throws `cluster.exists`. */
@@ -60,7 +84,7 @@ export async function initCluster(
   { name = hostname().slice(0, 64) || 'cluster', admission = 'ticket' }: FoundTerms = {},
 ): Promise<Cluster> {
   await makeDataFolder(folder)
-  const { node } = await loadKeys(folder)
+  const { node } = await loadKeys(folder, clock)
   const store = clusterStore(folder)
   const present = await store.loadCharter()
   if (present)
@@ -106,7 +130,7 @@ export async function joinCluster(
   const ticket = openTicket(text)
   assertNotExpired(ticket, clock.wallMs())
   await makeDataFolder(folder)
-  const { node } = await loadKeys(folder)
+  const { node, binding } = await loadKeys(folder, clock)
   const transport = await libp2pTransport({ seed: node.exportSeed(), listen: [], logger, clock, carriers })
   await transport.start()
   const failures: string[] = []
@@ -120,7 +144,11 @@ export async function joinCluster(
         continue
       }
       const hello = channel(await transport.open(peer, PROTOCOLS.hello, { signal }))
-      const welcome = await sayHello(hello, helloWith(text, ticket, node, Math.floor(clock.wallMs())), signal)
+      const welcome = await sayHello(
+        hello,
+        helloWith(text, ticket, { node, binding }, Math.floor(clock.wallMs())),
+        signal,
+      )
       const cluster = await Cluster.join({ node, store: clusterStore(folder), clock }, ticket.cluster, peer, welcome)
       await keepAddresses(folder.peers, [...ticket.seeds, ...welcome.peers.flatMap(({ addresses }) => addresses)])
       return cluster
@@ -136,9 +164,14 @@ export async function joinCluster(
   })
 }
 
-function helloWith(text: string, ticket: Ticket, node: SecretKey, admittedWallMs: number): Hello {
-  const { cluster, role } = ticket
-  const request = signMembership({ cluster, node: peerIdOf(node.publicKey), role, admittedWallMs }, node)
+function helloWith(
+  text: string,
+  { cluster, role }: Ticket,
+  { node, binding }: Pick<NodeKeys, 'node' | 'binding'>,
+  admittedWallMs: number,
+): Hello {
+  const own = { cluster, node: peerIdOf(node.publicKey), role, admittedWallMs }
+  const request = signMembership({ ...own, ...(binding && { binding }) }, node)
   return {
     versions: [...PROTOCOL_VERSIONS],
     software: SOFTWARE,

@@ -7,8 +7,9 @@ import { EngineChild } from '../compute/engine/index.ts'
 import { DiskBudget, directoryBlobStore, memoryBlobStore, type OpenProvider } from '../data/blob/index.ts'
 import { Coordinator } from '../job/coordinator/index.ts'
 import { Worker } from '../job/worker/index.ts'
-import { accountIdOf, type Device, type JobStatus, PROTOCOLS, peerIdOf } from '../protocol/index.ts'
+import { type Device, type JobStatus, PROTOCOLS, peerIdOf } from '../protocol/index.ts'
 import { mdnsDiscovery } from '../swarm/discovery/mdns.ts'
+import { openBinding } from '../swarm/identity/index.ts'
 import { NodeSwarm } from '../swarm/node-swarm.ts'
 import { libp2pTransport } from '../swarm/transport/libp2p/index.ts'
 import { openBlobDesk } from './blob-desk.ts'
@@ -16,6 +17,7 @@ import { startControlServer } from './control/index.ts'
 import { dataFolder, makeDataFolder } from './data-folder.ts'
 import { EngineHost } from './engine-host.ts'
 import { EventBus } from './events.ts'
+import { countFolders } from './folder-usage.ts'
 import { JobArchive } from './job-archive.ts'
 import { coordinatorPorts, workerPorts } from './job-ports.ts'
 import { knownPeers } from './known-peers.ts'
@@ -44,15 +46,21 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const clock = systemClock
   const folder = dataFolder(config.dataDir)
   await makeDataFolder(folder)
-  const keys = await loadKeys(folder)
+  const keys = await loadKeys(folder, clock)
   const cluster = await openCluster({ folder, clock, logger }, keys)
   const door = await openDoor({ folder, clock, logger }, cluster, keys)
-  const account = cluster.own.account ?? (keys.account && accountIdOf(keys.account.publicKey))
+  const bound = keys.binding && openBinding(keys.binding, cluster.charter.state.cluster, clock.wallMs())
+  const account = bound?.account ?? cluster.own.account
   const name = config.name || hostname().slice(0, 64)
   const known = await knownPeers(folder.peers, config.seeds)
 
   const budget = new DiskBudget(config.diskBudgetBytes)
   const blobs = await directoryBlobStore({ dir: folder.blobs, clock, budget })
+  const stopCounting = await countFolders(budget, clock, {
+    journals: [folder.jobs, folder.worker, folder.cluster],
+    logs: [folder.logs],
+    caches: [folder.cache, folder.uploads],
+  })
   const inputs = await memoryBlobStore({ clock, budget: new DiskBudget(INPUT_MEMORY_BYTES) })
 
   const transport = await libp2pTransport({
@@ -171,6 +179,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     ended: service.ended,
     async stop() {
       stopSampling()
+      stopCounting()
       stopFollowing()
       await control.stop()
       await mdns.stop()

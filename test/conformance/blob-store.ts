@@ -7,7 +7,9 @@ import { type BlobStore, type BlobStoreInit, blobTree, DiskBudget } from '../../
 import { refuses } from '../data/refusal.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
-/** How a store is made for one test; `again` opens what an earlier one left, and is absent where nothing outlives it. */
+/**
+ * How a store is made for one test; `again` opens what an earlier one left, and is absent where nothing outlives it.
+ */
 export interface BlobStoreHome {
   open(init: BlobStoreInit): Promise<BlobStore>
   readonly again?: (init: BlobStoreInit) => Promise<BlobStore>

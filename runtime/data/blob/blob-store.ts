@@ -23,7 +23,9 @@ export interface BlobStoreInit {
   readonly quotaBytes?: (owner: string) => number
 }
 
-/** A store over a directory that this process alone uses; takes up what was there. Throws `disk.full`, `disk.failed`. */
+/**
+ * A store over a directory that this process alone uses; takes up what was there. Throws `disk.full`, `disk.failed`.
+ */
 export async function directoryBlobStore(
   init: BlobStoreInit & { readonly dir: string; readonly fs?: FileSystem },
 ): Promise<BlobStore> {

@@ -6,8 +6,9 @@ import { AividaError, aborted, limit } from '../../base/index.ts'
 export type BlobContent = Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>
 
 /**
- * Content cut into chunks of `chunkBytes`, the last one shorter: views where a chunk lies in one piece, else copies. Gives
- * the event loop a turn now and then, because hashing gigabytes in memory would starve the connections. Throws `aborted`.
+ * Content cut into chunks of `chunkBytes`, the last one shorter: views where a chunk lies in one piece, else copies.
+ * Gives the event loop a turn now and then, because hashing gigabytes in memory would starve the connections. Throws
+ * `aborted`.
  */
 export async function* chunksOf(
   content: BlobContent,
@@ -58,7 +59,7 @@ export async function* fileContent(path: string): AsyncGenerator<Uint8Array> {
     throw new AividaError({
       code: 'blob.no-file',
       category: 'user',
-      message: `cannot read ${path} (${error instanceof Error ? error.message : error}); give a file that exists and may be read`,
+      message: `cannot read ${path} (${error instanceof Error ? error.message : error}); give a file that may be read`,
       cause: error,
     })
   }

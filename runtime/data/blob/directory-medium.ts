@@ -11,7 +11,7 @@ import { chunkCount, packDigests } from './tree.ts'
  *
  *     blobs/ab/abcd...          the bytes and nothing else, so that an engine maps the file as it is
  *     blobs/ab/abcd....chunks   packed chunk digests, when there is more than one
- *     partial/abcd...           a blob that is arriving, at its full length; .have: one byte per chunk, 1 when it is here
+ *     partial/abcd...           a blob that is arriving, at its full length; .have: a byte per chunk, 1 when it is here
  *     pins/1234...              the pins of one owner
  *     incoming/                 what is being written; emptied at the start
  *
@@ -58,7 +58,7 @@ export async function directoryMedium(dir: string, fs: FileSystem = nodeFs): Pro
           if (chunks.length > 1) await replaceFile(fs, incomingPath(), `${target}.chunks`, packDigests(chunks))
           await fs.rename(path, target)
           await syncDirectory(fs, dirname(target))
-          if (extra) await remove(extra.path)
+          if (extra) await remove(extra.path).catch(() => {})
         }),
       async discard() {
         await close().catch(() => {})

@@ -37,9 +37,9 @@ export interface DroppedProvider {
 }
 
 /**
- * Brings a blob here from whoever has it: takes up what an earlier attempt left, checks each chunk as it arrives, shares
- * the work over several providers, and drops those that fail or lie. What has arrived stays when the fetch fails, unless
- * the disk is the reason.
+ * Brings a blob here from whoever has it: takes up what an earlier attempt left, checks each chunk as it arrives,
+ * shares the work over several providers, and drops those that fail or lie. What has arrived stays when the fetch
+ * fails, unless the disk is the reason.
  * Throws `blob.not-found` or `grant.*` when that is what every provider said, `blob.no-provider` otherwise (with the
  * reasons), `disk.budget`, `disk.full`, `blob.quota`, `aborted`.
  */

@@ -6,9 +6,9 @@ import { externalDataNames } from './onnx-external.ts'
 import type { BlobStore, PutOptions } from './store.ts'
 
 /**
- * Keeps an ONNX model as blobs: its graph, and each file in which it keeps tensors (as PyTorch exports models beyond 2 GB)
- * as one blob of weights. Such files must lie in the model's folder or below it, symbolic links included; a model given
- * as bytes has no folder, so it must hold its tensors itself.
+ * Keeps an ONNX model as blobs: its graph, and each file in which it keeps tensors (as PyTorch exports models beyond 2
+ * GB) as one blob of weights. Such files must lie in the model's folder or below it, symbolic links included; a model
+ * given as bytes has no folder, so it must hold its tensors itself.
  * Throws `model.missing`, `model.unreadable`, `model.not-onnx`, `model.too-large`, `model.external-path`,
  * `model.missing-weights`, and what `BlobStore.put` throws.
  */
@@ -70,7 +70,7 @@ async function weightFile(model: string, name: string): Promise<{ readonly name:
 function externalPath(model: string, name: string): AividaError {
   return userError(
     'model.external-path',
-    `${basename(model)} keeps tensors in '${name.slice(0, 200)}'; expected a file inside the model's folder, not a path or a link that leads out of it`,
+    `${basename(model)} keeps tensors in '${name.slice(0, 200)}'; expected a file in the model's folder, and no link out of it`,
   )
 }
 

@@ -21,8 +21,8 @@ const ENTRY_VALUE = 2
 const MAX_DEPTH = 3 * limit('modelDepth') + 4
 
 /**
- * Names of the files in which an ONNX model keeps tensors, each once, as the model writes them: the `location` entries of
- * TensorProto.external_data (onnx.proto, ONNX 1.19). Throws `model.not-onnx`.
+ * Names of the files in which an ONNX model keeps tensors, each once, as the model writes them: the `location` entries
+ * of TensorProto.external_data (onnx.proto, ONNX 1.19). Throws `model.not-onnx`.
  */
 export function externalDataNames(model: Uint8Array): string[] {
   const names = new Set<string>()

@@ -18,7 +18,10 @@ export interface Asked {
   readonly signal: AbortSignal
 }
 
-/** One provider's side of a fetch. Whatever it sends is checked before it is passed on; it has `blobReplyMs` for each answer. */
+/**
+ * One provider's side of a fetch. Whatever it sends is checked before it is passed on; it has `blobReplyMs` for each
+ * answer.
+ */
 export class Provider {
   readonly peer: string
   readonly #channel: Channel
@@ -36,8 +39,9 @@ export class Provider {
   }
 
   /**
-   * Opens the blob there: its content when it is small, else its tree, or only the leave to ask for chunks when `tree` is
-   * known. Throws the provider's `grant.*` and `blob.not-found`, `blob.wrong-chunk`, `blob.protocol`, `blob.truncated`.
+   * Opens the blob there: its content when it is small, else its tree, or only the leave to ask for chunks when `tree`
+   * is known. Throws the provider's `grant.*` and `blob.not-found`, `blob.wrong-chunk`, `blob.protocol`,
+   * `blob.truncated`.
    */
   async open(known?: BlobTree): Promise<{ readonly tree: BlobTree; readonly content?: Uint8Array }> {
     const { root, grant, sizeBytes } = this.#asked

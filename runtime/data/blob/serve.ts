@@ -65,7 +65,9 @@ export async function serveBlobs(
 
 type Reply = Parameters<typeof blobReplyCodec.encode>[0]
 
-/** What may be told of an error: refusals as they are, a damaged blob as one that is not here; the rest ends the stream. */
+/**
+ * What may be told of an error: refusals as they are, a damaged blob as one that is not here; the rest ends the stream.
+ */
 function refusal(error: unknown): Reply {
   if (isAividaError(error, 'blob.corrupt')) return refusal(notFound(String(error.facts.blob)))
   if (!isAividaError(error) || !/^(grant\.|blob\.not-found$)/.test(error.code)) throw error

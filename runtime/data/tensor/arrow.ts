@@ -1,6 +1,6 @@
 /**
- * Tensors as Arrow record batches and files, for results and exports. Imported on its own, since apache-arrow costs 0.1 s
- * and 20 MB that most processes can do without.
+ * Tensors as Arrow record batches and files, for results and exports. Imported on its own, since apache-arrow costs 0.1
+ * s and 20 MB that most processes can do without.
  */
 import { type RecordBatch, RecordBatchFileWriter } from 'apache-arrow'
 

@@ -32,7 +32,10 @@ export function sliceRows(tensor: Tensor, from: number, to: number): Tensor {
   return { dtype, shape: [to - from, ...tensor.shape.slice(1)], data: data.subarray(at(from), at(to)) }
 }
 
-/** Joins tensors of one dtype and row shape along axis 0; a single one is returned as it is. Throws `tensor.shape`, `tensor.dtype`. */
+/**
+ * Joins tensors of one dtype and row shape along axis 0; a single one is returned as it is. Throws `tensor.shape`,
+ * `tensor.dtype`.
+ */
 export function concatRows(tensors: readonly Tensor[]): Tensor {
   const [first] = tensors
   if (!first) throw tensorError('shape', 'nothing to join; expected at least one tensor')

@@ -17,8 +17,8 @@ const MAX_BINARY_BYTES = 2 ** 31 - 1
 
 /**
  * Tensors as an Arrow record batch of one row each: `name`, `dtype`, `shape` (List<Int32>), `data` (Binary, each padded
- * to a multiple of 64 bytes), with schema metadata `aivida: tensors/1`. What `decodeTensors` gave is not copied. Arrow's
- * Binary holds at most 2 GiB: throws `tensor.limit`, and what `checkTensors` throws.
+ * to a multiple of 64 bytes), with schema metadata `aivida: tensors/1`. What `decodeTensors` gave is not copied.
+ * Arrow's Binary holds at most 2 GiB: throws `tensor.limit`, and what `checkTensors` throws.
  */
 export function toTensorBatch(tensors: NamedTensors): RecordBatch {
   checkTensors(tensors)

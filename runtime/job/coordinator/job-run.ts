@@ -168,7 +168,7 @@ export class JobRun {
     if (!spec) return
     this.shards.delete(shard)
     this.#inputBytes -= spec.inputs.sizeBytes
-    this.#ports.dropInput(spec.inputs)
+    this.#ports.dropInput(this.spec.job, spec.inputs)
     this.#wakeReader?.()
   }
 
@@ -196,7 +196,7 @@ export class JobRun {
       if (committed.has(index)) continue
       await this.#wanted()
       if (signal.aborted) return
-      const inputs = await this.#ports.putInput(tensors)
+      const inputs = await this.#ports.putInput(this.spec.job, tensors)
       if (labels) this.#labels.set(index, labels)
       this.#demand--
       const before = this.shards.size

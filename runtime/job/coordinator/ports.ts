@@ -15,9 +15,9 @@ export interface CoordinatorPorts {
   readonly openJournal: (job: string) => Promise<JobJournal>
   readonly openSource: (spec: JobSpec) => Promise<Source>
   /** Keeps a shard's encoded inputs until {@link dropInput}; workers fetch them from here. */
-  readonly putInput: (tensors: NamedTensors) => Promise<BlobRef>
+  readonly putInput: (job: string, tensors: NamedTensors) => Promise<BlobRef>
   readonly readInput: (ref: BlobRef) => Promise<Uint8Array | undefined>
-  readonly dropInput: (ref: BlobRef) => void
+  readonly dropInput: (job: string, ref: BlobRef) => void
   /** Brings a worker's outputs here, each chunk checked. Throws `blob.*`. */
   readonly fetchOutputs: (ref: BlobRef, peer: string, signal: AbortSignal) => Promise<Uint8Array>
   /** Checks that the bytes are those that `ref` names. */
