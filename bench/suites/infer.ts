@@ -22,7 +22,7 @@ const WIDTH = 320
  */
 export const suite: Suite = async ({ full, say }) => {
   const folder = await mkdtemp(join(tmpdir(), 'aivida-bench-'))
-  const count = full ? 1_280 : 640
+  const count = 1_280
   const rounds = full ? 9 : 5
   const files = {
     model: join(folder, 'model.onnx'),

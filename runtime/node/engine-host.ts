@@ -17,6 +17,8 @@ export interface EngineHostInit {
   readonly provider: (peer: string) => OpenProvider
 }
 
+/** A job that begins has the machine to itself for this long before the next empty child is started. */
+const SPARE_DELAY_MS = 3_000
 /** Children of a job without leases stay warm this long. */
 const IDLE_MS = 15_000
 /** A fetched model is kept at least this long after its last use. */
@@ -31,6 +33,7 @@ export class EngineHost {
   constructor(init: EngineHostInit) {
     this.#init = init
     this.#pool = new EnginePool({
+      later: (prepare) => init.clock.after(SPARE_DELAY_MS, prepare),
       start: () =>
         new EngineChild({
           clock: init.clock,

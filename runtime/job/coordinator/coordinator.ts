@@ -148,7 +148,10 @@ export class Coordinator {
         ended: (job) => {
           this.#dispatch({ type: 'job-closed', job })
           this.#offers.forget(job)
-          this.#touch(job)
+        },
+        publish: (job) => {
+          this.#changed.delete(job)
+          this.#publish(job)
         },
       },
       parts,
@@ -311,12 +314,14 @@ export class Coordinator {
     this.#statusDue = true
     this.#ports.clock.after(STATUS_MS, () => {
       this.#statusDue = false
-      for (const changed of this.#changed) {
-        const status = this.status(changed)
-        if (status) this.#ports.emit({ type: 'job', status })
-      }
+      for (const changed of this.#changed) this.#publish(changed)
       this.#changed.clear()
     })
+  }
+
+  #publish(job: string): void {
+    const status = this.status(job)
+    if (status) this.#ports.emit({ type: 'job', status })
   }
 }
 

@@ -34,6 +34,8 @@ export interface RunScheduling {
   settle(peer: string, lease: string): void
   /** The job has ended, one way or another; whatever it leases is called off. */
   ended(job: string): void
+  /** Its end is durable: clients may hear of it. */
+  publish(job: string): void
 }
 
 /** A receipt that was verified and came first, with its outputs when they were small enough to come along. */
@@ -286,6 +288,7 @@ export class JobRun {
       )
     })
     await this.#journal.close()
+    this.#scheduling.publish(this.spec.job)
   }
 }
 

@@ -8,6 +8,11 @@ import type { EngineChild } from './engine-child.ts'
 export interface EnginePoolInit {
   /** Starts a child that serves this slot; a slot may have its own memory limit. */
   readonly start: () => EngineChild
+  /**
+   * When to start the next empty child after one was taken: a start costs a core for a quarter of a second, which a job
+   * that begins would rather have. Default: at once.
+   */
+  readonly later?: (prepare: () => void) => void
   /** Children with work or warm models, the empty one aside. Default and upper bound: `engineChildren`. */
   readonly maxChildren?: number
 }
@@ -45,6 +50,7 @@ export interface LentEngine {
  */
 export class EnginePool {
   readonly #start: () => EngineChild
+  readonly #later: (prepare: () => void) => void
   readonly #maxChildren: number
   /** By key; the least recently used first. */
   readonly #entries = new Map<string, PoolEntry>()
@@ -53,8 +59,9 @@ export class EnginePool {
   #spareStarts = 0
   #stopped = false
 
-  constructor({ start, maxChildren }: EnginePoolInit) {
+  constructor({ start, later, maxChildren }: EnginePoolInit) {
     this.#start = start
+    this.#later = later ?? ((prepare) => prepare())
     this.#maxChildren = Math.min(maxChildren ?? limit('engineChildren'), limit('engineChildren'))
     this.#prepareSpare()
   }
@@ -115,7 +122,7 @@ export class EnginePool {
     const child = this.#spare?.alive ? this.#spare : this.#start()
     this.#spare = undefined
     this.#spareStarts = 0
-    this.#prepareSpare()
+    this.#later(() => this.#prepareSpare())
     return child
   }
 

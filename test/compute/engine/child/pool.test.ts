@@ -51,6 +51,20 @@ test('one empty child waits; taking it starts the next', () => {
   assert.is(processes.length, 3)
 })
 
+test('the next empty child starts when the owner of the pool says so', () => {
+  let prepare = () => {}
+  let starts = 0
+  const start = () => {
+    starts++
+    return new EngineChild({ clock: new VirtualClock(), spawn: () => new FakeEngineProcess() })
+  }
+  const pool = new EnginePool({ start, later: (later) => (prepare = later) })
+  pool.acquire({ job: 'a', slot: '0' })
+  assert.is(starts, 1)
+  prepare()
+  assert.is(starts, 2)
+})
+
 test('a job finds its child and its model warm, on its slot alone', async () => {
   const { pool, processes, loads } = setUp()
   const first = pool.acquire({ job: 'a', slot: '0' })
