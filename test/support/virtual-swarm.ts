@@ -1,0 +1,231 @@
+import { seededRandom, silentLogger } from '../../runtime/base/index.ts'
+import {
+  type ControlMessage,
+  type Device,
+  type Hello,
+  helloCodec,
+  helloReplyCodec,
+  PROTOCOLS,
+  peerIdOf,
+  type RefusalCounts,
+} from '../../runtime/protocol/index.ts'
+import { type AdmissionMode, Cluster, ClusterStore, Door, MemoryTicketLedger } from '../../runtime/swarm/charter/index.ts'
+import { SecretKey } from '../../runtime/swarm/identity/index.ts'
+import { PROTOCOL_VERSIONS } from '../../runtime/swarm/membership/hello.ts'
+import { NodeSwarm } from '../../runtime/swarm/node-swarm.ts'
+import { type MemoryNetwork, memoryNetwork, type Transport } from '../../runtime/swarm/transport/index.ts'
+import { channel } from '../../runtime/swarm/wire/index.ts'
+import { memoryDisk } from './memory-disk.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+/** A device of a test node. */
+export const cpu = (slots = 1): Device => ({
+  id: 'cpu0',
+  provider: 'cpu',
+  model: 'test',
+  slots,
+  memoryBytes: 1e9,
+  determinismClass: 'class-a',
+  exact: true,
+  sandboxLevel: 0,
+  kinds: ['infer'],
+})
+
+/** One node of a {@link VirtualSwarm}: the production swarm, over a network and a clock of the test's. */
+export interface VirtualNode {
+  readonly name: string
+  readonly key: SecretKey
+  readonly peer: string
+  readonly swarm: NodeSwarm
+  readonly cluster: Cluster
+  readonly door: Door
+  readonly transport: Transport
+  readonly disk: ReturnType<typeof memoryDisk>
+  devices: Device[]
+  /** What it tells a peer of why it gives it nothing. */
+  refusals: RefusalCounts
+  /** Changes it heard of, as `ms type name`; cards only of others. */
+  readonly events: string[]
+  start(): Promise<void>
+}
+
+/** How a node joins a {@link VirtualSwarm}. */
+export interface VirtualNodeInit {
+  /** Nodes it knows from the start. Default: the founder. */
+  readonly seeds?: readonly VirtualNode[]
+  /** Lets removed peers through to hello, where they are told why. Default: false, as in production. */
+  readonly openGate?: boolean
+}
+
+/** Real nodes in one process, one cluster and one virtual time: the same events in every run. */
+export class VirtualSwarm {
+  readonly clock = new VirtualClock()
+  readonly network: MemoryNetwork
+  /** The account of the founder, the cluster's admin. */
+  readonly admin: SecretKey
+  readonly nodes: VirtualNode[] = []
+  readonly #admission: AdmissionMode
+  #keys = 0
+
+  constructor({ admission = 'ticket', latencyMs = 10 }: { admission?: AdmissionMode; latencyMs?: number } = {}) {
+    this.network = memoryNetwork({ clock: this.clock, random: seededRandom(1), latencyMs })
+    this.#admission = admission
+    this.admin = this.key()
+  }
+
+  /** A key that no other part of this swarm has. */
+  key(): SecretKey {
+    return new SecretKey(new Uint8Array(32).fill(++this.#keys))
+  }
+
+  /** A node that is a member and not started: the first one founds the cluster, the others come by its ticket. */
+  async node(name: string, init: VirtualNodeInit = {}): Promise<VirtualNode> {
+    const [founder] = this.nodes
+    const [key, disk] = [this.key(), memoryDisk()]
+    const store = new ClusterStore(disk, '/cluster')
+    const parts = { node: key, store, clock: this.clock }
+    const cluster = founder
+      ? await admitted(founder, parts)
+      : await Cluster.found(parts, this.admin, { name: 'virtual', admission: this.#admission })
+    const node = await this.#assemble(name, key, disk, cluster, store, init.seeds ?? this.nodes.slice(0, 1), init)
+    this.nodes.push(node)
+    return node
+  }
+
+  /** The same node after its process was killed and started anew: what was not on disk is gone. */
+  async restarted(old: VirtualNode, init: VirtualNodeInit = {}): Promise<VirtualNode> {
+    this.network.kill(old.peer)
+    await old.swarm.stop()
+    const store = new ClusterStore(old.disk, '/cluster')
+    const cluster = await Cluster.open({ node: old.key, store, clock: this.clock })
+    const seeds = init.seeds ?? this.nodes.filter((node) => node !== old)
+    const node = await this.#assemble(old.name, old.key, old.disk, cluster!, store, seeds, init)
+    node.devices = old.devices
+    this.nodes[this.nodes.indexOf(old)] = node
+    return node
+  }
+
+  async #assemble(
+    name: string,
+    key: SecretKey,
+    disk: VirtualNode['disk'],
+    cluster: Cluster,
+    store: ClusterStore,
+    seeds: readonly VirtualNode[],
+    { openGate = false }: VirtualNodeInit,
+  ): Promise<VirtualNode> {
+    const { clock, network } = this
+    const peer = peerIdOf(key.publicKey)
+    const gate = (other: string) => openGate || !cluster.charter.state.removed.has(other)
+    const transport = network.transport(peer, { gate })
+    const tickets = new MemoryTicketLedger()
+    const door = await Door.open({ cluster, keys: [key], tickets, store, clock, protocolVersions: PROTOCOL_VERSIONS })
+    const swarm: NodeSwarm = new NodeSwarm({
+      transport,
+      cluster,
+      door,
+      signer: key,
+      clock,
+      logger: silentLogger,
+      describe: () => ({ name, software: 'test', devices: node.devices }),
+      refusalsOf: () => node.refusals,
+      seeds: seeds.map((seed) => `/memory/${seed.peer}/p2p/${seed.peer}`),
+    })
+    const events: string[] = []
+    const start = () => swarm.start()
+    const node: VirtualNode = {
+      ...{ name, key, peer, swarm, cluster, door, transport, disk, events, start },
+      devices: [cpu()],
+      refusals: {},
+    }
+    const note = (type: string) => (other: string) => {
+      if (other !== peer) events.push(`${clock.monoMs()} ${type} ${this.nameOf(other)}`)
+    }
+    swarm.subscribe({ card: note('card'), suspect: note('suspect'), alive: note('alive'), lost: note('lost') })
+    return node
+  }
+
+  nameOf(peer: string): string {
+    return this.nodes.find((node) => node.peer === peer)?.name ?? 'stranger'
+  }
+
+  /** Members that a node sees, as `name state`, sorted. */
+  seenBy(node: VirtualNode): string[] {
+    return node.swarm
+      .members()
+      .map(({ peer, state }) => `${this.nameOf(peer)} ${state}`)
+      .sort()
+  }
+
+  /** Lets `ms` of virtual time pass. */
+  pass(ms: number): Promise<void> {
+    return this.clock.advanceAsync(ms)
+  }
+
+  /** Lets time pass until `done` holds; gives back how long it took. Throws when it did not within `limitMs`. */
+  async until(done: () => boolean, limitMs: number, what = 'the condition'): Promise<number> {
+    const startMs = this.clock.monoMs()
+    for (let ms = 0; ms <= limitMs; ms += STEP_MS) {
+      if (done()) return this.clock.monoMs() - startMs
+      await this.pass(STEP_MS)
+    }
+    throw new Error(`${what} did not come about within ${limitMs} ms of virtual time`)
+  }
+
+  /** Lets time pass until the promise settles. */
+  async outcome<T>(promise: Promise<T>, limitMs = 30_000): Promise<T> {
+    let settled = false
+    const watched = promise.finally(() => {
+      settled = true
+    })
+    watched.catch(() => {})
+    await this.pass(0)
+    await this.until(() => settled, limitMs, 'an outcome')
+    return watched
+  }
+
+  cut(a: VirtualNode, b: VirtualNode): void {
+    this.network.cut(a.peer, b.peer)
+  }
+
+  heal(a: VirtualNode, b: VirtualNode): void {
+    this.network.heal(a.peer, b.peer)
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map(({ swarm }) => swarm.stop()))
+  }
+}
+
+const STEP_MS = 10
+
+async function admitted(founder: VirtualNode, init: Parameters<typeof Cluster.join>[0]): Promise<Cluster> {
+  const { cluster, door } = founder
+  const { cluster: id } = cluster.charter.state
+  const node = peerIdOf(init.node.publicKey)
+  const expiresWallMs = init.clock.wallMs() + 86_400_000
+  const ticket = door.invite({ seeds: [`/memory/${founder.peer}`], role: 'member', uses: 1, expiresWallMs })
+  const answer = await door.hello(node, { versions: [...PROTOCOL_VERSIONS], cluster: id, ticket })
+  if (answer.outcome !== 'welcome') throw new Error(`not admitted: ${JSON.stringify(answer)}`)
+  const { genesis, updates } = cluster.charter
+  const welcome = { genesis, updates: [...updates], membership: cluster.own.document, granted: answer.granted }
+  return Cluster.join(init, id, founder.peer, welcome)
+}
+
+/** Says this hello to `to` from `from` and gives the whole answer, as a foreign implementation would. */
+export async function rawHello(from: Transport, to: string, hello: Hello) {
+  await from.connect([`/memory/${to}`])
+  const talk = channel(await from.open(to, PROTOCOLS.hello))
+  await talk.send(helloCodec.encode(hello))
+  const frame = await talk.receive()
+  if (!frame) throw new Error('no answer')
+  return helloReplyCodec.decode(frame.body)
+}
+
+/** A {@link ControlMessage} of this kind that says next to nothing. */
+export const heartbeat = (sequence: number): ControlMessage => ({
+  type: 'heartbeat',
+  sequence,
+  cardSequence: 0,
+  refusals: {},
+})
