@@ -6,7 +6,7 @@ import { decodeTensors, encodeTensors, type NamedTensors } from '../data/tensor/
 import type { CoordinatorPorts } from '../job/coordinator/index.ts'
 import { JobJournal, WorkerJournal } from '../job/journal/index.ts'
 import type { WorkerPorts } from '../job/worker/index.ts'
-import { openLog } from '../log/index.ts'
+import { type FileStoreInit, type LogStore, openLog } from '../log/index.ts'
 import { type BlobRef, type Device, grantCodec, type JobStatus, type Signer, signDocument } from '../protocol/index.ts'
 import type { NodeSwarm } from '../swarm/node-swarm.ts'
 import type { DataFolder } from './data-folder.ts'
@@ -27,7 +27,7 @@ export interface JobParts {
   readonly inputs: BlobStore
   readonly provider: (peer: string) => OpenProvider
   readonly engines: EngineHost
-  readonly events: EventBus
+  readonly events: Pick<EventBus, 'publish'>
   /** A job has ended: its last status. */
   readonly jobEnded: (status: JobStatus) => void
 }
@@ -51,6 +51,7 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
     readInput: (ref) => inputs.readAll(ref.blob).catch(() => undefined), // dropped meanwhile: its shard is over
     dropInput: (job, ref) => dropBlob(inputs, job, ref, logger),
     fetchOutputs: async ({ blob, sizeBytes }, peer, signal) => {
+      if (blobs.has(blob)) return blobs.readAll(blob) // this node computed it itself
       await fetchBlob({ root: blob, sizeBytes, providers: [provider(peer)], store: inputs, clock, signal })
       return inputs.readAll(blob)
     },
@@ -70,15 +71,19 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
   }
 }
 
-/** The worker's side of leases, on this node's parts. */
-export async function workerPorts(parts: JobParts, devices: () => readonly Device[]): Promise<WorkerPorts> {
-  const { swarm, clock, logger, signer, folder, blobs, inputs, engines } = parts
+/** The worker's side of leases, on this node's parts. `journal` is where its word is durable. */
+export async function workerPorts(
+  parts: JobParts,
+  devices: () => readonly Device[],
+  journal: LogStore | FileStoreInit = { dir: parts.folder.worker },
+): Promise<WorkerPorts> {
+  const { swarm, clock, logger, signer, blobs, inputs, engines } = parts
   return {
     swarm,
     clock,
     logger,
     signer,
-    journal: await WorkerJournal.open(await openLog({ dir: folder.worker }, { clock })),
+    journal: await WorkerJournal.open(await openLog(journal, { clock })),
     fetchModel: (lease, grant, signal) => engines.fetchModel(lease, grant, signal),
     fetchInputs: async (lease, grant, signal) => {
       const ref = lease.spec.inputs
@@ -100,6 +105,7 @@ export async function workerPorts(parts: JobParts, devices: () => readonly Devic
       return { ref: await blobs.put(pieces, { pin: { owner: OWED, untilWallMs } }) }
     },
     dropOutputs: (ref) => dropBlob(blobs, OWED, ref, logger),
+    hasOutputs: (ref) => blobs.has(ref.blob),
     determinismClassOf: (device) => devices().find(({ id }) => id === device)?.determinismClass ?? '',
   }
 }

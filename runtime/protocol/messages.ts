@@ -38,7 +38,7 @@ const leaveMessageSchema = z.object({ type: z.literal('leave'), leave: signedSch
 const offerMessageSchema = z.object({
   type: z.literal('offer'),
   offer: signedSchema,
-  grants: z.array(signedSchema).max(64),
+  grants: z.array(signedSchema).max(limit('leasesPerOffer')),
   inline: z.array(z.object({ blob: z.string(), sizeBytes: countSchema })).max(limit('leasesPerOffer')),
 })
 

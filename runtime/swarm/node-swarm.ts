@@ -1,6 +1,5 @@
 import {
   type AividaError,
-  assertNever,
   type Clock,
   deadline,
   every,
@@ -28,6 +27,7 @@ import { ControlLink } from './membership/control-link.ts'
 import { Greeter, type Greeting } from './membership/greeter.ts'
 import { initialLiveness, type LivenessEvent, observe } from './membership/liveness.ts'
 import type { Member } from './membership/member.ts'
+import { isBrokenFrame, Offences } from './membership/offences.ts'
 import { CARD_MS, type CardContent, OwnCard } from './membership/own-card.ts'
 import { SwarmListeners } from './membership/swarm-listeners.ts'
 import type { ControlHandler, Swarm, SwarmEvents } from './swarm.ts'
@@ -53,8 +53,6 @@ export interface NodeSwarmInit {
 const RECONNECT_MS = 1_000
 /** Dials under way at once. */
 const DIALS = 8
-/** A peer is cut off after this many broken messages. */
-const OFFENCES = 16
 /** Peers whose refusal is remembered. */
 const REFUSED = 64
 /** Charter updates passed on at once; a peer that lacks more says hello again. */
@@ -69,6 +67,7 @@ export class NodeSwarm implements Swarm {
   readonly #liveness = initialLiveness({ suspectAfterMs: limit('suspectAfterMs'), lostAfterMs: limit('lostAfterMs') })
   readonly #handlers = new Map<ControlMessage['type'], ControlHandler<ControlMessage['type']>>()
   readonly #listeners = new SwarmListeners()
+  readonly #offences = new Offences()
   readonly #stops: (() => void)[] = []
   /** Why the last hello to a peer was refused. */
   readonly #refused = new Map<string, AividaError>()
@@ -81,11 +80,12 @@ export class NodeSwarm implements Swarm {
     this.#init = init
     this.self = init.transport.peer
     this.#card = new OwnCard(init)
-    const { transport, cluster, door } = init
+    const { transport, cluster, door, clock } = init
     this.#greeter = new Greeter({
       transport,
       cluster,
       door,
+      clock,
       card: this.#card,
       book: this.#book,
       admit: (greeting) => this.#admit(greeting),
@@ -166,7 +166,7 @@ export class NodeSwarm implements Swarm {
     const { charter } = this.#init.cluster
     for (const member of [...this.#members.values()]) {
       this.#post(member, { type: 'charter', updates: charter.updates.slice(-CHARTER_TAIL) })
-      if (!this.#isMember(member.peer)) this.#drop(member.peer)
+      if (!this.#isMember(member.peer)) this.#dismiss(member.peer)
     }
   }
 
@@ -176,7 +176,7 @@ export class NodeSwarm implements Swarm {
   }
 
   async send(peer: string, message: ControlMessage, body: readonly Uint8Array[] = []): Promise<void> {
-    if (peer === this.self) return queueMicrotask(() => this.#handle(peer, message, joined(body)))
+    if (peer === this.self) return queueMicrotask(() => this.#handle(peer, () => message, joined(body)))
     const member = this.#members.get(peer)
     if (!member) throw peerError('peer.not-connected', `${peer} is not connected`)
     await member.link.send(message, body)
@@ -213,8 +213,9 @@ export class NodeSwarm implements Swarm {
   }
 
   #admit({ member: { node: peer, role }, connection: { carrier, address }, software, card }: Greeting): void {
+    this.#offences.assertLetIn(peer, this.#init.clock.monoMs())
     const known = this.#members.get(peer)
-    known?.link.close()
+    known?.link.retire()
     const member: Member = {
       peer,
       role,
@@ -226,7 +227,6 @@ export class NodeSwarm implements Swarm {
       state: 'alive',
       heardMs: this.#init.clock.monoMs(),
       refusals: known?.refusals ?? {},
-      offences: 0,
     }
     this.#members.set(peer, member)
     this.#observe({ type: 'joined', peer })
@@ -244,19 +244,23 @@ export class NodeSwarm implements Swarm {
     await this.#guard(peer)
     const incoming = channel(stream)
     for (;;) {
-      const frame = await incoming.receive()
+      const frame = await incoming.receive().catch((error) => {
+        if (isBrokenFrame(error)) this.#offended(peer, error)
+        throw error
+      })
       if (!frame) return incoming.end()
       this.#observe({ type: 'heard', peer })
       const member = this.#members.get(peer)
       if (!member) throw peerError('peer.not-admitted', `${peer} is no longer a member`)
       member.heardMs = this.#init.clock.monoMs()
-      this.#handle(peer, controlMessageCodec.decode(frame.header), frame.body)
+      this.#handle(peer, () => controlMessageCodec.decode(frame.header), frame.body)
     }
   }
 
-  #handle(peer: string, message: ControlMessage, body: Uint8Array): void {
+  #handle(peer: string, decode: () => ControlMessage, body: Uint8Array): void {
     const member = this.#members.get(peer)
     try {
+      const message = decode()
       if (member) this.#hear(member, message)
       this.#handlers.get(message.type)?.(peer, message, body)
     } catch (error) {
@@ -264,13 +268,16 @@ export class NodeSwarm implements Swarm {
     }
   }
 
-  /** A message that breaks the protocol is its sender's offence, never our failure. */
+  /** A message that breaks the protocol is its sender's offence; one that we fail on costs that message, not the node. */
   #offended(peer: string, error: unknown): void {
     const { code, category, message } = toAividaError(error)
-    if (category !== 'peer') throw error
-    this.#init.logger.warn({ peer, code, message }, 'a peer broke the protocol')
-    const member = this.#members.get(peer)
-    if (member && ++member.offences >= OFFENCES) this.#drop(peer)
+    const { logger, clock } = this.#init
+    if (category !== 'peer') {
+      logger.error({ peer, code, message }, 'a message could not be dealt with')
+      return
+    }
+    logger.warn({ peer, code, message }, 'a peer broke the protocol')
+    if (this.#members.has(peer) && this.#offences.note(peer, clock.monoMs())) this.#drop(peer)
   }
 
   async #learnUpdates(member: Member, updates: readonly Signed[]): Promise<void> {
@@ -289,7 +296,7 @@ export class NodeSwarm implements Swarm {
   async #letGo(member: Member, leave: Signed): Promise<void> {
     try {
       await this.#init.cluster.remove(leave)
-      if (!this.#isMember(member.peer)) this.#drop(member.peer)
+      if (!this.#isMember(member.peer)) this.#dismiss(member.peer)
     } catch (error) {
       this.#offended(member.peer, error)
     }
@@ -309,17 +316,7 @@ export class NodeSwarm implements Swarm {
       case 'leave':
         void this.#letGo(member, message.leave)
         return
-      case 'offer':
-      case 'accept':
-      case 'decline':
-      case 'progress':
-      case 'receipts':
-      case 'failed':
-      case 'cancel':
-      case 'settled':
-        return
-      default:
-        assertNever(message)
+      default: // what jobs say to each other is for their handlers
     }
   }
 
@@ -355,6 +352,12 @@ export class NodeSwarm implements Swarm {
         this.#listeners.tell(type, peer)
       }
     }
+  }
+
+  /** Drops a peer that is no member any more. */
+  #dismiss(peer: string): void {
+    this.#book.forget(peer)
+    this.#drop(peer)
   }
 
   #drop(peer: string): void {

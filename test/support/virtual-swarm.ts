@@ -9,7 +9,13 @@ import {
   peerIdOf,
   type RefusalCounts,
 } from '../../runtime/protocol/index.ts'
-import { type AdmissionMode, Cluster, ClusterStore, Door, MemoryTicketLedger } from '../../runtime/swarm/charter/index.ts'
+import {
+  type AdmissionMode,
+  Cluster,
+  ClusterStore,
+  Door,
+  MemoryTicketLedger,
+} from '../../runtime/swarm/charter/index.ts'
 import { SecretKey } from '../../runtime/swarm/identity/index.ts'
 import { PROTOCOL_VERSIONS } from '../../runtime/swarm/membership/hello.ts'
 import { NodeSwarm } from '../../runtime/swarm/node-swarm.ts'
@@ -65,7 +71,6 @@ export class VirtualSwarm {
   readonly admin: SecretKey
   readonly nodes: VirtualNode[] = []
   readonly #admission: AdmissionMode
-  #keys = 0
 
   constructor({ admission = 'ticket', latencyMs = 10 }: { admission?: AdmissionMode; latencyMs?: number } = {}) {
     this.network = memoryNetwork({ clock: this.clock, random: seededRandom(1), latencyMs })
@@ -73,9 +78,11 @@ export class VirtualSwarm {
     this.admin = this.key()
   }
 
-  /** A key that no other part of this swarm has. */
+  /** A key that nothing else in this process has; the same one in every run. */
   key(): SecretKey {
-    return new SecretKey(new Uint8Array(32).fill(++this.#keys))
+    const seed = new Uint8Array(32)
+    new DataView(seed.buffer).setUint32(0, ++keys)
+    return new SecretKey(seed)
   }
 
   /** A node that is a member and not started: the first one founds the cluster, the others come by its ticket. */
@@ -198,6 +205,7 @@ export class VirtualSwarm {
 }
 
 const STEP_MS = 10
+let keys = 0
 
 async function admitted(founder: VirtualNode, init: Parameters<typeof Cluster.join>[0]): Promise<Cluster> {
   const { cluster, door } = founder

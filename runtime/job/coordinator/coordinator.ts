@@ -252,11 +252,10 @@ export class Coordinator {
     const inline = inlineBlobs(message.inline, body)
     for (const receipt of receipts) {
       const lease = this.#scheduler.leases.get(receipt.lease)
-      if (lease && (lease.shard.id !== receipt.shard || lease.job.epoch !== receipt.epoch || receipt.worker !== peer))
-        throw peerError(
-          'receipt.lease',
-          `the receipt of ${peer} for ${receipt.lease} names another shard, epoch or worker`,
-        )
+      if (lease && (lease.shard.id !== receipt.shard || lease.job.epoch !== receipt.epoch))
+        throw peerError('receipt.lease', `the receipt of ${peer} for ${receipt.lease} names another shard or epoch`)
+      if (receipt.worker !== peer || (lease && lease.device.worker.peer !== peer))
+        throw peerError('receipt.worker', `${peer} sent a receipt of ${receipt.worker} for ${receipt.lease}`)
       const bytes = inline.get(receipt.outputs.blob)
       if (bytes && !this.#ports.matches(receipt.outputs, bytes))
         throw peerError(

@@ -4,6 +4,7 @@ import {
   type Digest,
   type ErrorRecord,
   invariant,
+  limit,
   toAividaError,
   userError,
 } from '../../base/index.ts'
@@ -67,6 +68,8 @@ export class JobRun {
   readonly #abort = new AbortController()
   readonly #outputs = new Map<Digest, Uint8Array>()
   readonly #labels = new Map<number, readonly string[]>()
+  /** Results whose outputs could not be brought here, by shard. */
+  readonly #unfetched = new Map<Digest, readonly ShardFailure[]>()
   #programState: InferenceState | undefined
   #demand = 0
   #inputBytes = 0
@@ -110,13 +113,17 @@ export class JobRun {
       this.#outputs.delete(shard)
       this.#commits = this.#commits.then(() => this.#scheduling.settle(worker, lease))
     } catch (error) {
-      if (this.state !== 'running') return
-      this.#ports.logger.warn(
-        { job: this.spec.job, shard, worker, error: String(error) },
-        'outputs could not be fetched',
-      )
-      this.#hear({ type: 'retracted', shard })
+      if (this.state === 'running') this.#retract(shard, worker, toAividaError(error))
     }
+  }
+
+  /** The shard is computed anew, but not for ever: outputs that never come make it poison. */
+  #retract(shard: Digest, peer: string, { code, message, retryable }: AividaError): void {
+    this.#ports.logger.warn({ job: this.spec.job, shard, peer, code, message }, 'outputs could not be fetched')
+    const failures = [...(this.#unfetched.get(shard) ?? []), { peer, code, message, retryable }]
+    this.#unfetched.set(shard, failures)
+    if (failures.length >= limit('shardAttempts')) this.poison(shard, failures)
+    else this.#hear({ type: 'retracted', shard })
   }
 
   poison(shard: Digest, failures: readonly ShardFailure[]): void {
@@ -169,6 +176,7 @@ export class JobRun {
     const spec = this.shards.get(shard)
     if (!spec) return
     this.shards.delete(shard)
+    this.#unfetched.delete(shard)
     this.#inputBytes -= spec.inputs.sizeBytes
     this.#ports.dropInput(this.spec.job, spec.inputs)
     this.#wakeReader?.()

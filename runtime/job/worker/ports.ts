@@ -34,5 +34,7 @@ export interface WorkerPorts {
   /** Names outputs, and keeps them when they are too large to go inline, until they are settled. */
   readonly putOutputs: (outputs: NamedTensors) => Promise<{ readonly ref: BlobRef; readonly inline?: Uint8Array }>
   readonly dropOutputs: (ref: BlobRef) => void
+  /** Whether outputs that were put are still here. */
+  readonly hasOutputs: (ref: BlobRef) => boolean
   readonly determinismClassOf: (device: string) => string
 }

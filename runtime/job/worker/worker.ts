@@ -12,6 +12,7 @@ import {
   type Signed,
   shardId,
 } from '../../protocol/index.ts'
+import { abortable } from '../../swarm/transport/abortable.ts'
 import { inlineBlobs } from '../coordinator/index.ts'
 import type { KnownResult } from '../journal/index.ts'
 import { initialWorker, step, type WorkerEvent, type WorkerInstruction, type WorkerState } from './machine.ts'
@@ -32,7 +33,10 @@ export class Worker {
   readonly #ports: WorkerPorts
   readonly #state: WorkerState
   readonly #work = new Map<string, Work>()
+  /** By submitter and job. */
   readonly #grants = new Map<string, Signed>()
+  /** Results on their way to the journal and the report. */
+  readonly #reporting = new Set<Promise<void>>()
   readonly #reports: Reports
   readonly #stops: (() => void)[] = []
 
@@ -65,11 +69,12 @@ export class Worker {
     return { running, queued: this.#state.held.size - running }
   }
 
-  /** Takes nothing new, lets what runs end; resolves when nothing is held. */
+  /** Takes nothing new, lets what runs end; resolves when nothing is held and all of it is reported. */
   async drain(signal: AbortSignal): Promise<void> {
     this.#dispatch({ type: 'drain' })
     while (this.#state.held.size > 0 && !signal.aborted)
       await new Promise<void>((resolve) => this.#ports.clock.after(20, resolve))
+    await abortable(Promise.all(this.#reporting), signal).catch(() => {}) // out of time: the journal is replayed
     await this.#reports.flushed()
   }
 
@@ -91,6 +96,7 @@ export class Worker {
     this.#keepGrants(from, message.grants)
     const inline = inlineBlobs(message.inline, body)
     const known = new Set<string>()
+    const given = new Map<string, Uint8Array>()
     for (const lease of value.leases) {
       if (shardId(lease.spec) !== lease.shard)
         throw peerError('lease.shard', `lease ${lease.id} of ${from} names a shard that is not what it asks for`)
@@ -99,8 +105,10 @@ export class Worker {
       const bytes = inline.get(inputs.blob)
       if (bytes && !this.#ports.matches(inputs, bytes))
         throw peerError('blob.wrong-chunk', `the inline inputs of ${lease.id} are not what the lease names`)
-      if (!this.#work.has(lease.id)) this.#work.set(lease.id, { abort: new AbortController(), inputs: bytes })
+      if (bytes) given.set(lease.id, bytes)
     }
+    for (const { id } of value.leases)
+      if (!this.#work.has(id)) this.#work.set(id, { abort: new AbortController(), inputs: given.get(id) })
     this.#dispatch({ type: 'offer', from, leases: value.leases, known })
   }
 
@@ -109,14 +117,17 @@ export class Worker {
       const { value, by } = openDocument(grantCodec, signed)
       if (peerIdOf(by) !== from || value.submitter !== from)
         throw peerError('grant.signer', `${from} sent a grant that it did not sign`)
-      this.#grants.delete(value.job)
-      this.#grants.set(value.job, signed)
+      const key = grantKey(from, value.job)
+      this.#grants.delete(key)
+      this.#grants.set(key, signed)
       if (this.#grants.size > limit('leasesPerWorker')) this.#grants.delete(this.#grants.keys().next().value as string)
     }
   }
 
   #knownResult(lease: Lease): KnownResult | undefined {
-    return this.#ports.journal.known(lease.account, this.#ports.determinismClassOf(lease.device), lease.shard)
+    const { journal, determinismClassOf, hasOutputs } = this.#ports
+    const known = journal.known(lease.account, determinismClassOf(lease.device), lease.shard)
+    return known && (known.inline || hasOutputs(known.receipt.outputs)) ? known : undefined
   }
 
   #dispatch(event: WorkerEvent): void {
@@ -143,7 +154,7 @@ export class Worker {
         void this.#fetch(instruction.lease, instruction.from)
         return
       case 'run':
-        void this.#run(instruction.lease, instruction.from, instruction.slot)
+        this.#track(this.#run(instruction.lease, instruction.from, instruction.slot))
         return
       case 'replay':
         this.#replay(instruction.lease, instruction.from)
@@ -170,7 +181,7 @@ export class Worker {
   async #fetch(lease: Lease, from: string): Promise<void> {
     const work = this.#work.get(lease.id)
     if (!work) return
-    const grant = this.#grants.get(lease.job)
+    const grant = this.#grants.get(grantKey(from, lease.job))
     try {
       const [inputs] = await Promise.all([
         work.inputs ?? this.#ports.fetchInputs(lease, grant, work.abort.signal),
@@ -181,6 +192,11 @@ export class Worker {
     } catch (error) {
       this.#finish(lease, from, work, error)
     }
+  }
+
+  #track(reporting: Promise<void>): void {
+    this.#reporting.add(reporting)
+    void reporting.finally(() => this.#reporting.delete(reporting))
   }
 
   async #run(lease: Lease, from: string, slot: number): Promise<void> {
@@ -243,3 +259,5 @@ export class Worker {
     })
   }
 }
+
+const grantKey = (submitter: string, job: string) => `${submitter}/${job}`

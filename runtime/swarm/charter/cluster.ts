@@ -1,4 +1,4 @@
-import { type Clock, userError } from '../../base/index.ts'
+import { type Clock, peerError, userError } from '../../base/index.ts'
 import { accountIdOf, peerIdOf, type Signed, type Signer } from '../../protocol/signed.ts'
 import { completeBinding, proposeBinding } from '../identity/index.ts'
 import { amendCharter, type Charter, foundCharter, mergeUpdates } from './charter.ts'
@@ -135,6 +135,8 @@ export class Cluster {
     const { answerer, own } = checkWelcome(expected, welcome)
     if (own) await this.add(own)
     await this.add(answerer)
+    if (!this.#roster.member(peer))
+      throw peerError('membership.left', `${peer} left the cluster, and answers as if not`)
     return answerer
   }
 

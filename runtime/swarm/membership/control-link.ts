@@ -47,6 +47,17 @@ export class ControlLink {
     }
   }
 
+  /** Another link takes over: what was handed to this one still goes, on the connection it has, then the stream ends. */
+  retire(): void {
+    this.#closed = true
+    this.#channel
+      ?.then(async (open) => {
+        await open.end()
+        await open.receive()
+      })
+      .catch(() => {}) // its connection may be gone
+  }
+
   close(): void {
     this.#closed = true
     const error = new AividaError({ code: 'aborted', category: 'aborted', message: 'the control link was closed' })

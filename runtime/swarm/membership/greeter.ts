@@ -1,6 +1,7 @@
-import { peerError } from '../../base/index.ts'
+import { type Clock, limit, peerError } from '../../base/index.ts'
 import { type Hello, type HelloReply, PROTOCOLS, type Signed } from '../../protocol/index.ts'
 import type { Cluster, Member as ClusterMember, Door } from '../charter/index.ts'
+import { timeLimit } from '../transport/abortable.ts'
 import type { ByteStream, PeerConnection, StreamOptions, Transport } from '../transport/transport.ts'
 import { channel } from '../wire/index.ts'
 import type { AddressBook } from './address-book.ts'
@@ -20,6 +21,7 @@ export interface GreeterInit {
   readonly transport: Transport
   readonly cluster: Cluster
   readonly door: Door
+  readonly clock: Clock
   readonly card: OwnCard
   readonly book: AddressBook
   /** Called for each member that was greeted, either way; on our side of the door before it hears so. */
@@ -53,13 +55,12 @@ export class Greeter {
     return this.#during(connection.peer, this.#greet(connection, options))
   }
 
-  /** Answers a hello that came on this stream. */
-  answer(stream: ByteStream): Promise<void> {
+  /** Answers a hello that came on this stream, within `helloMs`. */
+  async answer(stream: ByteStream): Promise<void> {
     const { peer } = stream
-    return this.#during(
-      peer,
-      answerHello(channel(stream), (hello) => this.#judge(peer, hello)),
-    )
+    const limited = timeLimit(this.#init.clock, limit('helloMs'))
+    const answer = answerHello(channel(stream), (hello) => this.#judge(peer, hello), limited.signal)
+    await this.#during(peer, answer).finally(() => limited.clear())
   }
 
   async #during(peer: string, greeting: Promise<void>): Promise<void> {

@@ -25,8 +25,12 @@ export async function sayHello(channel: Channel, hello: Hello, signal?: AbortSig
 }
 
 /** Hears a hello out and sends what `judge` answers; a refusal that it throws goes to the caller as one. */
-export async function answerHello(channel: Channel, judge: (hello: Hello) => Promise<HelloReply>): Promise<void> {
-  const frame = await channel.receive()
+export async function answerHello(
+  channel: Channel,
+  judge: (hello: Hello) => Promise<HelloReply>,
+  signal: AbortSignal,
+): Promise<void> {
+  const frame = await channel.receive({ signal })
   if (!frame) throw peerError('hello.no-question', `${channel.peer} opened a hello and said nothing`)
   let reply: HelloReply
   try {
@@ -36,6 +40,6 @@ export async function answerHello(channel: Channel, judge: (hello: Hello) => Pro
     if (category === 'internal') throw error
     reply = { outcome: 'refused', code, message: message.slice(0, 1024) }
   }
-  await channel.send(new Uint8Array(), [helloReplyCodec.encode(reply)])
+  await channel.send(new Uint8Array(), [helloReplyCodec.encode(reply)], { signal })
   await channel.end()
 }

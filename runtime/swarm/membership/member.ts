@@ -16,6 +16,4 @@ export interface Member {
   heardMs: number
   /** Why this peer, as a submitter, gives us nothing. */
   refusals: RefusalCounts
-  /** Messages of its that broke the protocol. */
-  offences: number
 }
