@@ -56,12 +56,40 @@ export function isAividaError(error: unknown, code?: string): error is AividaErr
   )
 }
 
-/** Our error as it is; anything else wrapped as `internal`, with the original as its cause. */
-export function toAividaError(error: unknown, code = 'internal.unexpected'): AividaError {
+/**
+ * Our error as it is; anything else wrapped as `code`, category `internal`, with the original as its cause. What the
+ * machine's owner can mend (a full disk, a folder that may not be written) is told as such, unless a `code` is given.
+ */
+export function toAividaError(error: unknown, code?: string): AividaError {
   if (isAividaError(error)) return error
   if (error instanceof Error && error.name === 'AbortError') return aborted(error.message, error)
   const message = error instanceof Error ? error.message : String(error)
-  return new AividaError({ code, category: 'internal', message, cause: error })
+  const machine =
+    code === undefined ? MACHINE_ERRORS[(error as NodeJS.ErrnoException | undefined)?.code ?? ''] : undefined
+  if (!machine)
+    return new AividaError({ code: code ?? 'internal.unexpected', category: 'internal', message, cause: error })
+  return new AividaError({
+    code: machine.code,
+    category: 'platform',
+    message: `${message}; ${machine.remedy}`,
+    cause: error,
+  })
+}
+
+const FULL = { code: 'disk.full', remedy: 'free some space there or use another folder, then repeat' }
+const FORBIDDEN = { code: 'system.forbidden', remedy: 'check whose it is and its permissions, or use another path' }
+const TOO_MANY_FILES = { code: 'system.too-many-files', remedy: 'raise the limit of open files (ulimit -n)' }
+
+/** What a system call failed of that the machine's owner can mend, by errno. */
+const MACHINE_ERRORS: Readonly<Record<string, { readonly code: string; readonly remedy: string }>> = {
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EROFS: FORBIDDEN,
+  EACCES: FORBIDDEN,
+  EPERM: FORBIDDEN,
+  ENOTDIR: { code: 'system.not-a-folder', remedy: 'use another path, or move that file away' },
+  EMFILE: TOO_MANY_FILES,
+  ENFILE: TOO_MANY_FILES,
 }
 
 /** An error that arrived as data, as a class again. */

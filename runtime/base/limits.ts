@@ -60,7 +60,17 @@ export const LIMITS = {
   shardAttempts: { value: 4, unit: 'count', reason: 'a shard that failed on this many nodes is named poison' },
   shardsInFlight: { value: 4_096, unit: 'count', reason: 'what a program may have emitted and not heard of' },
   leaseMs: { value: 60_000, unit: 'ms', reason: 'extended by progress; a worker that makes none loses the shard' },
-  inlineBytes: { value: 32 * KiB, unit: 'bytes', reason: 'inputs and outputs this small travel inside their message' },
+  inlineInputBytes: {
+    value: 256 * KiB,
+    unit: 'bytes',
+    reason: 'inputs this small come with their lease: no round trip',
+  },
+  inlineOfferBytes: { value: 4 * MiB, unit: 'bytes', reason: 'inputs in one offer; heartbeats wait behind it' },
+  inlineOutputBytes: {
+    value: 32 * KiB,
+    unit: 'bytes',
+    reason: 'outputs this small come with the receipt, and are journalled',
+  },
   eventHistory: { value: 10_000, unit: 'count', reason: 'events a client can resume over without a fresh snapshot' },
   // Data
   chunkBytes: { value: 1 * MiB, unit: 'bytes', reason: 'what is verified, resumed and kept in memory at once' },

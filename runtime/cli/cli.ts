@@ -1,4 +1,4 @@
-import { Command, CommanderError, type OptionValues } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, type OptionValues } from 'commander'
 import { type Config, describeConfig, userError } from '../base/index.ts'
 import { readConfig } from '../node/config-file.ts'
 import type { Client } from '../node/control/client.ts'
@@ -82,6 +82,12 @@ export class Cli {
       getOutHelpWidth: () => this.#io.columns,
     })
   }
+}
+
+/** An option's value as a whole number. */
+export function parseCount(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('expected a whole number')
 }
 
 /** Flags for settings, from the one table of options. Returns the options' keys. */

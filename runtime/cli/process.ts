@@ -38,5 +38,6 @@ function interruption(): AbortSignal {
     if (error.code !== 'EPIPE') throw error
     process.exit(0) // whoever read us has seen enough
   })
+  process.stderr.on('error', () => {}) // nobody listens any more: no reason to end what is under way
   return interrupted.signal
 }

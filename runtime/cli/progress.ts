@@ -74,6 +74,8 @@ export function describeProgress(status: JobStatus, elapsedMs: number): string {
   const refusals = Object.entries(status.refusals)
   if (status.state === 'running' && shards.running === 0 && refusals.length > 0)
     parts.push(`no device takes its shards: ${refusals.map(([reason, count]) => `${reason} x${count}`).join(', ')}`)
+  else if (status.state === 'running' && shards.waiting > 0 && workers.length === 0)
+    parts.push('waiting for a device; see: aivida peers')
   return parts.join(', ')
 }
 

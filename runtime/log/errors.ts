@@ -71,7 +71,7 @@ export function failed(what: string, cause: unknown): AividaError {
 
 /** `log.disk-full`: the append left no trace, and all that was acknowledged before is safe. */
 export function diskFull(dir: string, cause: unknown): AividaError {
-  const message = `no space left for ${dir}; nothing acknowledged is lost; free some space, then resume() or open the log again`
+  const message = `no space left for ${dir}; nothing acknowledged is lost; free some space, then repeat`
   return platform('disk-full', message, { dir }, cause, true)
 }
 

@@ -17,8 +17,10 @@ export interface EngineHostInit {
   readonly provider: (peer: string) => OpenProvider
 }
 
-/** A job that begins has the machine to itself for this long before the next empty child is started. */
-const SPARE_DELAY_MS = 3_000
+/** The next empty child is started once nothing has been computed for this long, so that no job pays for it ... */
+const SPARE_WHEN_IDLE_MS = 500
+/** ... and after this at the latest. */
+const SPARE_AT_LAST_MS = 60_000
 /** Children of a job without leases stay warm this long. */
 const IDLE_MS = 15_000
 /** A fetched model is kept at least this long after its last use. */
@@ -29,11 +31,17 @@ export class EngineHost {
   readonly #init: EngineHostInit
   readonly #pool: EnginePool
   readonly #idle = new Map<string, () => void>()
+  #computing = 0
+  /** Starts the next empty child, when one is wanted. */
+  #prepare: (() => void) | undefined
 
   constructor(init: EngineHostInit) {
     this.#init = init
     this.#pool = new EnginePool({
-      later: (prepare) => init.clock.after(SPARE_DELAY_MS, prepare),
+      later: (prepare) => {
+        this.#prepare = prepare
+        init.clock.after(SPARE_AT_LAST_MS, () => this.#prepareSpare())
+      },
       start: () =>
         new EngineChild({
           clock: init.clock,
@@ -84,6 +92,7 @@ export class EngineHost {
     this.#idle.get(lease.job)?.()
     const lent = this.#pool.acquire({ job: lease.job, slot: `${lease.device}/${slot}` })
     const opened: OpenBlob[] = []
+    this.#computing++
     try {
       const source = () => this.#open(lease.spec.model, opened)
       const session = await lent.session(modelDigest(lease.spec.model), source, { threads, signal })
@@ -98,7 +107,16 @@ export class EngineHost {
       throw error
     } finally {
       for (const blob of opened) await blob.close()
+      if (--this.#computing === 0)
+        clock.after(SPARE_WHEN_IDLE_MS, () => {
+          if (this.#computing === 0) this.#prepareSpare()
+        })
     }
+  }
+
+  #prepareSpare(): void {
+    this.#prepare?.()
+    this.#prepare = undefined
   }
 
   /** A job has no lease here: its children go unless it comes back soon. */

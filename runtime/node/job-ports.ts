@@ -27,7 +27,7 @@ export interface JobParts {
   readonly inputs: BlobStore
   readonly provider: (peer: string) => OpenProvider
   readonly engines: EngineHost
-  readonly events: Pick<EventBus, 'publish'>
+  readonly events: EventBus
   /** A job has ended: its last status. */
   readonly jobEnded: (status: JobStatus) => void
 }
@@ -97,7 +97,7 @@ export async function workerPorts(
     putOutputs: async (outputs) => {
       const pieces = encodeTensors(outputs)
       const sizeBytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
-      if (sizeBytes <= limit('inlineBytes')) {
+      if (sizeBytes <= limit('inlineOutputBytes')) {
         const inline = new Uint8Array(Buffer.concat(pieces))
         return { ref: { blob: treeOfBytes(inline).root, sizeBytes }, inline }
       }

@@ -119,8 +119,13 @@ export class LocalService implements NodeService {
     if (account === undefined)
       throw userError('node.no-account', 'a job belongs to an account and this node has none: aivida account create')
     const spec = await prepareJob({ clock, random, models: blobs, account, resultsDir: folder.results }, request)
-    signal?.throwIfAborted()
-    return coordinator.submit(spec)
+    try {
+      signal?.throwIfAborted()
+      return await coordinator.submit(spec)
+    } catch (error) {
+      await blobs.unpin(spec.job)
+      throw error
+    }
   }
 
   async jobs(): Promise<readonly JobStatus[]> {

@@ -6,6 +6,7 @@ import { accountIdOf, type Hello, PROTOCOLS, peerIdOf } from '../protocol/index.
 import {
   type AdmissionMode,
   assertNotExpired,
+  type Charter,
   Cluster,
   ClusterStore,
   Door,
@@ -87,13 +88,13 @@ export async function initCluster(
   const { node } = await loadKeys(folder, clock)
   const store = clusterStore(folder)
   const present = await store.loadCharter()
-  if (present)
-    throw userError(
-      'cluster.exists',
-      `this node is in cluster ${present.state.name} already; leave it first: aivida leave`,
-    )
+  if (present) throw memberAlready(present)
   const account = await loadOrCreateKey(folder.accountKey, 'account')
   return Cluster.found({ node, store, clock }, account, { name, admission })
+}
+
+function memberAlready({ state }: Charter): AividaError {
+  return userError('cluster.exists', `this node is in cluster ${state.name} already; leave it first: aivida leave`)
 }
 
 /** The cluster this node is a member of. Throws `cluster.none`, `cluster.damaged`. */
@@ -130,6 +131,8 @@ export async function joinCluster(
   const ticket = openTicket(text)
   assertNotExpired(ticket, clock.wallMs())
   await makeDataFolder(folder)
+  const present = await clusterStore(folder).loadCharter()
+  if (present && present.state.cluster !== ticket.cluster) throw memberAlready(present) // before a use is spent
   const { node, binding } = await loadKeys(folder, clock)
   const transport = await libp2pTransport({ seed: node.exportSeed(), listen: [], logger, clock, carriers })
   await transport.start()
@@ -140,7 +143,7 @@ export async function joinCluster(
       try {
         await transport.connect(addresses, { signal })
       } catch (error) {
-        failures.push(`${peer}: ${(error as Error).message}`)
+        failures.push(`${peer}: ${signal.aborted ? `no answer in ${limit('dialMs')} ms` : (error as Error).message}`)
         continue
       }
       const hello = channel(await transport.open(peer, PROTOCOLS.hello, { signal }))

@@ -14,6 +14,7 @@ import { NodeSwarm } from '../swarm/node-swarm.ts'
 import { libp2pTransport } from '../swarm/transport/libp2p/index.ts'
 import { openBlobDesk } from './blob-desk.ts'
 import { startControlServer } from './control/index.ts'
+import { claimSocket } from './control/socket.ts'
 import { dataFolder, makeDataFolder } from './data-folder.ts'
 import { EngineHost } from './engine-host.ts'
 import { EventBus } from './events.ts'
@@ -46,6 +47,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const clock = systemClock
   const folder = dataFolder(config.dataDir)
   await makeDataFolder(folder)
+  await claimSocket(config.socketPath) // first of all, to name the node that runs here already
   const keys = await loadKeys(folder, clock)
   const cluster = await openCluster({ folder, clock, logger }, keys)
   const door = await openDoor({ folder, clock, logger }, cluster, keys)

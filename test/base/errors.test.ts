@@ -66,6 +66,15 @@ errors('wrap what is foreign: an abort as aborted, anything else as internal', (
   assert.is(toAividaError('text').message, 'text')
 })
 
+errors('name what the owner of the machine can mend, unless the caller has a name for it', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+  const error = toAividaError(full)
+  assert.equal([error.code, error.category, error.cause], ['disk.full', 'platform', full])
+  assert.match(error.message, /^ENOSPC.*; free some space/)
+  assert.is(toAividaError(Object.assign(new Error('m'), { code: 'EACCES' })).code, 'system.forbidden')
+  assert.is(toAividaError(full, 'log.failed').code, 'log.failed')
+})
+
 errors('have their categories', () => {
   assert.is(userError('a.b', 'm').category, 'user')
   assert.is(peerError('a.b', 'm', { n: 1 }).facts.n, 1)

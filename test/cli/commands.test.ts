@@ -145,7 +145,7 @@ test('infer submits what its options say', async () => {
   const wrong = await aivida(control, 'infer', '--model', 'm', '--input', 'i', '--requirement', 'colour=red')
   assert.match(wrong.err, /error requirement\.malformed: .*provider/)
   const bad = await aivida(control, 'infer', '--model', 'm', '--input', 'i', '--rows-per-shard', 'many')
-  assert.match(bad.err, /error request\.invalid: .*rowsPerShard/)
+  assert.match(bad.err, /error usage\.invalid-argument: .*--rows-per-shard.*'many'.*whole number/)
 })
 
 test('infer waits, shows progress and ends with the result, or with what went wrong', async () => {

@@ -63,6 +63,8 @@ test('a bar knows full, empty and unknown', () => {
 test('a job that nobody takes says why', () => {
   const stuck = { ...at(0), refusals: { memory: 2, busy: 1 } }
   assert.is(describeProgress(stuck, 0), '0 rows, 0 workers, no device takes its shards: memory x2, busy x1')
+  const alone = { ...at(0), shards: { ...at(0).shards, waiting: 3 } }
+  assert.match(describeProgress(alone, 0), /waiting for a device/)
 })
 
 test.run()

@@ -52,6 +52,8 @@ export interface VirtualNode {
   refusals: RefusalCounts
   /** Changes it heard of, as `ms type name`; cards only of others. */
   readonly events: string[]
+  /** Codes of what it warned of, in order. */
+  readonly warnings: string[]
   start(): Promise<void>
 }
 
@@ -126,6 +128,7 @@ export class VirtualSwarm {
     const gate = (other: string) => openGate || !cluster.charter.state.removed.has(other)
     const transport = network.transport(peer, { gate })
     const tickets = new MemoryTicketLedger()
+    const [events, warnings]: [string[], string[]] = [[], []]
     const door = await Door.open({ cluster, keys: [key], tickets, store, clock, protocolVersions: PROTOCOL_VERSIONS })
     const swarm: NodeSwarm = new NodeSwarm({
       transport,
@@ -133,15 +136,14 @@ export class VirtualSwarm {
       door,
       signer: key,
       clock,
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: ({ code }) => warnings.push(String(code)) },
       describe: () => ({ name, software: 'test', devices: node.devices }),
       refusalsOf: () => node.refusals,
       seeds: seeds.map((seed) => `/memory/${seed.peer}/p2p/${seed.peer}`),
     })
-    const events: string[] = []
     const start = () => swarm.start()
     const node: VirtualNode = {
-      ...{ name, key, peer, swarm, cluster, door, transport, disk, events, start },
+      ...{ name, key, peer, swarm, cluster, door, transport, disk, events, warnings, start },
       devices: [cpu()],
       refusals: {},
     }

@@ -1,6 +1,6 @@
 import { Option } from 'commander'
 import type { AdmissionMode, MemberRole } from '../../swarm/charter/index.ts'
-import type { Cli } from '../cli.ts'
+import { type Cli, parseCount } from '../cli.ts'
 import { formatDuration, formatTable, parseDuration } from '../figures.ts'
 import { up } from './daemon.ts'
 
@@ -38,7 +38,7 @@ export function clusterCommands(cli: Cli): void {
         session.note(`good for ${invite.uses} node(s) and ${span}, as ${invite.role}; there: npx aivida join TICKET`)
       },
     })
-    .option('--uses <count>', 'how many nodes may join with it', Number, 1)
+    .option('--uses <count>', 'how many nodes may join with it', parseCount, 1)
     .option('--expires <duration>', 'how long it is good for: 90s, 15m, 2h, 7d', '24h')
     .addOption(new Option('--role <role>', 'what they become').choices(ROLES).default('member'))
   cli

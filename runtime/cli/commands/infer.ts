@@ -1,7 +1,7 @@
 import { userError } from '../../base/index.ts'
 import type { JobHandle } from '../../node/control/job-handle.ts'
 import type { JobRequest, Requirements } from '../../protocol/index.ts'
-import type { Cli, Session } from '../cli.ts'
+import { type Cli, parseCount, type Session } from '../cli.ts'
 import { JobProgress } from '../progress.ts'
 import { describeJob } from './view.ts'
 
@@ -27,7 +27,7 @@ export function inferCommand(cli: Cli): void {
     .option('--format <format>', 'arrow, jsonl or images; default: told by the input')
     .option('--out <folder>', "folder for the result's Arrow files; default: one in the node's data folder")
     .option('--outputs <names>', 'graph outputs to keep, separated by commas; default: all')
-    .option('--rows-per-shard <count>', 'rows computed at once', Number)
+    .option('--rows-per-shard <count>', 'rows computed at once', parseCount)
     .option('--requirement <key=value...>', `what devices must have: ${REQUIREMENTS.join(', ')}`)
     .option('--allow-non-finite', 'take NaN and infinities in the input')
     .option('--name <text>', 'name of the job')

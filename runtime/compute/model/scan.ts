@@ -1,7 +1,7 @@
 import { type AividaError, userError } from '../../base/errors.ts'
 import { limit } from '../../base/limits.ts'
+import { guessFormat, isEngineFormat } from '../../data/blob/guess-format.ts'
 import { type Calls, expandedNodes, functionId, type ScannedFunction } from './functions.ts'
-import { guessFormat, isEngineFormat } from './guess-format.ts'
 import { ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE, OPSET } from './onnx-fields.ts'
 import { DOMAINS, refusedOperator } from './operators.ts'
 import { ProtobufError, ProtobufReader } from './protobuf.ts'

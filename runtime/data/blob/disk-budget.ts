@@ -86,7 +86,7 @@ export class DiskBudget {
       category: 'platform',
       message:
         `${bytes} more bytes do not fit into the disk budget of ${this.limitBytes} (in use: ${parts.join(', ') || 'nothing'}); ` +
-        'unpin or remove blobs, finish jobs, or raise the budget',
+        'let jobs finish, or raise the budget: --disk-budget-bytes',
       retryable: true,
       facts: { neededBytes: bytes, limitBytes: this.limitBytes, byUser },
     })

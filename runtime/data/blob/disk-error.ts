@@ -10,7 +10,7 @@ export function diskError(error: unknown, dir: string): AividaError {
     code: full ? 'disk.full' : 'disk.failed',
     category: 'platform',
     message: full
-      ? `no space left for ${dir}; nothing half-written was kept; free some space or move the data folder, then repeat`
+      ? `no space left for ${dir}; nothing half-written was kept; free some space there or use another folder, then repeat`
       : `cannot read or write in ${dir} (${why}); check the folder's permissions and the disk`,
     retryable: full,
     cause: error,

@@ -2,6 +2,7 @@ import { open, realpath } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { type AividaError, isAividaError, limit, userError } from '../../base/index.ts'
 import type { ModelRef } from '../../protocol/index.ts'
+import { guessFormat } from './guess-format.ts'
 import { externalDataNames } from './onnx-external.ts'
 import type { BlobStore, PutOptions } from './store.ts'
 
@@ -18,7 +19,7 @@ export async function importModel(
   options: PutOptions = {},
 ): Promise<ModelRef> {
   const graph = typeof source === 'string' ? await readGraph(source) : source
-  const names = externalDataNames(graph)
+  const names = tensorFiles(graph, typeof source === 'string' ? source : 'these bytes')
   if (typeof source !== 'string' && names.length > 0)
     throw userError('model.external-path', `the model keeps tensors in files (${names[0]}); import it from its file`)
   if (names.length > MAX_WEIGHT_FILES)
@@ -31,6 +32,17 @@ export async function importModel(
 
 /** What a model reference may name. */
 const MAX_WEIGHT_FILES = 4096
+
+/** {@link externalDataNames}, saying which file is no ONNX model and what it seems to be. */
+function tensorFiles(graph: Uint8Array, where: string): string[] {
+  try {
+    return externalDataNames(graph)
+  } catch (error) {
+    const found = guessFormat(graph)
+    if (found === undefined || !isAividaError(error, 'model.not-onnx')) throw error
+    throw userError('model.not-onnx', `${where}: expected an ONNX model, found ${found}; export the model as .onnx`)
+  }
+}
 
 async function readGraph(path: string): Promise<Uint8Array> {
   try {

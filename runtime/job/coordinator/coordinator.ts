@@ -137,7 +137,7 @@ export class Coordinator {
   }
 
   #run(spec: JobSpec, journal: JobJournal, parts: readonly ResultPart[]): JobStatus {
-    const run = new JobRun(
+    const run: JobRun = new JobRun(
       this.#ports,
       spec,
       journal,
@@ -146,6 +146,8 @@ export class Coordinator {
         cancel: (job, shards) => this.#dispatch({ type: 'shards-cancelled', job, shards }),
         settle: (peer, lease) => this.#settle(peer, lease),
         ended: (job) => {
+          const { copies, retries } = this.#scheduler.jobs.get(job) ?? run
+          Object.assign(run, { copies, retries })
           this.#dispatch({ type: 'job-closed', job })
           this.#offers.forget(job)
         },

@@ -58,6 +58,9 @@ export class JobRun {
   readonly bytes = { sent: 0, received: 0 }
   readonly byWorker = new Map<string, { shards: number; rows: number; computeMs: number }>()
   failedShards = 0
+  /** What the scheduler had counted when the job ended. */
+  copies = 0
+  retries = 0
   state: 'running' | 'done' | 'failed' | 'cancelled' = 'running'
   error: ErrorRecord | undefined
   finishedWallMs: number | undefined
@@ -302,11 +305,12 @@ export class JobRun {
 
 function poisonError(shard: Digest, failures: readonly ShardFailure[]): AividaError {
   const causes = failures.map(({ peer, code, message }) => `${code} on ${peer.slice(-8)}: ${message}`)
-  const user = failures.every(({ code }) => code.startsWith('model.') || code.startsWith('tensor.'))
+  const every = (...areas: string[]) => failures.every(({ code }) => areas.some((area) => code.startsWith(area)))
+  const remedy = every('disk.', 'log.') ? 'see to the disks of those nodes' : 'mend the input or the model'
   return new AividaError({
     code: 'job.poison-shard',
-    category: user ? 'user' : 'peer',
-    message: `shard ${shard.slice(0, 12)} failed on every attempt (${[...new Set(causes)].join('; ')}); mend the input or the model and submit again`,
+    category: every('model.', 'tensor.') ? 'user' : 'peer',
+    message: `shard ${shard.slice(0, 12)} failed on every attempt (${[...new Set(causes)].join('; ')}); ${remedy} and submit again`,
     facts: { shard, failures },
   })
 }

@@ -49,8 +49,14 @@ export class Offers {
     for (const key of this.#grants.keys()) if (key.startsWith(`${job}/`)) this.#grants.delete(key)
   }
 
+  /** The small inputs, as many as an offer carries; the worker fetches the others. */
   async #inline(inputs: readonly BlobRef[]): Promise<{ ref: BlobRef; bytes: Uint8Array }[]> {
-    const small = inputs.filter((ref) => ref.sizeBytes <= limit('inlineBytes'))
+    let room = limit('inlineOfferBytes')
+    const small = inputs.filter(({ sizeBytes }) => {
+      if (sizeBytes > Math.min(limit('inlineInputBytes'), room)) return false
+      room -= sizeBytes
+      return true
+    })
     const found = await Promise.all(small.map(async (ref) => ({ ref, bytes: await this.#ports.readInput(ref) })))
     return found.flatMap(({ ref, bytes }) => (bytes ? [{ ref, bytes }] : []))
   }

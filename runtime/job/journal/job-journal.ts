@@ -49,7 +49,12 @@ export class JobJournal {
 
   /** Resolves when the entry is durable. Throws `log.fenced`, `log.disk-full`, `log.failed`. */
   async append(entry: JobEntry): Promise<void> {
-    await this.#log.append([jobEntryCodec.encode(entry)])
+    try {
+      await this.#log.append([jobEntryCodec.encode(entry)])
+    } catch (error) {
+      this.#log.resume() // after a full disk the end, which says so, may still fit
+      throw error
+    }
   }
 
   /** Replays the journal; `undefined` when the job was never durably created. A part written twice counts once. */

@@ -79,7 +79,12 @@ export class WorkerJournal {
   }
 
   async #append(entry: WorkerEntry): Promise<void> {
-    await this.#log.append([workerEntryCodec.encode(entry)])
+    try {
+      await this.#log.append([workerEntryCodec.encode(entry)])
+    } catch (error) {
+      this.#log.resume() // entries do not build on each other: with room again, the next one may be written
+      throw error
+    }
     this.#learn(entry)
   }
 

@@ -33,7 +33,6 @@ export class Worker {
   readonly #ports: WorkerPorts
   readonly #state: WorkerState
   readonly #work = new Map<string, Work>()
-  /** By submitter and job. */
   readonly #grants = new Map<string, Signed>()
   /** Results on their way to the journal and the report. */
   readonly #reporting = new Set<Promise<void>>()
@@ -117,9 +116,8 @@ export class Worker {
       const { value, by } = openDocument(grantCodec, signed)
       if (peerIdOf(by) !== from || value.submitter !== from)
         throw peerError('grant.signer', `${from} sent a grant that it did not sign`)
-      const key = grantKey(from, value.job)
-      this.#grants.delete(key)
-      this.#grants.set(key, signed)
+      this.#grants.delete(value.job)
+      this.#grants.set(value.job, signed)
       if (this.#grants.size > limit('leasesPerWorker')) this.#grants.delete(this.#grants.keys().next().value as string)
     }
   }
@@ -181,7 +179,7 @@ export class Worker {
   async #fetch(lease: Lease, from: string): Promise<void> {
     const work = this.#work.get(lease.id)
     if (!work) return
-    const grant = this.#grants.get(grantKey(from, lease.job))
+    const grant = this.#grants.get(lease.job)
     try {
       const [inputs] = await Promise.all([
         work.inputs ?? this.#ports.fetchInputs(lease, grant, work.abort.signal),
@@ -259,5 +257,3 @@ export class Worker {
     })
   }
 }
-
-const grantKey = (submitter: string, job: string) => `${submitter}/${job}`

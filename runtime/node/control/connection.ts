@@ -10,6 +10,7 @@ import {
   type RouteReply,
   type Routes,
 } from './routes.ts'
+import { socketPathRefusal } from './socket-path.ts'
 
 /** What a call may be given. */
 export interface RequestOptions {
@@ -96,6 +97,8 @@ export class Connection {
   explain(error: unknown, signal?: AbortSignal): AividaError {
     if (isAividaError(error)) return error
     if (signal?.aborted) return aborted('the request was aborted', error)
+    const refused = socketPathRefusal(this.socketPath)
+    if (refused) return refused
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ECONNREFUSED' || code === 'ENOENT') return this.#notRunning(error)
     if (code === 'EACCES')

@@ -2,12 +2,8 @@ import { type Stats, statSync } from 'node:fs'
 import { mkdir, stat, unlink } from 'node:fs/promises'
 import { request } from 'node:http'
 import { dirname } from 'node:path'
-import { AividaError, limit, userError } from '../../base/index.ts'
-
-/** Whether this path names a Windows pipe, which is no file. */
-export function isPipe(path: string): boolean {
-  return path.startsWith('\\\\.\\pipe\\')
-}
+import { AividaError, userError } from '../../base/index.ts'
+import { isPipe, socketPathRefusal } from './socket-path.ts'
 
 /**
  * Makes sure that a node may listen at this path: a folder that only its owner can change, nobody alive on the socket,
@@ -20,13 +16,8 @@ export async function claimSocket(path: string): Promise<void> {
     if (pid !== undefined) throw inUse(path, pid)
     return
   }
-  const bytes = Buffer.byteLength(path)
-  if (bytes > limit('socketPathCharacters'))
-    throw userError(
-      'socket.path-too-long',
-      `the socket path has ${bytes} bytes, at most ${limit('socketPathCharacters')} are allowed: ${path}`,
-      { remedy: 'use a shorter data folder, or set the socket path itself, for example to /tmp/aivida.sock' },
-    )
+  const refused = socketPathRefusal(path)
+  if (refused) throw refused
   await privateFolder(dirname(path))
   const found = statSync(path, { throwIfNoEntry: false })
   if (!found) return

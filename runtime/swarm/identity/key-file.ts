@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type AividaError, isAividaError, type Random, userError } from '../../base/index.ts'
 import { accountIdOf, peerIdOf } from '../../protocol/signed.ts'
@@ -32,6 +32,9 @@ export async function writeKeyFile(path: string, purpose: KeyPurpose, key: Secre
     const seed = Buffer.from(key.exportSeed()).toString('hex')
     await handle.writeFile(`aivida-key/${VERSION} ${purpose} ${keyId(purpose, key.publicKey)} ${seed}\n`)
     await handle.sync()
+  } catch (error) {
+    await rm(path, { force: true }) // half a key would be taken for a damaged one
+    throw error
   } finally {
     await handle.close()
   }

@@ -1,0 +1,29 @@
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+
+/** The file that the `aivida` command runs. */
+export const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
+
+/** How a command ended and what it printed. */
+export interface Ending {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs `aivida` as its user does, in a process of its own; `said` hears its error stream and may press Ctrl-C. */
+export async function aivida(
+  argv: readonly string[],
+  { cwd, said }: { cwd?: string; said?: (words: string, interrupt: () => void) => void } = {},
+): Promise<Ending> {
+  const child = spawn(process.execPath, [MAIN, ...argv], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  const exit = new Promise<number | null>((resolve) => child.on('exit', resolve))
+  let words = ''
+  child.stderr.on('data', (piece) => {
+    words += piece
+    said?.(words, () => child.kill('SIGINT'))
+  })
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), exit])
+  return { code, out, err }
+}

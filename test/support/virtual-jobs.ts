@@ -1,0 +1,244 @@
+import { type AividaError, deadline, seededRandom, sha256, silentLogger, sleep } from '../../runtime/base/index.ts'
+import { type BlobStore, memoryBlobStore, type OpenProvider } from '../../runtime/data/blob/index.ts'
+import type { Source } from '../../runtime/data/sources/index.ts'
+import { decodeTensors, type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
+import { Coordinator, newJobId } from '../../runtime/job/coordinator/index.ts'
+import { JobJournal } from '../../runtime/job/journal/index.ts'
+import { Worker } from '../../runtime/job/worker/index.ts'
+import { type MemoryLogHome, memoryLogHome, memoryLogStore, openLog } from '../../runtime/log/index.ts'
+import { openBlobDesk } from '../../runtime/node/blob-desk.ts'
+import { dataFolder } from '../../runtime/node/data-folder.ts'
+import { EngineHost, type EngineHostInit } from '../../runtime/node/engine-host.ts'
+import { EventBus } from '../../runtime/node/events.ts'
+import { coordinatorPorts, workerPorts } from '../../runtime/node/job-ports.ts'
+import {
+  accountIdOf,
+  type JobSpec,
+  type JobStatus,
+  type Lease,
+  type NodeEventBody,
+  PROTOCOLS,
+} from '../../runtime/protocol/index.ts'
+import type { VirtualNode, VirtualSwarm } from './virtual-swarm.ts'
+
+/** Doubles its input `x` into `y`, in virtual time; models and inputs come over the network as in production. */
+export class VirtualEngine extends EngineHost {
+  computeMs = 1_000
+  /** Throws instead of computing, when it gives an error. */
+  failure: ((lease: Lease) => AividaError | undefined) | undefined
+  /** Shards that were begun, in order. */
+  readonly runs: string[] = []
+  /** When running shards were called off. */
+  readonly abortedMs: number[] = []
+  running = 0
+  readonly #init: EngineHostInit
+
+  constructor(init: EngineHostInit) {
+    super(init)
+    this.#init = init
+  }
+
+  override async compute(lease: Lease, _slot: number, { x }: NamedTensors, signal: AbortSignal) {
+    const { clock } = this.#init
+    this.runs.push(lease.shard)
+    this.running++
+    try {
+      await sleep(clock, this.computeMs, signal)
+    } catch (error) {
+      this.abortedMs.push(clock.monoMs())
+      throw error
+    } finally {
+      this.running--
+    }
+    const failure = this.failure?.(lease)
+    if (failure) throw failure
+    const values = (typedArrayOf(x!) as Float32Array).map((value) => 2 * value)
+    return { outputs: { y: tensorOf(values, x!.shape) }, computeMs: this.computeMs }
+  }
+}
+
+/** What of a node outlives its process. */
+export interface Kept {
+  readonly workerJournal: MemoryLogHome
+  readonly jobJournals: Map<string, MemoryLogHome>
+  readonly blobs: BlobStore
+  /** Parts that were written, in order: the row's number, doubled, for each row. */
+  readonly parts: { readonly job: string; readonly index: number; readonly values: readonly number[] }[]
+}
+
+/** A node with both sides of jobs: production coordinator, worker, blob desk and ports; engine, disk and source stand in. */
+export interface JobNode extends VirtualNode {
+  readonly coordinator: Coordinator
+  readonly worker: Worker
+  readonly engine: VirtualEngine
+  readonly inputs: BlobStore
+  readonly kept: Kept
+  readonly published: NodeEventBody[]
+  startJobs(): Promise<void>
+}
+
+/** What a test job reads: rows of `width` numbers, row r holding r + 1. */
+export interface Rows {
+  readonly rows: number
+  readonly rowsPerShard: number
+  /** Default: 1. Of two rows, outputs are too large to go inline from 5,000 on, and inputs from 40,000 on. */
+  readonly width?: number
+  readonly request?: Partial<JobSpec['request']>
+  readonly account?: string
+}
+
+class RecordingBus extends EventBus {
+  readonly published: NodeEventBody[] = []
+
+  override publish(event: NodeEventBody): void {
+    this.published.push(event)
+    super.publish(event)
+  }
+}
+
+/** Gives a node its jobs. `kept` is what an earlier process of it left. */
+export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?: Kept): Promise<JobNode> {
+  const { swarm, key } = node
+  const durable: Kept = kept ?? {
+    workerJournal: memoryLogHome(),
+    jobJournals: new Map(),
+    blobs: await memoryBlobStore({ clock }),
+    parts: [],
+  }
+  const { blobs } = durable
+  const inputs = await memoryBlobStore({ clock })
+  const provider =
+    (peer: string): OpenProvider =>
+    (options) =>
+      swarm.open(peer, PROTOCOLS.blob, options)
+  const engine = new VirtualEngine({
+    clock,
+    logger: silentLogger,
+    memoryBytes: 0,
+    threads: 1,
+    cacheDir: '/cache',
+    models: blobs,
+    provider,
+  })
+  const events = new RecordingBus({ clock, snapshot: () => [] })
+  const parts = {
+    ...{ swarm, clock, signer: key, blobs, inputs, provider, events, engines: engine },
+    logger: silentLogger,
+    folder: dataFolder('/data'),
+    jobEnded: () => {},
+  }
+  const coordinator = new Coordinator({
+    ...coordinatorPorts(parts),
+    openJournal: (job) => openJobJournal(durable, job, clock),
+    openSource: async (spec) => rowsSource(spec),
+    writePart: async ({ job }, { index, firstRow, rows, shard }, outputs) => {
+      const { y } = decodeTensors(outputs)
+      const values = Array.from({ length: rows }, (_, row) => Number(typedArrayOf(y!)[row * y!.shape[1]!]))
+      durable.parts.push({ job, index, values })
+      return { index, firstRow, rows, shard, file: `part-${index}`, sha256: sha256(outputs) }
+    },
+  })
+  const worker = new Worker(await workerPorts(parts, () => node.devices, memoryLogStore(durable.workerJournal)))
+  openBlobDesk({
+    ...{ swarm, clock, stores: [inputs, blobs] },
+    serves: (job) => coordinator.serves(job),
+    owes: (peer, blob) => worker.owes(peer, blob),
+    sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
+  })
+  const startJobs = async () => {
+    await node.start()
+    worker.start(node.devices)
+    coordinator.start()
+  }
+  const jobs = { coordinator, worker, engine, inputs, kept: durable, published: events.published, startJobs }
+  return Object.assign(node, jobs)
+}
+
+async function openJobJournal({ jobJournals }: Kept, job: string, clock: VirtualSwarm['clock']): Promise<JobJournal> {
+  const home = jobJournals.get(job) ?? memoryLogHome()
+  jobJournals.set(job, home)
+  return new JobJournal(await openLog(memoryLogStore(home), { clock }))
+}
+
+/** Takes up a job where an earlier process of the node left it. */
+export async function resumeJob({ clock }: VirtualSwarm, { kept, coordinator }: JobNode, job: string) {
+  const journal = await openJobJournal(kept, job, clock)
+  const record = await journal.load()
+  if (!record) throw new Error(`${job} was never created`)
+  return coordinator.resume(record.spec, journal, record.parts)
+}
+
+const random = seededRandom(7)
+
+/** The node's own account, unless a test names another. */
+export const accountOf = (node: VirtualNode): string => accountIdOf(node.key.publicKey)
+
+/** A job over `rows`, as the node's control API would make it. */
+export async function jobSpec(
+  node: JobNode,
+  { rows, rowsPerShard, width = 1, request, account }: Rows,
+): Promise<JobSpec> {
+  const job = newJobId(random)
+  const graph = await node.kept.blobs.put([new TextEncoder().encode('double')], { pin: { owner: job } })
+  return {
+    job,
+    account: account ?? accountOf(node),
+    request: {
+      program: 'infer',
+      model: 'double.onnx',
+      input: { path: `${rows}x${width}` },
+      outputs: [],
+      rowsPerShard,
+      requirements: {},
+      finite: true,
+      ...request,
+    },
+    model: { graph, weights: [] },
+    outputDir: '/results',
+    createdWallMs: 0,
+  }
+}
+
+/** Submits a job over `rows`. */
+export async function submit(node: JobNode, rows: Rows): Promise<JobStatus> {
+  return node.coordinator.submit(await jobSpec(node, rows))
+}
+
+/** Values of the parts of a job in order of index; what is right for `rows` rows is 2, 4, 6, ... */
+export function resultOf({ kept }: JobNode, job: string): number[] {
+  const parts = kept.parts.filter((part) => part.job === job)
+  return parts.sort((a, b) => a.index - b.index).flatMap(({ values }) => values)
+}
+
+/** What {@link resultOf} has to be. */
+export const doubled = (rows: number): number[] => Array.from({ length: rows }, (_, row) => 2 * (row + 1))
+
+/** How often each shard of a job was accepted. */
+export function acceptances({ published }: JobNode, job: string): number[] {
+  const shards = published.flatMap((event) =>
+    event.type === 'shard' && event.job === job && event.phase === 'accepted' ? [event.shard] : [],
+  )
+  return [...Map.groupBy(shards, (shard) => shard).values()].map((group) => group.length)
+}
+
+/** A limit on a call, in virtual time. */
+export const within = ({ clock }: VirtualSwarm, ms: number): AbortSignal => deadline(clock, ms)
+
+function rowsSource({ request }: JobSpec): Source {
+  const [rows = 0, width = 1] = request.input.path.split('x').map(Number)
+  const rowsPerBatch = request.rowsPerShard
+  return {
+    format: 'tensors',
+    rows,
+    rowsPerBatch,
+    identity: request.input.path,
+    async *batches(fromRow = 0) {
+      for (let firstRow = fromRow; firstRow < rows; firstRow += rowsPerBatch) {
+        const count = Math.min(rowsPerBatch, rows - firstRow)
+        const values = Float32Array.from({ length: count * width }, (_, at) => firstRow + Math.floor(at / width) + 1)
+        yield { firstRow, rows: count, tensors: { x: tensorOf(values, [count, width]) } }
+      }
+    },
+    async close() {},
+  }
+}
