@@ -13,7 +13,7 @@ import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import { type Check, medianCheck, round, type Suite } from '../report.ts'
 
 const SEED = 1851
-const ROWS_PER_SHARD = 8
+const ROWS_PER_SHARD = 16
 const WIDTH = 320
 
 /**

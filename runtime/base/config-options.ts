@@ -127,12 +127,12 @@ export const CONFIG_OPTIONS = {
     default: 20 * GiB,
     unit: 'bytes',
     description: 'disk that blobs, logs and caches may take together',
-    live: true,
+    live: false,
   }),
   logLevel: option(choice('debug', 'info', 'warn', 'error'), {
     default: 'info',
     description: 'least level that is logged',
-    live: true,
+    live: false,
   }),
   metricsPort: option<number | undefined>(
     { schema: count(0, 65_535).schema.optional(), expected: count(0, 65_535).expected },

@@ -20,9 +20,13 @@ export async function aivida(
   const child = spawn(process.execPath, [MAIN, ...argv], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   const exit = new Promise<number | null>((resolve) => child.on('exit', resolve))
   let words = ''
+  let interrupt = () => {
+    interrupt = () => {} // a second Ctrl-C would end it at once
+    child.kill('SIGINT')
+  }
   child.stderr.on('data', (piece) => {
     words += piece
-    said?.(words, () => child.kill('SIGINT'))
+    said?.(words, () => interrupt())
   })
   const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), exit])
   return { code, out, err }
