@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { type Clock, canonicalBytes, type Logger, sha256, userError } from '../base/index.ts'
 import { EngineChild, EnginePool, type ModelSource } from '../compute/engine/index.ts'
 import { type BlobStore, fetchBlob, type OpenBlob, type OpenProvider, type Pin } from '../data/blob/index.ts'
@@ -21,6 +22,8 @@ export interface EngineHostInit {
 const SPARE_WHEN_IDLE_MS = 500
 /** ... and after this at the latest. */
 const SPARE_AT_LAST_MS = 60_000
+/** Children without work that stay warm: enough for every slot of a job or two. */
+const MAX_IDLE = availableParallelism() + 1
 /** Children of a job without leases stay warm this long. */
 const IDLE_MS = 15_000
 /** A fetched model is kept at least this long after its last use. */
@@ -38,6 +41,7 @@ export class EngineHost {
   constructor(init: EngineHostInit) {
     this.#init = init
     this.#pool = new EnginePool({
+      maxIdle: MAX_IDLE,
       later: (prepare) => {
         this.#prepare = prepare
         init.clock.after(SPARE_AT_LAST_MS, () => this.#prepareSpare())

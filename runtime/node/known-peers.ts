@@ -17,11 +17,14 @@ export interface KnownPeers {
 export async function knownPeers(file: string, configured: readonly string[]): Promise<KnownPeers> {
   const text = await readFile(file, 'utf8').catch(() => '[]')
   const kept = parse(text)
+  let saved = kept.join()
   return {
     addresses: [...new Set([...configured, ...kept])],
     async save(swarm) {
       const addresses = swarm.members().flatMap(({ card }) => card?.addresses ?? [])
-      if (addresses.length > 0) await keepAddresses(file, addresses)
+      if (addresses.length === 0 || addresses.join() === saved) return
+      await keepAddresses(file, addresses)
+      saved = addresses.join()
     },
   }
 }

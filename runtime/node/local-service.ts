@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { type Config, deadline, limit, type Random, userError } from '../base/index.ts'
 import type { DiskBudget } from '../data/blob/index.ts'
-import type { Coordinator } from '../job/coordinator/index.ts'
+import { type Coordinator, statusOfRecord } from '../job/coordinator/index.ts'
 import { JobJournal } from '../job/journal/index.ts'
 import type { Worker } from '../job/worker/index.ts'
 import { openLog } from '../log/index.ts'
@@ -220,7 +220,7 @@ export class LocalService implements NodeService {
 
   /** Takes up the jobs that an earlier run left unfinished, and what is known of those that ended. */
   async resumeJobs(): Promise<void> {
-    const { folder, archive, coordinator, clock, logger } = this.#init
+    const { folder, archive, coordinator, blobs, clock, logger } = this.#init
     for (const job of await journalledJobs(folder.jobs)) {
       try {
         if (await archive.load(job)) continue
@@ -229,7 +229,11 @@ export class LocalService implements NodeService {
         if (record && !record.ended) {
           coordinator.resume(record.spec, journal, record.parts)
           logger.info({ job, parts: record.parts.length }, 'a job goes on from its journal')
-        } else await journal.close()
+          continue
+        }
+        await journal.close()
+        if (record) await archive.keep(statusOfRecord(record, journal.epoch), record.parts)
+        await blobs.unpin(job)
       } catch (error) {
         logger.error({ job, error: notResumed(job, error) }, 'a job could not be taken up again')
       }
@@ -241,9 +245,10 @@ export class LocalService implements NodeService {
     const { archive, coordinator, blobs, logger } = this.#init
     try {
       await archive.keep(status, coordinator.parts(status.job) ?? [])
-      await blobs.unpin(status.job)
     } catch (error) {
       logger.error({ job: status.job, error: String(error) }, 'the end of a job could not be kept')
+    } finally {
+      await blobs.unpin(status.job).catch((error) => logger.error({ error: String(error) }, 'a model stayed pinned'))
     }
   }
 

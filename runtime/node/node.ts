@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { type Config, type Logger, METRICS_HOST, systemClock, systemRandom } from '../base/index.ts'
+import { type Config, every, type Logger, METRICS_HOST, systemClock, systemRandom } from '../base/index.ts'
 import { probeDevices } from '../compute/device/index.ts'
 import { EngineChild } from '../compute/engine/index.ts'
 import { DiskBudget, directoryBlobStore, memoryBlobStore, type OpenProvider } from '../data/blob/index.ts'
@@ -36,6 +36,8 @@ export interface RunningNode {
   stop(): Promise<void>
 }
 
+/** A killed node finds the others again by what was kept at most this long ago. */
+const SAVE_PEERS_MS = 5_000
 /** Memory for inputs of shards on their way, in and out. */
 const INPUT_MEMORY_BYTES = 1 << 30
 
@@ -172,6 +174,9 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     (event) => events.publish(event),
   )
   const stopFollowing = service.followPeers()
+  const stopSaving = every(clock, SAVE_PEERS_MS, () => {
+    known.save(swarm).catch((error) => logger.warn({ error: String(error) }, 'known peers could not be kept'))
+  })
   await service.resumeJobs()
   service.accept()
   logger.info({ peer: peerIdOf(keys.node.publicKey), addresses: transport.addresses() }, 'the node takes work')
@@ -183,6 +188,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
       stopSampling()
       stopCounting()
       stopFollowing()
+      stopSaving()
       await control.stop()
       await mdns.stop()
       worker.stop()

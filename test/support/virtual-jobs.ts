@@ -194,7 +194,7 @@ export async function jobSpec(
       ...request,
     },
     model: { graph, weights: [] },
-    outputDir: '/results',
+    outputDir: request?.outputDir ?? `/results/${job}`,
     createdWallMs: 0,
   }
 }

@@ -51,6 +51,8 @@ export class Coordinator {
   readonly #receipts = new Map<string, { receipt: Receipt; inline: Uint8Array | undefined }>()
   readonly #settled = new Map<string, string[]>()
   readonly #changed = new Set<string>()
+  /** Output folders of jobs that are being submitted. */
+  readonly #claimed = new Set<string>()
   readonly #stops: (() => void)[] = []
   #statusDue = false
 
@@ -86,14 +88,32 @@ export class Coordinator {
     await Promise.all([...this.#runs.values()].map((run) => run.suspend()))
   }
 
-  /** Journals a new job and starts it. Throws `job.too-many`, `log.*`. */
+  /** Journals a new job and starts it. Throws `job.too-many`, `job.output-exists`, `log.*`. */
   async submit(spec: JobSpec): Promise<JobStatus> {
-    const live = [...this.#runs.values()].filter((run) => run.state === 'running').length
+    this.#claim(spec)
+    try {
+      const journal = await this.#ports.openJournal(spec.job)
+      try {
+        await journal.append({ type: 'created', spec })
+      } catch (error) {
+        await journal.close()
+        throw error
+      }
+      return this.#run(spec, journal, [])
+    } finally {
+      this.#claimed.delete(spec.outputDir)
+    }
+  }
+
+  /** Takes a place and an output folder before anything is awaited, so that two jobs never share one. */
+  #claim({ outputDir }: JobSpec): void {
+    const running = [...this.#runs.values()].filter((run) => run.state === 'running')
+    const live = running.length + this.#claimed.size
     if (live >= limit('jobsPerNode'))
       throw userError('job.too-many', `${live} jobs are running, the most one node coordinates; wait for one to end`)
-    const journal = await this.#ports.openJournal(spec.job)
-    await journal.append({ type: 'created', spec })
-    return this.#run(spec, journal, [])
+    if (this.#claimed.has(outputDir) || running.some((run) => run.spec.outputDir === outputDir))
+      throw userError('job.output-exists', `${outputDir} belongs to a running job; choose another output folder`)
+    this.#claimed.add(outputDir)
   }
 
   /** Goes on with a job from its journal. */

@@ -1,3 +1,4 @@
 /** The submitter's side of a job: from its program's shards to committed parts. */
 export * from './coordinator.ts'
+export { statusOfRecord } from './job-status.ts'
 export * from './ports.ts'

@@ -1,5 +1,6 @@
 import { limit } from '../../base/index.ts'
 import type { JobStatus, RefusalCounts, RefusalReason } from '../../protocol/index.ts'
+import type { JobRecord as JournalledJob } from '../journal/index.ts'
 import type { JobRecord, SchedulerState } from '../scheduler/index.ts'
 import type { JobRun } from './job-run.ts'
 
@@ -32,6 +33,29 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     refusals: record ? sum(refusalsOf(record)) : {},
     outputDir: spec.outputDir,
     ...(run.error && { error: run.error }),
+  }
+}
+
+/** An ended job as its journal tells it, when nothing else is left. */
+export function statusOfRecord({ spec, parts, ended }: JournalledJob, epoch: number): JobStatus {
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0)
+  const done = parts.length
+  return {
+    job: spec.job,
+    name: spec.request.name ?? '',
+    program: spec.request.program,
+    account: spec.account,
+    state: ended?.state ?? 'failed',
+    epoch,
+    createdWallMs: spec.createdWallMs,
+    ...(ended && { finishedWallMs: ended.atWallMs }),
+    shards: { emitted: done, waiting: 0, running: 0, done, failed: 0, copies: 0, retries: 0 },
+    rows: { read: rows, done: rows },
+    bytes: { sent: 0, received: 0 },
+    workers: [],
+    refusals: {},
+    outputDir: spec.outputDir,
+    ...(ended?.error && { error: ended.error }),
   }
 }
 

@@ -140,8 +140,9 @@ function wanted(job: JobRecord, id: string): boolean {
   return shard !== undefined && shard.state !== 'done' && ![...shard.leases].some(isLive)
 }
 
+/** Whether the device's worker is at work on the shard; a lapsed lease of its does not bar it from another. */
 function holds(shard: ShardRecord, device: DeviceRecord): boolean {
-  return [...shard.leases].some((lease) => lease.device.worker === device.worker)
+  return [...shard.leases].some((lease) => lease.state !== 'lapsed' && lease.device.worker === device.worker)
 }
 
 /** A worker that failed on a shard gets it again only when nobody else can try. */

@@ -355,6 +355,14 @@ test('an input without rows fails the job, and says so', async () => {
   await swarm.stop()
 })
 
+test('two jobs never share an output folder', async () => {
+  const [swarm, s] = await cluster('a')
+  const rows = { rows: 1, rowsPerShard: 1, request: { outputDir: '/same' } }
+  const both = await Promise.all([codeOf(() => submit(s, rows)), codeOf(() => submit(s, rows))])
+  assert.equal(both, [undefined, 'job.output-exists'], 'submitted at the same moment')
+  await swarm.stop()
+})
+
 test('a node coordinates a bounded number of jobs, and all of them get on', async () => {
   const [swarm, s, a, b] = await cluster('a', 'b')
   const setDevices = (devices: Device[]) => {

@@ -138,6 +138,15 @@ test('a lease without progress lapses at its deadline, progress extends it, and 
   })
 })
 
+test('a worker that comes back without its device gets the shards of its lapsed leases again', () => {
+  const s = scheduler({ prefetchPerSlot: 0 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1'] })
+  s.send({ type: 'worker', peer: 'A', devices: [] })
+  assert.equal(orders(s.send(worker('A'))), ['A:1:J.1.1'])
+})
+
 test('a lost worker gives its shards back', () => {
   const s = scheduler()
   s.send(job())

@@ -13,6 +13,8 @@ export interface EnginePoolInit {
    * that begins would rather have. Default: at once.
    */
   readonly later?: (prepare: () => void) => void
+  /** Warm children without work; past this the least recently used are killed. Default: all that may exist. */
+  readonly maxIdle?: number
   /** Children with work or warm models, the empty one aside. Default and upper bound: `engineChildren`. */
   readonly maxChildren?: number
 }
@@ -52,6 +54,7 @@ export class EnginePool {
   readonly #start: () => EngineChild
   readonly #later: (prepare: () => void) => void
   readonly #maxChildren: number
+  readonly #maxIdle: number
   /** By key; the least recently used first. */
   readonly #entries = new Map<string, PoolEntry>()
   #spare: EngineChild | undefined
@@ -59,7 +62,8 @@ export class EnginePool {
   #spareStarts = 0
   #stopped = false
 
-  constructor({ start, later, maxChildren }: EnginePoolInit) {
+  constructor({ start, later, maxIdle, maxChildren }: EnginePoolInit) {
+    this.#maxIdle = maxIdle ?? limit('engineChildren')
     this.#start = start
     this.#later = later ?? ((prepare) => prepare())
     this.#maxChildren = Math.min(maxChildren ?? limit('engineChildren'), limit('engineChildren'))
@@ -87,7 +91,11 @@ export class EnginePool {
     child.exited.then(() => {
       if (this.#entries.get(id)?.child === child) this.#entries.delete(id)
     })
-    return lend(entry, () => this.#entries.delete(id))
+    return lend(
+      entry,
+      () => this.#entries.delete(id),
+      () => this.#trimIdle(),
+    )
   }
 
   /** Kills the warm children of a job that is over; those lent are their borrowers' to discard. */
@@ -116,6 +124,14 @@ export class EnginePool {
       return
     }
     throw busy(`all ${this.#maxChildren} engine children are at work`)
+  }
+
+  #trimIdle(): void {
+    const idle = [...this.#entries].filter(([, { lent }]) => !lent)
+    for (const [id, { child }] of idle.slice(0, Math.max(0, idle.length - this.#maxIdle))) {
+      this.#entries.delete(id)
+      void child.kill()
+    }
   }
 
   #takeSpare(): EngineChild {
@@ -154,7 +170,7 @@ interface PoolEntry {
   lent: boolean
 }
 
-function lend(entry: PoolEntry, forget: () => void): LentEngine {
+function lend(entry: PoolEntry, forget: () => void, released: () => void): LentEngine {
   const { child, sessions } = entry
   return {
     get alive() {
@@ -181,6 +197,7 @@ function lend(entry: PoolEntry, forget: () => void): LentEngine {
     },
     release() {
       entry.lent = false
+      released()
     },
     async discard() {
       forget()

@@ -9,7 +9,7 @@ import { VirtualClock } from '../../../support/virtual-clock.ts'
 
 const test = suite('engine pool')
 
-function setUp(maxChildren = 3) {
+function setUp(maxChildren = 3, maxIdle = maxChildren) {
   const processes: FakeEngineProcess[] = []
   const start = () =>
     new EngineChild({
@@ -26,7 +26,7 @@ function setUp(maxChildren = 3) {
         return process
       },
     })
-  const pool = new EnginePool({ start, maxChildren })
+  const pool = new EnginePool({ start, maxChildren, maxIdle })
   const loads = (index: number) => processes[index]!.requests.filter(({ header }) => header.op === 'load').length
   return { pool, processes, loads, killed: () => processes.filter(({ kills }) => kills > 0).length }
 }
@@ -49,6 +49,17 @@ test('one empty child waits; taking it starts the next', () => {
   assert.is(processes.length, 2)
   pool.acquire({ job: 'a', slot: '1' })
   assert.is(processes.length, 3)
+})
+
+test('of the children without work only so many stay warm, the least recently used go', async () => {
+  const { pool, processes } = setUp(5, 1)
+  for (const job of ['a', 'b', 'c']) pool.acquire({ job, slot: '0' }).release()
+  await turn()
+  assert.equal(
+    processes.map(({ kills }) => kills),
+    [1, 1, 0, 0],
+    'the children of a and b, not that of c nor the empty one',
+  )
 })
 
 test('the next empty child starts when the owner of the pool says so', () => {
