@@ -4,12 +4,22 @@ import {
   type Digest,
   type ErrorRecord,
   invariant,
+  isAividaError,
   limit,
+  sleep,
   toAividaError,
   userError,
 } from '../../base/index.ts'
 import type { Source } from '../../data/sources/index.ts'
-import { type JobSpec, type Receipt, type ResultPart, type ShardSpec, shardId } from '../../protocol/index.ts'
+import type { NamedTensors } from '../../data/tensor/index.ts'
+import {
+  type BlobRef,
+  type JobSpec,
+  type Receipt,
+  type ResultPart,
+  type ShardSpec,
+  shardId,
+} from '../../protocol/index.ts'
 import type { JobJournal } from '../journal/index.ts'
 import {
   type InferenceState,
@@ -26,6 +36,9 @@ import type { CoordinatorPorts } from './ports.ts'
 const WINDOW = 256
 /** Bytes of inputs held for shards on their way; at least one batch is always let in. */
 const INPUT_WINDOW_BYTES = 512 << 20
+/** A job waits this long for the inputs of others to leave memory, and looks this often. */
+const ROOM_WAIT_MS = 120_000
+const ROOM_POLL_MS = 100
 
 /** What a run asks of the scheduler it shares with other jobs. */
 export interface RunScheduling {
@@ -209,7 +222,7 @@ export class JobRun {
       if (committed.has(index)) continue
       await this.#wanted()
       if (signal.aborted) return
-      const inputs = await this.#ports.putInput(this.spec.job, tensors)
+      const inputs = await this.#putInput(tensors)
       if (labels) this.#labels.set(index, labels)
       this.#demand--
       const before = this.shards.size
@@ -217,6 +230,19 @@ export class JobRun {
       if (this.shards.size > before) this.#inputBytes += inputs.sizeBytes // else an equal batch is on its way already
     }
     this.#hear({ type: 'source-ended' })
+  }
+
+  /** Jobs share the memory for inputs: when others hold it all, this one waits its turn. Throws `disk.budget` at last. */
+  async #putInput(tensors: NamedTensors): Promise<BlobRef> {
+    const { clock, putInput } = this.#ports
+    for (let waitedMs = 0; ; waitedMs += ROOM_POLL_MS) {
+      try {
+        return await putInput(this.spec.job, tensors)
+      } catch (error) {
+        if (!isAividaError(error, 'disk.budget') || waitedMs >= ROOM_WAIT_MS) throw error
+      }
+      await sleep(clock, ROOM_POLL_MS, this.#abort.signal)
+    }
   }
 
   /** Resolves when the program wants another batch and there is room for its bytes. */
@@ -298,7 +324,7 @@ export class JobRun {
         'the end of the job could not be journalled',
       )
     })
-    await this.#journal.close()
+    await this.#journal.close().catch(() => {}) // a log that failed has nothing left to close
     this.#scheduling.publish(this.spec.job)
   }
 }
