@@ -40,7 +40,8 @@ export class JobProgress {
       this.#target.write(`${CLEAR_LINE}${line.slice(0, this.#target.columns - 1)}`)
       return
     }
-    const step = `${status.state} ${status.workers.length} ${Math.floor((share(status) ?? 0) / STEP)}`
+    const refused = Object.keys(status.refusals).join()
+    const step = `${status.state} ${status.workers.length} ${refused} ${Math.floor((share(status) ?? 0) / STEP)}`
     if (step === this.#printed && elapsedMs - this.#lineMs < LINE_EVERY_MS) return
     this.#printed = step
     this.#lineMs = elapsedMs

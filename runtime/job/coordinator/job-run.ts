@@ -36,6 +36,8 @@ import type { CoordinatorPorts } from './ports.ts'
 const WINDOW = 256
 /** Bytes of inputs held for shards on their way; at least one batch is always let in. */
 const INPUT_WINDOW_BYTES = 512 << 20
+/** Bytes of outputs that may wait for the disk. */
+const OUTPUT_WINDOW_BYTES = 256 << 20
 /** A job waits this long for the inputs of others to leave memory, and looks this often. */
 const ROOM_WAIT_MS = 120_000
 const ROOM_POLL_MS = 100
@@ -71,6 +73,8 @@ export class JobRun {
   readonly bytes = { sent: 0, received: 0 }
   readonly byWorker = new Map<string, { shards: number; rows: number; computeMs: number }>()
   failedShards = 0
+  /** Shards the program has emitted, those of an earlier run that were committed among them. */
+  emitted: number
   /** What the scheduler had counted when the job ended. */
   copies = 0
   retries = 0
@@ -89,6 +93,9 @@ export class JobRun {
   #programState: InferenceState | undefined
   #demand = 0
   #inputBytes = 0
+  /** Accepted results that wait for the disk, which may be slower than the workers. */
+  #uncommitted = 0
+  #uncommittedBytes = 0
   #wakeReader: (() => void) | undefined
   #commits: Promise<void> = Promise.resolve()
 
@@ -105,6 +112,7 @@ export class JobRun {
     this.#journal = journal
     this.#scheduling = scheduling
     this.parts = [...committed]
+    this.emitted = committed.length
     for (const part of committed) this.rows.done += part.rows
     this.#program = inference({ model: spec.model, outputs: spec.request.outputs, window: WINDOW })
   }
@@ -173,10 +181,18 @@ export class JobRun {
     for (const order of step.parts) {
       const outputs = this.#outputs.get(order.shard)
       invariant(outputs, `part ${order.index} was ordered before its outputs were here`)
-      this.#commits = this.#commits.then(() => this.#commit(order, outputs))
+      this.#uncommitted++
+      this.#uncommittedBytes += outputs.byteLength
+      this.#commits = this.#commits.then(async () => {
+        await this.#commit(order, outputs)
+        this.#uncommitted--
+        this.#uncommittedBytes -= outputs.byteLength
+        this.#wakeReader?.()
+      })
     }
     for (const shard of new Set(step.parts.map((order) => order.shard))) this.#dropShard(shard)
     const emitted = step.shards.map((spec): [Digest, ShardSpec] => [shardId(spec), spec])
+    this.emitted += emitted.length
     for (const [id, spec] of emitted) this.shards.set(id, spec)
     if (emitted.length > 0)
       this.#scheduling.add(
@@ -247,14 +263,17 @@ export class JobRun {
 
   /** Resolves when the program wants another batch and there is room for its bytes. */
   async #wanted(): Promise<void> {
-    while (
-      !this.#abort.signal.aborted &&
-      (this.#demand <= 0 || (this.#inputBytes >= INPUT_WINDOW_BYTES && this.shards.size > 0))
-    ) {
+    while (!this.#abort.signal.aborted && (this.#demand <= 0 || this.#isFull())) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#wakeReader = resolve
       await promise
     }
+  }
+
+  /** Whether what is on its way, or waits for the disk, leaves no room for another batch. */
+  #isFull(): boolean {
+    if (this.#inputBytes >= INPUT_WINDOW_BYTES && this.shards.size > 0) return true
+    return this.#uncommitted >= WINDOW || this.#uncommittedBytes >= OUTPUT_WINDOW_BYTES
   }
 
   /** Where a result is committed: the part file first, then the journal's word for it. */

@@ -19,7 +19,7 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     createdWallMs: spec.createdWallMs,
     ...(run.finishedWallMs !== undefined && { finishedWallMs: run.finishedWallMs }),
     shards: {
-      emitted: run.parts.length + run.shards.size + run.failedShards,
+      emitted: run.emitted,
       waiting: run.shards.size - leased,
       running: leased,
       done: run.parts.length,
