@@ -64,6 +64,8 @@ export interface Kept {
   readonly blobs: BlobStore
   /** Parts that were written, in order: the row's number, doubled, for each row. */
   readonly parts: { readonly job: string; readonly index: number; readonly values: readonly number[] }[]
+  /** How long the disk takes for a part. Milliseconds. Default: none. */
+  writeMs?: number
 }
 
 /** A node with both sides of jobs: production coordinator, worker, blob desk and ports; engine, disk and source stand in. */
@@ -132,6 +134,7 @@ export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?
     openJournal: (job) => openJobJournal(durable, job, clock),
     openSource: async (spec) => rowsSource(spec),
     writePart: async ({ job }, { index, firstRow, rows, shard }, outputs) => {
+      if (durable.writeMs !== undefined) await sleep(clock, durable.writeMs)
       const { y } = decodeTensors(outputs)
       const values = Array.from({ length: rows }, (_, row) => Number(typedArrayOf(y!)[row * y!.shape[1]!]))
       durable.parts.push({ job, index, values })

@@ -355,6 +355,20 @@ test('an input without rows fails the job, and says so', async () => {
   await swarm.stop()
 })
 
+test('a disk that is slower than the workers holds the source back', async () => {
+  const [swarm, s, a] = await cluster('a')
+  a.devices = [cpu(128)]
+  a.worker.setDevices(a.devices)
+  a.swarm.refreshCard()
+  s.kept.writeMs = 5_000
+  const { job } = await submit(s, { rows: 2_000, rowsPerShard: 1 })
+  await swarm.pass(12_000)
+  const { rows, workers } = s.coordinator.status(job)!
+  assert.ok(workers[0]!.rows > 256, `${workers[0]!.rows} rows were computed`)
+  assert.ok(rows.read - rows.done <= 2 * 256 + 8, `${rows.read} rows were read, ${rows.done} are written`)
+  await swarm.stop()
+})
+
 test('two jobs never share an output folder', async () => {
   const [swarm, s] = await cluster('a')
   const rows = { rows: 1, rowsPerShard: 1, request: { outputDir: '/same' } }
