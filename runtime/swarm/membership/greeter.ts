@@ -26,6 +26,8 @@ export interface GreeterInit {
   readonly book: AddressBook
   /** Called for each member that was greeted, either way; on our side of the door before it hears so. */
   readonly admit: (greeting: Greeting) => void
+  /** Called when a welcome brought charter updates, after {@link admit}. */
+  readonly charterChanged: () => void
 }
 
 /** Other members named to a newcomer. */
@@ -73,7 +75,7 @@ export class Greeter {
   }
 
   async #greet(connection: PeerConnection, options: StreamOptions): Promise<void> {
-    const { cluster, transport, card, book, admit } = this.#init
+    const { cluster, transport, card, book, admit, charterChanged } = this.#init
     const { peer } = connection
     const { updates, state } = cluster.charter
     const { value, signed } = card.current
@@ -86,9 +88,11 @@ export class Greeter {
       charterLength: updates.length,
     }
     const reply = await sayHello(channel(await transport.open(peer, PROTOCOLS.hello, options)), hello, options.signal)
+    const known = cluster.charter.updates.length
     const member = await cluster.takeWelcome(peer, reply)
     for (const other of reply.peers) if (other.peer !== transport.peer) book.note(other.peer, other.addresses)
     admit({ member, connection, software: reply.software, card: reply.card })
+    if (cluster.charter.updates.length > known) charterChanged()
   }
 
   async #judge(peer: string, hello: Hello): Promise<HelloReply> {
