@@ -11,6 +11,8 @@ export interface Clock {
   monoMs(): number
   /** Runs `fn` once after `delayMs`; the returned function calls it off. Does not keep the process alive. */
   after(delayMs: number, fn: () => void): () => void
+  /** Resolves once all other work that is ready now has had its turn. */
+  turn(): Promise<void>
 }
 
 /** The machine's own clock. */
@@ -22,6 +24,7 @@ export const systemClock: Clock = {
     timer.unref()
     return () => clearTimeout(timer)
   },
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
 }
 
 /** Runs `fn` every `periodMs` until the returned function is called. */

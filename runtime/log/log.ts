@@ -129,7 +129,7 @@ export class Log {
         resolve({ firstSeq: this.#nextSeq })
         this.#nextSeq += entries.length
       }
-      await new Promise((resolve) => setImmediate(resolve)) // those who waited for this group may join the next one
+      await this.#clock.turn() // those who waited for this group may join the next one
     }
     this.#flushing = undefined
   }

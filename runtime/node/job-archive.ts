@@ -1,8 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Codec, codec, limit } from '../base/index.ts'
-import { replaceFile, systemDisk } from '../log/disk.ts'
+import { type Disk, replaceFile, systemDisk } from '../log/disk.ts'
 import { type JobStatus, jobStatusSchema, type ResultPart, resultPartSchema } from '../protocol/index.ts'
 
 const endedSchema = z.object({ status: jobStatusSchema, parts: z.array(resultPartSchema) })
@@ -17,10 +16,12 @@ const ENDED_FILE = 'ended.cbor'
 /** Jobs that have ended, so that listing them opens no journal. The journal stays the truth; this can be rebuilt. */
 export class JobArchive {
   readonly #folder: string
+  readonly #disk: Disk
   readonly #jobs = new Map<string, EndedJob>()
 
-  constructor(folder: string) {
+  constructor(folder: string, disk: Disk = systemDisk) {
     this.#folder = folder
+    this.#disk = disk
   }
 
   async keep(status: JobStatus, parts: readonly ResultPart[]): Promise<void> {
@@ -28,15 +29,15 @@ export class JobArchive {
     this.#jobs.set(status.job, ended)
     if (this.#jobs.size > limit('jobsPerNode') * 4) this.#jobs.delete(this.#jobs.keys().next().value as string)
     const folder = join(this.#folder, status.job)
-    await mkdir(folder, { recursive: true })
-    await replaceFile(systemDisk, folder, ENDED_FILE, [endedCodec.encode(ended)])
+    await this.#disk.makeDir(folder)
+    await replaceFile(this.#disk, folder, ENDED_FILE, [endedCodec.encode(ended)])
   }
 
   /** Reads how a job ended; `undefined` when it has not, as far as is kept here. */
   async load(job: string): Promise<EndedJob | undefined> {
     const known = this.#jobs.get(job)
     if (known) return known
-    const bytes = await readFile(join(this.#folder, job, ENDED_FILE)).catch(() => undefined)
+    const bytes = await this.#disk.read(join(this.#folder, job, ENDED_FILE)).catch(() => undefined)
     if (!bytes) return undefined
     const ended = endedCodec.decode(bytes)
     this.#jobs.set(job, ended)

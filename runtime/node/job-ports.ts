@@ -6,7 +6,7 @@ import { decodeTensors, encodeTensors, type NamedTensors } from '../data/tensor/
 import type { CoordinatorPorts } from '../job/coordinator/index.ts'
 import { JobJournal, WorkerJournal } from '../job/journal/index.ts'
 import type { WorkerPorts } from '../job/worker/index.ts'
-import { type FileStoreInit, type LogStore, openLog } from '../log/index.ts'
+import { type Disk, type FileStoreInit, type LogStore, openLog, systemDisk } from '../log/index.ts'
 import { type BlobRef, type Device, grantCodec, type JobStatus, type Signer, signDocument } from '../protocol/index.ts'
 import type { NodeSwarm } from '../swarm/node-swarm.ts'
 import type { DataFolder } from './data-folder.ts'
@@ -30,6 +30,8 @@ export interface JobParts {
   readonly events: EventBus
   /** A job has ended: its last status. */
   readonly jobEnded: (status: JobStatus) => void
+  /** Where journals and parts are written. Default: the machine's own. */
+  readonly disk?: Disk
 }
 
 /** Outputs that nobody fetched are let go after this. */
@@ -39,13 +41,14 @@ const OWED = 'owed'
 
 /** The submitter's side of jobs, on this node's parts. */
 export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
-  const { swarm, clock, logger, signer, folder, blobs, inputs, provider, events } = parts
+  const { swarm, clock, logger, signer, folder, blobs, inputs, provider, events, disk = systemDisk } = parts
   return {
     swarm,
     clock,
     logger,
     signer,
-    openJournal: async (job) => new JobJournal(await openLog({ dir: join(folder.jobs, job, 'journal') }, { clock })),
+    openJournal: async (job) =>
+      new JobJournal(await openLog({ dir: join(folder.jobs, job, 'journal'), disk }, { clock })),
     openSource: async (spec) => openJobSource(spec, await scanJobModel(spec, blobs)),
     putInput: (job, tensors) => inputs.put(encodeTensors(tensors), { pin: { owner: job } }),
     readInput: (ref) => inputs.readAll(ref.blob).catch(() => undefined), // dropped meanwhile: its shard is over
@@ -58,7 +61,8 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
     matches,
     writePart: async ({ outputDir, request }, { index, firstRow, rows, shard }, outputs, labels) => {
       const tensors = pickOutputs(decodeTensors(outputs), request.outputs)
-      const written = await writePart(outputDir, { index, firstRow, rows, tensors, ...(labels && { labels }) })
+      const part = { index, firstRow, rows, tensors, ...(labels && { labels }) }
+      const written = await writePart(outputDir, part, disk)
       return { index, firstRow, rows, shard, file: written.file, sha256: written.sha256 }
     },
     nameOf: (peer) =>
@@ -75,7 +79,7 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
 export async function workerPorts(
   parts: JobParts,
   devices: () => readonly Device[],
-  journal: LogStore | FileStoreInit = { dir: parts.folder.worker },
+  journal: LogStore | FileStoreInit = { dir: parts.folder.worker, disk: parts.disk ?? systemDisk },
 ): Promise<WorkerPorts> {
   const { swarm, clock, logger, signer, blobs, inputs, engines } = parts
   return {

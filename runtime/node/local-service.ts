@@ -5,7 +5,7 @@ import type { DiskBudget } from '../data/blob/index.ts'
 import { type Coordinator, statusOfRecord } from '../job/coordinator/index.ts'
 import { JobJournal } from '../job/journal/index.ts'
 import type { Worker } from '../job/worker/index.ts'
-import { openLog } from '../log/index.ts'
+import { openLog, systemDisk } from '../log/index.ts'
 import type { Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
 import type { Cluster, Member as ClusterMember, Door, MemberRole } from '../swarm/charter/index.ts'
 import { memberRoleSchema } from '../swarm/charter/index.ts'
@@ -220,11 +220,11 @@ export class LocalService implements NodeService {
 
   /** Takes up the jobs that an earlier run left unfinished, and what is known of those that ended. */
   async resumeJobs(): Promise<void> {
-    const { folder, archive, coordinator, blobs, clock, logger } = this.#init
-    for (const job of await journalledJobs(folder.jobs)) {
+    const { folder, archive, coordinator, blobs, clock, logger, disk = systemDisk } = this.#init
+    for (const job of await journalledJobs(folder.jobs, disk)) {
       try {
         if (await archive.load(job)) continue
-        const journal = new JobJournal(await openLog({ dir: join(folder.jobs, job, 'journal') }, { clock }))
+        const journal = new JobJournal(await openLog({ dir: join(folder.jobs, job, 'journal'), disk }, { clock }))
         const record = await journal.load()
         if (record && !record.ended) {
           coordinator.resume(record.spec, journal, record.parts)

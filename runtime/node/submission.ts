@@ -5,6 +5,7 @@ import { type ModelReport, scanModel } from '../compute/model/index.ts'
 import { type BlobStore, importModel } from '../data/blob/index.ts'
 import { openSource, type Source } from '../data/sources/index.ts'
 import { newJobId } from '../job/coordinator/index.ts'
+import type { Disk } from '../log/index.ts'
 import { type JobRequest, type JobSpec, jobRequestSchema } from '../protocol/index.ts'
 
 /** What turns a request into a job. */
@@ -95,7 +96,7 @@ export function notResumed(job: string, cause: unknown): AividaError {
 }
 
 /** Folders of jobs that have a journal here. */
-export async function journalledJobs(jobsDir: string): Promise<string[]> {
-  const names = await readdir(jobsDir).catch(() => [])
+export async function journalledJobs(jobsDir: string, disk: Disk): Promise<string[]> {
+  const names = await disk.list(jobsDir).catch(() => [])
   return names.filter((name) => name.startsWith('job-')).sort()
 }

@@ -26,6 +26,10 @@ export class VirtualClock implements Clock {
     return () => void this.#timers.delete(id)
   }
 
+  turn(): Promise<void> {
+    return settle()
+  }
+
   /** Timers set and neither run nor called off: 0 when everything was stopped properly. */
   get pending(): number {
     return this.#timers.size

@@ -32,9 +32,12 @@ export async function directoryBlobStore(
   return openStore(await directoryMedium(init.dir, init.fs), init)
 }
 
-/** A store that forgets with the process: for tests, simulation and short-lived caches. */
-export async function memoryBlobStore(init: BlobStoreInit): Promise<BlobStore> {
-  return openStore(memoryMedium(), init)
+/**
+ * A store that forgets with the process: for tests, simulation and short-lived caches. It takes up what an earlier
+ * store left on `medium`, when one is given.
+ */
+export async function memoryBlobStore(init: BlobStoreInit & { readonly medium?: BlobMedium }): Promise<BlobStore> {
+  return openStore(init.medium ?? memoryMedium(), init)
 }
 
 /** How often use is noted on the medium: often enough for the order of eviction after a restart. */

@@ -56,7 +56,7 @@ export class MemoryConnection implements PeerConnection {
   close(): void {
     if (!this.isOpen) return
     this.lose()
-    this.route.send(() => this.other?.lose())
+    this.route.send(() => this.other?.lose(), this) // overtakes what its streams have underway
   }
 
   /** Ends this side alone, as when the peer is silent for too long. */

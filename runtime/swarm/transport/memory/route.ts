@@ -1,7 +1,17 @@
 import type { Clock } from '../../../base/index.ts'
 
-/** One direction between two peers: deliveries arrive in order, each after a latency; a cut holds them back. */
-export class Route {
+/** One direction between two peers. */
+export interface Route {
+  /**
+   * Runs `arrive` at the other end. What belongs to one `lane` - a stream, or the connection itself - arrives in order;
+   * lanes may overtake each other, as over QUIC, but for what is underway on the lane `after`. What may be underway is
+   * bounded by the windows of the streams.
+   */
+  send(arrive: () => void, lane: object, after?: object): void
+}
+
+/** A route on which all deliveries arrive in order, each after a latency; a cut holds them back. */
+export class OrderedRoute implements Route {
   readonly #clock: Clock
   readonly #latencyMs: () => number
   readonly #underway: (() => void)[] = []
@@ -18,7 +28,6 @@ export class Route {
     return this.#cut
   }
 
-  /** Runs `arrive` at the other end. What may be underway is bounded by the windows of the streams. */
   send(arrive: () => void): void {
     const nowMs = this.#clock.monoMs()
     this.#lastAtMs = Math.max(this.#lastAtMs, nowMs + this.#latencyMs())

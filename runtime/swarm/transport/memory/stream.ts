@@ -128,6 +128,6 @@ export class MemoryStream implements ByteStream {
 
   #send(arrive: (other: MemoryStream) => void): void {
     const other = this.#other
-    if (other) this.#init.route.send(() => arrive(other))
+    if (other) this.#init.route.send(() => arrive(other), this)
   }
 }

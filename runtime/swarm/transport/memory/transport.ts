@@ -110,15 +110,15 @@ export class MemoryTransport implements Transport {
       this.#fabric.route(this.peer, name).send(() => {
         const target = this.#fabric.find(name)
         if (target) target.answer(this.peer, onAnswer)
-        else this.#fabric.route(name, this.peer).send(() => onAnswer(undefined))
-      })
+        else this.#fabric.route(name, this.peer).send(() => onAnswer(undefined), giveUp)
+      }, giveUp)
     })
   }
 
   /** Takes a connection from a peer of the network, if started. */
   answer(peer: PeerId, reply: (connection: MemoryConnection | undefined) => void): void {
     const connection = this.#stopping && this.#connection(peer, `/memory/${peer}`, 'inbound')
-    this.#fabric.route(this.peer, peer).send(() => reply(connection))
+    this.#fabric.route(this.peer, peer).send(() => reply(connection), connection ?? this)
     if (!connection) return
     if (this.#gate(peer)) this.#add(connection)
     else connection.close()
@@ -137,11 +137,15 @@ export class MemoryTransport implements Transport {
     const limited = timeLimit(this.#fabric.clock, limit('openStreamMs'), join(stopping, connection.gone, signal))
     try {
       const isServed = new Promise<boolean>((resolve) => {
-        connection.route.send(() => {
-          const theirs = connection.other
-          const served = theirs?.isOpen && this.#fabric.find(peer)?.serve(theirs, mine)
-          theirs?.route.send(() => resolve(served === true))
-        })
+        connection.route.send(
+          () => {
+            const theirs = connection.other
+            const served = theirs?.isOpen && this.#fabric.find(peer)?.serve(theirs, mine)
+            theirs?.route.send(() => resolve(served === true), theirs)
+          },
+          mine,
+          connection,
+        )
       })
       if (!(await abortable(isServed, limited.signal))) throw noProtocol(peer, protocol)
       return mine
