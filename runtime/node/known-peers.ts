@@ -1,14 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { replaceFile, systemDisk } from '../log/disk.ts'
+import type { Seed } from '../swarm/membership/seed.ts'
 import type { NodeSwarm } from '../swarm/node-swarm.ts'
 
 /** Peers kept for the next start. */
 const KEPT = 64
 
-/** Addresses to begin with: those of the configuration, of the ticket, and of the last run. */
+/** Where to begin: at the addresses of the last run (and of the ticket), and of the configuration. */
 export interface KnownPeers {
-  readonly addresses: readonly string[]
+  readonly seeds: readonly Seed[]
   /** Keeps the addresses of the members that are here now. */
   save(swarm: NodeSwarm): Promise<void>
 }
@@ -19,7 +20,10 @@ export async function knownPeers(file: string, configured: readonly string[]): P
   const kept = parse(text)
   let saved = kept.join()
   return {
-    addresses: [...new Set([...configured, ...kept])],
+    seeds: [
+      ...kept.map((address): Seed => ({ address, source: 'cached' })),
+      ...configured.map((address): Seed => ({ address, source: 'config' })),
+    ],
     async save(swarm) {
       const addresses = swarm.members().flatMap(({ card }) => card?.addresses ?? [])
       if (addresses.length === 0 || addresses.join() === saved) return

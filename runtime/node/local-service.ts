@@ -105,6 +105,7 @@ export class LocalService implements NodeService {
       addresses: [...swarm.card().addresses],
       warnings: this.#warnings(),
       devices: [...devices()],
+      network: swarm.network(),
       disk: { usedBytes: budget.usage().totalBytes, budgetBytes: config.diskBudgetBytes, freeBytes: bavail * bsize },
       dataDir: config.dataDir,
       accepting: this.#accepting,

@@ -87,7 +87,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     signer: keys.node,
     clock,
     logger,
-    seeds: known.addresses,
+    seeds: known.seeds,
     describe: () => ({ name, software: SOFTWARE, devices: [...devices], ...(account !== undefined && { account }) }),
     refusalsOf: (peer) => coordinator.refusalsOf(peer),
   })

@@ -6,6 +6,7 @@ import {
   deviceSchema,
   type JobRequest,
   type JobStatus,
+  networkViewSchema,
   type PeerView,
   peerIdSchema,
   type ResultPart,
@@ -28,6 +29,7 @@ export const nodeInfoSchema = z.object({
   /** What the operator should know, in words: "UDP unavailable: TCP only". */
   warnings: z.array(z.string()),
   devices: z.array(deviceSchema),
+  network: networkViewSchema,
   disk: z.object({ usedBytes: countSchema, budgetBytes: countSchema, freeBytes: countSchema }),
   dataDir: z.string(),
   /** Whether new jobs and leases are taken; `false` while draining. */

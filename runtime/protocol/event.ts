@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { jobStatusSchema, resultPartSchema } from './job.ts'
 import { refusalCountsSchema } from './messages.ts'
 import { countSchema, digestSchema, jobIdSchema, peerIdSchema } from './names.ts'
+import { networkViewSchema } from './network.ts'
 import { deviceSchema } from './requirements.ts'
 
 const base = { seq: countSchema, atWallMs: countSchema }
@@ -42,6 +43,8 @@ export const nodeEventSchema = z.discriminatedUnion('type', [
   }),
   z.object({ ...base, type: z.literal('part'), job: jobIdSchema, part: resultPartSchema }),
   z.object({ ...base, type: z.literal('peer'), peer: peerViewSchema }),
+  /** This node was cut off or is so no longer, or its clock went wrong or right again. */
+  z.object({ ...base, type: z.literal('network'), network: networkViewSchema }),
   z.object({ ...base, type: z.literal('device'), devices: z.array(deviceSchema) }),
   z.object({
     ...base,

@@ -10,6 +10,7 @@ import {
 } from '../base/index.ts'
 import {
   type ControlMessage,
+  type NetworkView,
   type NodeCard,
   nodeCardCodec,
   openDocument,
@@ -20,7 +21,7 @@ import {
   type Signer,
 } from '../protocol/index.ts'
 import type { Cluster, Door } from './charter/index.ts'
-import { AddressBook } from './membership/address-book.ts'
+import { AddressBook, peerOfAddress } from './membership/address-book.ts'
 import { ControlLink } from './membership/control-link.ts'
 import { Conversations } from './membership/conversations.ts'
 import { Dialler } from './membership/dialler.ts'
@@ -30,6 +31,7 @@ import type { Member } from './membership/member.ts'
 import { MemberTable } from './membership/member-table.ts'
 import { Offences } from './membership/offences.ts'
 import { CARD_MS, type CardContent, OwnCard } from './membership/own-card.ts'
+import type { Seed } from './membership/seed.ts'
 import type { ControlHandler, Swarm, SwarmEvents } from './swarm.ts'
 import type { StreamOptions, Transport } from './transport/transport.ts'
 import { type Channel, channel } from './wire/index.ts'
@@ -46,8 +48,8 @@ export interface NodeSwarmInit {
   readonly describe: () => CardContent
   /** Why our jobs do not use a peer: told to it in heartbeats. */
   readonly refusalsOf: (peer: string) => RefusalCounts
-  /** Addresses of nodes to begin with. */
-  readonly seeds: readonly string[]
+  /** Where to begin, in the order to try. */
+  readonly seeds: readonly Seed[]
 }
 
 const RECONNECT_MS = 1_000
@@ -109,7 +111,7 @@ export class NodeSwarm implements Swarm {
       logger,
       hear: (member, message) => this.#hear(member, message),
     })
-    for (const address of init.seeds) this.noteAddress(address, true)
+    for (const { address } of init.seeds) this.noteAddress(address, true)
   }
 
   async start(): Promise<void> {
@@ -149,6 +151,24 @@ export class NodeSwarm implements Swarm {
   /** Why hellos were refused lately, by peer. */
   refusedHellos(): ReadonlyMap<string, AividaError> {
     return this.#dialler.refused
+  }
+
+  /** How the swarm looks from here. */
+  network(): NetworkView {
+    const { cluster, seeds } = this.#init
+    const members = this.#members.all()
+    const [first] = members
+    return {
+      connected: members.length,
+      reachable: members.length,
+      known: cluster.roster.size - 1,
+      ...(first && { carrier: first.carrier }),
+      missing: [],
+      seeds: seeds.map((seed) => {
+        const refused = this.#dialler.refused.get(peerOfAddress(seed.address) ?? '')
+        return { ...seed, ...(refused && { lastError: { code: refused.code, message: refused.message } }) }
+      }),
+    }
   }
 
   /** A way to reach a peer, learnt from a seed list, mDNS or another member. */

@@ -74,6 +74,7 @@ export class FakeNodeService implements NodeService {
       addresses: ['/ip4/127.0.0.1/udp/4001/quic-v1'],
       warnings: ['UDP unavailable: TCP only'],
       devices: [],
+      network: { connected: 0, reachable: 0, known: 0, missing: [], seeds: [] },
       disk: { usedBytes: 1, budgetBytes: 2, freeBytes: 3 },
       dataDir: '/tmp/aivida',
       accepting: this.accepting,

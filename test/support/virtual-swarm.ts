@@ -139,7 +139,7 @@ export class VirtualSwarm {
       logger: { ...silentLogger, warn: ({ code }) => warnings.push(String(code)) },
       describe: () => ({ name, software: 'test', devices: node.devices }),
       refusalsOf: () => node.refusals,
-      seeds: seeds.map((seed) => `/memory/${seed.peer}/p2p/${seed.peer}`),
+      seeds: seeds.map((seed) => ({ address: `/memory/${seed.peer}/p2p/${seed.peer}`, source: 'ticket' })),
     })
     const start = () => swarm.start()
     const node: VirtualNode = {
