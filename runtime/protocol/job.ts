@@ -30,6 +30,8 @@ export const inferRequestSchema = z
       .max(1 << 20)
       .default(8),
     requirements: requirementsSchema.strict().default({}),
+    /** Shards leased at once, copies included: a job that is to leave room for others asks for fewer. Default: no other bound. */
+    maxShardsInFlight: countSchema.min(1).max(limit('shardsInFlight')).optional(),
     /** Refuse NaN and infinities in the input. */
     finite: z.boolean().default(true),
     name: z.string().max(128).optional(),

@@ -186,7 +186,7 @@ export class Coordinator {
       epoch: journal.epoch,
       kind: 'infer',
       requirements: spec.request.requirements,
-      maxLeases: limit('shardsInFlight'),
+      maxLeases: spec.request.maxShardsInFlight ?? limit('shardsInFlight'),
     })
     run.start()
     this.#touch(spec.job)
