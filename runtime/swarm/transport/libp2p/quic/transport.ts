@@ -32,6 +32,22 @@ export function quic(binding: QuicBinding): (components: Components) => Transpor
   return (components) => new QuicTransport(binding, components)
 }
 
+/** How the native binding is set up: times in milliseconds, windows in bytes. */
+export function nativeOptions(privateKey: PrivateKey): object {
+  return {
+    privateKeyProto: privateKeyToProtobuf(privateKey),
+    handshakeTimeout: limit('dialMs'),
+    maxIdleTimeout: limit('lostAfterMs'),
+    keepAliveInterval: Math.floor(limit('lostAfterMs') / 3),
+    maxConcurrentStreamLimit: 2 * limit('streamsPerPeer'), // the rest is refused by name, not left waiting
+    maxStreamData: limit('streamWindowBytes'),
+    maxConnectionData: limit('connectionWindowBytes'),
+    receiveBufferSize: SOCKET_BUFFER_BYTES,
+    sendBufferSize: SOCKET_BUFFER_BYTES,
+    shutdownTimeout: SHUTDOWN_MS,
+  }
+}
+
 class QuicTransport implements Transport {
   readonly [Symbol.toStringTag] = 'aivida-quic'
   readonly [transportSymbol] = true
@@ -44,18 +60,7 @@ class QuicTransport implements Transport {
   constructor(binding: QuicBinding, components: Components) {
     this.#binding = binding
     this.#logger = components.logger
-    this.#config = new binding.QuinnConfig({
-      privateKeyProto: privateKeyToProtobuf(components.privateKey),
-      handshakeTimeout: limit('dialMs'),
-      maxIdleTimeout: limit('lostAfterMs'),
-      keepAliveInterval: Math.floor(limit('lostAfterMs') / 3),
-      maxConcurrentStreamLimit: 2 * limit('streamsPerPeer'), // the rest is refused by name, not left waiting
-      maxStreamData: limit('streamWindowBytes'),
-      maxConnectionData: limit('connectionWindowBytes'),
-      receiveBufferSize: SOCKET_BUFFER_BYTES,
-      sendBufferSize: SOCKET_BUFFER_BYTES,
-      shutdownTimeout: SHUTDOWN_MS,
-    })
+    this.#config = new binding.QuinnConfig(nativeOptions(components.privateKey))
   }
 
   listenFilter(addresses: Multiaddr[]): Multiaddr[] {
