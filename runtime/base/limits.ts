@@ -146,6 +146,16 @@ export const LIMITS = {
     reason: 'callers waiting for the disk, however small their entries',
   },
   logSegmentBytes: { value: 16 * MiB, unit: 'bytes', reason: 'one file of a log, read into memory whole on replay' },
+  logReserveBytes: {
+    value: 64 * KiB,
+    unit: 'bytes',
+    reason: 'set aside in each open log, so that why it goes no further still fits on a full disk',
+  },
+  logScrubBytes: {
+    value: 4 * MiB,
+    unit: 'bytes',
+    reason: 'scrubbed a second: a 16 MiB segment in 4 s, and nobody notices',
+  },
   logSnapshotBytes: { value: 1024 * MiB, unit: 'bytes', reason: 'a million accounts take a tenth of it' },
   // Node
   slotsPerNode: { value: 1_024, unit: 'count', reason: 'device slots of one machine, and threads of one slot' },

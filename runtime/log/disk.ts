@@ -23,8 +23,8 @@ export interface Disk {
   /** Makes a directory and those above it, durably; no error when it is there. */
   makeDir(path: string): Promise<void>
   list(dir: string): Promise<readonly string[]>
-  /** The bytes from `fromByte` to the end. Default: 0. */
-  read(path: string, fromByte?: number): Promise<Uint8Array>
+  /** The bytes from `fromByte` (default: 0) up to, not including, `toByte` (default: the end), as far as there are any. */
+  read(path: string, fromByte?: number, toByte?: number): Promise<Uint8Array>
   /** Opens for writing. `mode`: `new` refuses a file that exists, `replace` empties it, `keep` needs it. */
   open(path: string, mode: 'new' | 'replace' | 'keep'): Promise<DiskFile>
   rename(from: string, to: string): Promise<void>
@@ -54,12 +54,12 @@ export const systemDisk: Disk = {
     for (let made = resolve(path); made.length >= first.length; made = dirname(made)) await this.syncDir(dirname(made))
   },
   list: (dir) => readdir(dir),
-  async read(path, fromByte = 0) {
-    if (fromByte === 0) return readFile(path)
+  async read(path, fromByte = 0, toByte = Number.POSITIVE_INFINITY) {
+    if (fromByte === 0 && toByte === Number.POSITIVE_INFINITY) return readFile(path)
     const file = await openHandle(path, 'r')
     try {
       const { size } = await file.stat()
-      const bytes = new Uint8Array(Math.max(0, size - fromByte))
+      const bytes = new Uint8Array(Math.max(0, Math.min(size, toByte) - fromByte))
       const { bytesRead } = await file.read(bytes, 0, bytes.byteLength, fromByte)
       return bytes.subarray(0, bytesRead)
     } finally {

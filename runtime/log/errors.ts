@@ -19,10 +19,43 @@ export function inUse(dir: string, cause?: unknown): AividaError {
   return platform('in-use', message, { dir }, cause)
 }
 
-/** `log.corrupt`: something that was durable is damaged or missing; nothing was changed. `seq` is the first entry lost. */
-export function corrupt(file: string, seq: number, found: string): AividaError {
+/** Where damage was found. */
+export interface Damage {
+  /** A file, or what stands for one. */
+  readonly file: string
+  /** The first entry that is damaged or missing. */
+  readonly seq: number
+  /** Where in the file, when it is one. */
+  readonly byte?: number
+  readonly found: string
+}
+
+/** `log.corrupt`: something that was durable is damaged or missing; nothing was changed. */
+export function corrupt({ file, seq, byte, found }: Damage): AividaError {
+  const where = byte === undefined ? '' : ` (byte ${byte})`
   const remedy = 'nothing was changed; restore it from a copy'
-  return platform('corrupt', `${file}: ${found} at entry ${seq}; ${remedy}`, { seq, file })
+  return platform('corrupt', `${file}: ${found} at entry ${seq}${where}; ${remedy}`, {
+    seq,
+    file,
+    ...(byte !== undefined && { byte }),
+  })
+}
+
+/**
+ * `log.rolled-back`: the log lacks an entry that is known to have been durable, or holds another in its place; nothing
+ * was changed. `by` says who knows.
+ */
+export function rolledBack(
+  log: string,
+  tail: number,
+  { seq, by }: { readonly seq: number; readonly by: string },
+): AividaError {
+  const lacks =
+    tail < seq
+      ? `ends with entry ${tail}, and entry ${seq} was durable once`
+      : `holds another entry ${seq} than the one that was durable once`
+  const remedy = `nothing was changed; restore a copy that reaches entry ${seq}, or go on from whoever has it`
+  return platform('rolled-back', `${log} ${lacks} (known from ${by}); ${remedy}`, { tail, seen: seq, by })
 }
 
 /** `log.version`: written by a newer aivida. */

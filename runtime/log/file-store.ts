@@ -1,12 +1,16 @@
 import { join } from 'node:path'
-import type { AividaError } from '../base/errors.ts'
+import { type AividaError, isAividaError } from '../base/errors.ts'
 import { limit } from '../base/limits.ts'
-import { type Disk, type DiskFile, systemDisk } from './disk.ts'
+import { type Disk, systemDisk } from './disk.ts'
+import { writeEndNote } from './end-note.ts'
 import { closed, diskError, diskFull, dropped, failed, fenced, hasErrno, inUse, isDiskFull } from './errors.ts'
+import { groupHash } from './frame.ts'
+import type { LogKey } from './log-key.ts'
 import { EPOCH_FILE, raiseEpoch, recover } from './recovery.ts'
 import { type FoundGroup, readGroups, type Segment, segmentName } from './segment.ts'
-import { readSnapshot, writeSnapshot } from './snapshot-file.ts'
-import type { Group, Head, LogStore, Snapshot } from './store.ts'
+import { SegmentWriter } from './segment-writer.ts'
+import { readSnapshot, snapshotSeqs, writeSnapshot } from './snapshot-file.ts'
+import type { AppendOptions, Group, Head, LogStore, OpenOptions, Snapshot } from './store.ts'
 
 /** How a log is kept in a directory. */
 export interface FileStoreInit {
@@ -19,24 +23,11 @@ export interface FileStoreInit {
 }
 
 /**
- * A log in a directory: segments (`FIRST-EPOCH.seg`), snapshots (`ENTRY.snap`), the current `epoch`, and a `lock` that
- * lets one writer in.
+ * A log in a directory: segments (`FIRST-EPOCH.seg`), snapshots (`ENTRY.snap`), the current `epoch`, a note of where it
+ * ended (`end`), and a `lock` that lets one writer in.
  */
 export function fileLogStore(init: FileStoreInit): LogStore {
   return new FileLogStore(init)
-}
-
-/** A read begins at most this far before the group it wants, so that following the tail doesn't read the file anew. */
-const MARK_EVERY_BYTES = 64 * 1024
-
-/** The segment that is written to. */
-interface ActiveSegment {
-  readonly segment: Segment
-  readonly file: DiskFile
-  /** Where the next group goes; all before it is durable. */
-  end: number
-  /** Where some of the groups begin, in order. */
-  readonly marks: { readonly firstSeq: number; readonly at: number }[]
 }
 
 class FileLogStore implements LogStore {
@@ -50,7 +41,10 @@ class FileLogStore implements LogStore {
   #tail = 0
   /** Oldest first, never changed in place: a read goes on with the list it began with. */
   #segments: readonly Segment[] = []
-  #active: ActiveSegment | undefined
+  #active: SegmentWriter | undefined
+  #key: LogKey | undefined
+  /** The group that was written last, by this handle. */
+  #lastGroup: Group | undefined
   /** Why this handle writes no more. */
   #dead: AividaError | undefined
 
@@ -60,16 +54,17 @@ class FileLogStore implements LogStore {
     this.#disk = init.disk ?? systemDisk
   }
 
-  async open(): Promise<Head> {
+  async open(options: OpenOptions = {}): Promise<Head> {
     try {
       await this.#disk.makeDir(this.#dir)
       this.#unlock = await this.#disk.lock(this.#dir)
       const { epoch, bytes } = await raiseEpoch(this.#disk, this.#dir)
-      const { segments, ...found } = await recover(this.#disk, this.#dir)
+      const { segments, ...found } = await recover(this.#disk, this.#dir, options)
       this.#epoch = epoch
       this.#epochBytes = bytes
       this.#segments = segments
       this.#tail = found.tail
+      this.#key = options.key
       await this.#startSegment(found.tail + 1)
       return { epoch, ...found }
     } catch (error) {
@@ -80,45 +75,45 @@ class FileLogStore implements LogStore {
 
   async #startSegment(firstSeq: number): Promise<void> {
     const segment = { firstSeq, epoch: this.#epoch }
-    const file = await this.#disk.open(this.#path(segment), 'new').catch((error: unknown) => {
+    const writer = await SegmentWriter.start(this.#disk, this.#dir, segment, this.#segmentBytes).catch((error) => {
       if (isDiskFull(error)) throw diskFull(this.#dir, error)
       throw this.#die(hasErrno(error, 'EEXIST') ? inUse(this.#dir, error) : failed('starting a segment', error))
     })
-    const previous = this.#active?.file
-    this.#active = { segment, file, end: 0, marks: [{ firstSeq, at: 0 }] }
+    const previous = this.#active
+    this.#active = writer
     this.#segments = [...this.#segments.filter((other) => other.firstSeq < firstSeq), segment]
     try {
       await this.#disk.syncDir(this.#dir) // else a power cut may lose the file with all that is in it
-      await previous?.close()
+      await previous?.close({ trim: true })
     } catch (error) {
       throw this.#die(failed('starting a segment', error))
     }
   }
 
-  async append(group: Group, { epoch }: { readonly epoch: number }): Promise<void> {
+  async append(group: Group, { epoch, reserved = false }: AppendOptions): Promise<void> {
     if (this.#dead) throw this.#dead
     if (epoch !== this.#epoch) throw fenced(epoch, this.#epoch)
-    const { end } = this.#active!
-    if (end > 0 && end + group.frame.byteLength > this.#segmentBytes) await this.#startSegment(group.firstSeq)
+    if (this.#active!.isFull(group.frame.byteLength))
+      await this.#startSegment(group.firstSeq).catch((error) => {
+        if (!reserved || !isAividaError(error, 'log.disk-full')) throw error // else the old one has its reserve
+      })
     const active = this.#active!
-    await this.#write(active, group.frame)
-    if (active.end - active.marks.at(-1)!.at >= MARK_EVERY_BYTES)
-      active.marks.push({ firstSeq: group.firstSeq, at: active.end })
-    active.end += group.frame.byteLength
+    await this.#write(active, group.frame, reserved)
+    active.wrote(group)
+    this.#lastGroup = group
     this.#tail = group.firstSeq + group.count - 1
     for (const listener of this.#listeners) listener(this.#tail)
   }
 
-  async #write({ file, end }: ActiveSegment, frame: Uint8Array): Promise<void> {
+  async #write(active: SegmentWriter, frame: Uint8Array, reserved: boolean): Promise<void> {
     try {
-      await file.write(frame, end)
+      await active.write(frame, reserved)
     } catch (error) {
-      const undone = isDiskFull(error) && (await succeeds(file.truncate(end)))
-      throw undone ? diskFull(this.#dir, error) : this.#die(failed('writing a group', error))
+      throw isDiskFull(error) ? diskFull(this.#dir, error) : this.#die(diskError('writing a group', this.#dir, error))
     }
     // The epoch is read after the write: when it still is ours, whoever raises it later will find the group. A sync
     // that failed is never tried again: the system may have dropped the pages and would call the next one good.
-    const [synced, epoch] = await Promise.allSettled([file.sync(), this.#disk.read(join(this.#dir, EPOCH_FILE))])
+    const [synced, epoch] = await Promise.allSettled([active.sync(), this.#disk.read(join(this.#dir, EPOCH_FILE))])
     if (synced.status === 'rejected') throw this.#die(failed('syncing a group', synced.reason))
     if (epoch.status === 'rejected') throw this.#die(failed('reading the epoch', epoch.reason))
     if (Buffer.compare(epoch.value, this.#epochBytes) !== 0) throw this.#die(fenced(this.#epoch))
@@ -138,10 +133,11 @@ class FileLogStore implements LogStore {
   }
 
   async #readSegment(segment: Segment, endSeq: number, fromSeq: number): Promise<readonly FoundGroup[]> {
-    const marks = this.#active?.segment === segment ? this.#active.marks : []
-    const start = marks.findLast((mark) => mark.firstSeq <= fromSeq) ?? { firstSeq: segment.firstSeq, at: 0 }
+    const active = this.#active?.segment === segment ? this.#active : undefined
+    const start = active?.markBefore(fromSeq) ?? { firstSeq: segment.firstSeq, at: 0 }
+    const stretch = { firstSeq: start.firstSeq, endSeq, fromByte: start.at, ...(active && { toByte: active.end }) }
     try {
-      return await readGroups(this.#disk, this.#path(segment), start.firstSeq, endSeq, start.at)
+      return await readGroups(this.#disk, this.#path(segment), stretch)
     } catch (error) {
       const oldest = this.#segments[0]!.firstSeq
       throw segment.firstSeq < oldest ? dropped(fromSeq, oldest) : diskError('reading the log', this.#dir, error)
@@ -152,37 +148,54 @@ class FileLogStore implements LogStore {
     return this.#tail
   }
 
+  first(): number {
+    return this.#segments[0]?.firstSeq ?? this.#tail + 1
+  }
+
   onAppend(listener: (tail: number) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
 
   async putSnapshot(snapshot: Snapshot): Promise<void> {
-    await writeSnapshot(this.#disk, this.#dir, snapshot).catch((error: unknown) => {
-      throw diskError('writing a snapshot', this.#dir, error)
+    if (this.#dead) throw this.#dead
+    await writeSnapshot(this.#disk, this.#dir, snapshot, this.#key).catch((error: unknown) => {
+      // One that may not be durable must never be what entries are dropped for.
+      throw isDiskFull(error) ? diskFull(this.#dir, error) : this.#die(failed('writing a snapshot', error))
     })
   }
 
   async lastSnapshot(): Promise<Snapshot | undefined> {
-    return readSnapshot(this.#disk, this.#dir).catch((error: unknown) => {
+    return readSnapshot(this.#disk, this.#dir, this.#key).catch((error: unknown) => {
       throw diskError('reading a snapshot', this.#dir, error)
     })
   }
 
   async dropBefore(seq: number): Promise<void> {
-    const wanted = Math.min(seq, this.#tail)
-    const kept = this.#segments.findLastIndex((segment) => segment.firstSeq <= wanted)
-    const gone = this.#segments.slice(0, Math.max(0, kept))
-    this.#segments = this.#segments.slice(gone.length)
-    for (const segment of gone) await this.#disk.remove(this.#path(segment))
-    await this.#disk.syncDir(this.#dir)
+    if (this.#dead) throw this.#dead
+    try {
+      const [, covered = 0] = snapshotSeqs(await this.#disk.list(this.#dir))
+      const wanted = Math.min(seq, covered + 1, this.#tail)
+      const kept = this.#segments.findLastIndex((segment) => segment.firstSeq <= wanted)
+      const gone = this.#segments.slice(0, Math.max(0, kept))
+      this.#segments = this.#segments.slice(gone.length)
+      for (const segment of gone) await this.#disk.remove(this.#path(segment)) // oldest first: what is left has no hole
+      if (gone.length > 0) await this.#disk.syncDir(this.#dir)
+    } catch (error) {
+      throw diskError('dropping entries', this.#dir, error)
+    }
   }
 
   async close(): Promise<void> {
+    const dead = this.#dead
     this.#dead ??= closed()
-    const file = this.#active?.file
+    const active = this.#active
     this.#active = undefined
-    await file?.close().catch(() => undefined) // nothing durable hangs on it
+    await active?.close({ trim: !dead }).catch(() => undefined) // a writer that failed or was fenced touches nothing more
+    const last = this.#lastGroup
+    this.#lastGroup = undefined
+    if (last && !dead)
+      await writeEndNote(this.#disk, this.#dir, { seq: this.#tail, hash: groupHash(last) }).catch(() => undefined) // one that is missing says nothing
     this.#unlock?.()
     this.#unlock = undefined
   }
@@ -196,9 +209,3 @@ class FileLogStore implements LogStore {
     return join(this.#dir, segmentName(segment))
   }
 }
-
-const succeeds = (attempt: Promise<void>): Promise<boolean> =>
-  attempt.then(
-    () => true,
-    () => false,
-  )

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib'
 import { type Digest, digestBytes, sha256 } from '../base/hash.ts'
 import { limit } from '../base/limits.ts'
 import { corrupt, newerVersion } from './errors.ts'
+import type { LogKey } from './log-key.ts'
 import type { Group } from './store.ts'
 
 /*
@@ -9,11 +10,11 @@ import type { Group } from './store.ts'
  *
  *    0 u32 magic 'AVLG'          4 u32 length of the frame
  *    8 u32 crc32 of the header   12 u32 crc32 of all after the header
- *   16 u16 version   18 u16 flags (0)   20 u32 entry count
+ *   16 u16 version   18 u16 flags (1: signed)   20 u32 entry count
  *   24 u64 sequence number of the first entry   32 u64 epoch   40 u64 wall time in ms
  *   48 u32 body length   52 u32 reserved   56 32 B hash of the group before
  *   88 body: count x { u32 length, u8 0, payload }, then zeros up to a multiple of 8
- *  -96 32 B reserved for a root over the entries   -64 64 B reserved for an Ed25519 signature of the hash
+ *  -96 32 B reserved for a root over the entries   -64 64 B Ed25519 signature of the hash, zeros when not signed
  *
  * The header has a checksum of its own so that its length can be trusted when the body cannot: bytes in the body of
  * a torn group may imitate a frame. The 0 before each payload is the leaf prefix of RFC 6962, so that a Merkle leaf
@@ -26,6 +27,7 @@ const TRAILER_BYTES = 96
 const HASH_FROM = 16
 const SIGNATURE_BYTES = 64
 const ENTRY_OVERHEAD_BYTES = 5
+const SIGNED = 1
 
 /** Frames start and end on multiples of this. */
 export const FRAME_ALIGNMENT = 8
@@ -41,8 +43,8 @@ export function bodyBytes(entries: readonly Uint8Array[]): number {
 /** The largest body that fits into a group. */
 export const MAX_BODY_BYTES = limit('logGroupBytes') - HEADER_BYTES - TRAILER_BYTES
 
-/** Seals entries, {@link MAX_BODY_BYTES} of them at most, into a group. */
-export function sealGroup(init: Omit<Group, 'count' | 'frame'>, entries: readonly Uint8Array[]): Group {
+/** Seals entries, {@link MAX_BODY_BYTES} of them at most, into a group, under a signature when there is a key. */
+export function sealGroup(init: Omit<Group, 'count' | 'frame'>, entries: readonly Uint8Array[], key?: LogKey): Group {
   const { firstSeq, epoch, wallMs, previousHash } = init
   const count = entries.length
   const body = bodyBytes(entries)
@@ -52,6 +54,7 @@ export function sealGroup(init: Omit<Group, 'count' | 'frame'>, entries: readonl
   view.setUint32(0, MAGIC, true)
   view.setUint32(4, length, true)
   view.setUint16(16, VERSION, true)
+  if (key) view.setUint16(18, SIGNED, true)
   view.setUint32(20, count, true)
   view.setBigUint64(24, BigInt(firstSeq), true)
   view.setBigUint64(32, BigInt(epoch), true)
@@ -64,9 +67,26 @@ export function sealGroup(init: Omit<Group, 'count' | 'frame'>, entries: readonl
     frame.set(entry, at + ENTRY_OVERHEAD_BYTES)
     at += ENTRY_OVERHEAD_BYTES + entry.byteLength
   }
+  if (key) frame.set(key.sign(groupStatement(frame, key)), length - SIGNATURE_BYTES)
   view.setUint32(12, crc32(frame.subarray(HEADER_BYTES)), true)
   view.setUint32(8, headerChecksum(frame), true)
   return { ...init, count, frame }
+}
+
+/** Whether a group says that it is signed; {@link isSignedBy} says whether that is true. */
+export function isSigned({ frame }: Group): boolean {
+  return (viewOf(frame).getUint16(18, true) & SIGNED) !== 0
+}
+
+/** Whether a group carries this key's signature for this log. */
+export function isSignedBy(group: Group, key: LogKey): boolean {
+  const { frame } = group
+  return isSigned(group) && key.verify(groupStatement(frame, key), frame.subarray(frame.byteLength - SIGNATURE_BYTES))
+}
+
+/** What is signed of a group: its hash, in the name of its log, so that no log's group can pass for another's. */
+function groupStatement(frame: Uint8Array, { name }: LogKey): Uint8Array {
+  return Buffer.from(`aivida/log-group/1\n${name}\n${hashOf(frame)}`)
 }
 
 /** Length of the frame at `at` when its header is whole, else `undefined`. The body may still be damaged. */
@@ -98,9 +118,16 @@ export function groupAt(bytes: Uint8Array, at: number): Group | undefined {
   }
 }
 
-/** What the next group is chained to, and what a signature will cover. */
+/**
+ * What the next group is chained to, and what a signature covers. It leaves out the checksums before it, which the
+ * signature changes.
+ */
 export function groupHash(group: Group): Digest {
-  return sha256(group.frame.subarray(HASH_FROM, group.frame.byteLength - SIGNATURE_BYTES))
+  return hashOf(group.frame)
+}
+
+function hashOf(frame: Uint8Array): Digest {
+  return sha256(frame.subarray(HASH_FROM, frame.byteLength - SIGNATURE_BYTES))
 }
 
 /** The payloads of a group, in order, as views. Throws `log.corrupt` when they overrun its body. */
@@ -112,7 +139,7 @@ export function* groupEntries(group: Group): Generator<Uint8Array> {
   for (let i = 0; i < count; i++) {
     const from = at + ENTRY_OVERHEAD_BYTES
     const to = from > end ? from : from + view.getUint32(at, true)
-    if (to > end) throw corrupt('a sealed group', firstSeq + i, 'lengths do not add up')
+    if (to > end) throw corrupt({ file: 'a sealed group', seq: firstSeq + i, found: 'lengths that do not add up' })
     yield frame.subarray(from, to)
     at = to
   }

@@ -5,7 +5,10 @@
  */
 export { type Disk, type DiskFile, systemDisk } from './disk.ts'
 export { type FileStoreInit, fileLogStore } from './file-store.ts'
-export { type Log, type LogEntry, type LogInit, openLog } from './log.ts'
+export { groupEntries, groupHash } from './frame.ts'
+export { type Log, type LogAppendOptions, type LogEntry, type LogInit, openLog } from './log.ts'
+export type { LogKey } from './log-key.ts'
 export { type MemoryLogHome, memoryLogHome, memoryLogStore } from './memory-store.ts'
-export type { Group, Head, LogStore, Snapshot } from './store.ts'
+export { type ScrubOptions, scrub } from './scrub.ts'
+export type { Group, Head, LogStore, OpenOptions, SeenEntry, Snapshot } from './store.ts'
 export { type TypedLog, typedLog } from './typed-log.ts'

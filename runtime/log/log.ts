@@ -2,10 +2,11 @@ import type { Clock } from '../base/clock.ts'
 import { type AividaError, toAividaError, userError } from '../base/errors.ts'
 import type { Digest } from '../base/hash.ts'
 import { limit } from '../base/limits.ts'
-import { busy, closed, corrupt, fenced, wrongSize } from './errors.ts'
+import { busy, closed, corrupt, fenced, rolledBack, wrongSize } from './errors.ts'
 import { type FileStoreInit, fileLogStore } from './file-store.ts'
-import { bodyBytes, groupEntries, groupHash, MAX_BODY_BYTES, sealGroup } from './frame.ts'
-import type { Head, LogStore, Snapshot } from './store.ts'
+import { bodyBytes, groupEntries, groupHash, isSigned, isSignedBy, MAX_BODY_BYTES, sealGroup } from './frame.ts'
+import type { LogKey } from './log-key.ts'
+import type { Group, Head, LogStore, SeenEntry, Snapshot } from './store.ts'
 
 /** How a log is opened. */
 export interface LogInit {
@@ -13,6 +14,18 @@ export interface LogInit {
   readonly clock: Clock
   /** What may wait for the disk. Bytes. Default and maximum: `logQueueBytes`. */
   readonly queueBytes?: number
+  /** Signs every group and snapshot, and is asked about those found. Default: nothing is signed. */
+  readonly key?: LogKey
+  /** What is known to have been durable: the log is refused when it lacks it. */
+  readonly seen?: SeenEntry
+}
+
+/** How entries are appended. */
+export interface LogAppendOptions {
+  /** Refused unless this writer holds it. */
+  readonly epoch?: number
+  /** The entries may take the space that is set aside for when the disk is full: they say why the log goes no further. */
+  readonly reserved?: boolean
 }
 
 /** One entry as it was appended. */
@@ -26,14 +39,33 @@ export interface LogEntry {
 
 /**
  * Opens a log in a directory or another home and takes it over: the epoch rises, older writers are fenced, what a
- * crash left unfinished is cut. Throws `log.in-use`, `log.corrupt`, `log.version`, `log.disk-full`, `log.failed`.
+ * crash left unfinished is cut. Throws `log.in-use`, `log.corrupt`, `log.rolled-back`, `log.version`, `log.disk-full`,
+ * `log.failed`.
  */
 export async function openLog(home: LogStore | FileStoreInit, init: LogInit): Promise<Log> {
   const store = 'dir' in home ? fileLogStore(home) : home
-  return new Log(store, await store.open(), init)
+  const log = new Log(store, await store.open(init), init)
+  try {
+    if (init.seen?.hash !== undefined) await assertHolds(log, init.seen)
+    return log
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+/** Refuses a log that holds something else where `seen` was. What was dropped after a snapshot is not asked for. */
+async function assertHolds(log: Log, seen: SeenEntry): Promise<void> {
+  if (seen.seq < log.first || seen.seq === 0) return
+  for await (const group of log.groups(seen.seq)) {
+    const isSame = group.firstSeq + group.count - 1 === seen.seq && groupHash(group) === seen.hash
+    if (!isSame) throw rolledBack('the log', log.tail, seen)
+    return
+  }
 }
 
 interface Waiting {
+  readonly reserved: boolean
   readonly entries: readonly Uint8Array[]
   readonly bytes: number
   readonly resolve: (result: { firstSeq: number }) => void
@@ -53,6 +85,7 @@ export class Log {
   readonly cutBytes: number
   readonly #store: LogStore
   readonly #clock: Clock
+  readonly #key: LogKey | undefined
   readonly #queueBytes: number
   #nextSeq: number
   #hash: Digest
@@ -68,6 +101,7 @@ export class Log {
   constructor(store: LogStore, head: Head, init: LogInit) {
     this.#store = store
     this.#clock = init.clock
+    this.#key = init.key
     this.#queueBytes = Math.min(init.queueBytes ?? limit('logQueueBytes'), limit('logQueueBytes'))
     this.epoch = head.epoch
     this.cutBytes = head.cutBytes
@@ -80,19 +114,29 @@ export class Log {
     return this.#store.tail()
   }
 
+  /** Sequence number of the oldest entry that is kept. */
+  get first(): number {
+    return this.#store.first()
+  }
+
+  /** The last durable entry and the hash of its group: what a follower is told, and later holds the log to. */
+  get head(): { readonly epoch: number; readonly seq: number; readonly hash: Digest } {
+    return { epoch: this.epoch, seq: this.#nextSeq - 1, hash: this.#hash }
+  }
+
   /**
    * Appends entries that a crash keeps or loses together; resolves with the number of the first one when all are
-   * durable. They must not change before that. Order is call order. `epoch`: refused unless this writer holds it.
+   * durable. They must not change before that. Order is call order.
    *
    * Throws `log.fenced`, `log.disk-full`, `log.failed`, `log.closed`, after each of which the log refuses appends
    * ({@link resume}); `log.busy` when too much waits ({@link ready}); `log.size` for no entry or too large ones.
    */
-  append(entries: readonly Uint8Array[], options: { readonly epoch?: number } = {}): Promise<{ firstSeq: number }> {
+  append(entries: readonly Uint8Array[], options: LogAppendOptions = {}): Promise<{ firstSeq: number }> {
     const bytes = bodyBytes(entries)
     const refusal = this.#refusal(entries, bytes, options.epoch ?? this.epoch)
     if (refusal) return Promise.reject(refusal)
     const { promise, resolve, reject } = Promise.withResolvers<{ firstSeq: number }>()
-    this.#queue.push({ entries, bytes, resolve, reject })
+    this.#queue.push({ entries, bytes, reserved: options.reserved ?? false, resolve, reject })
     this.#queuedBytes += bytes
     this.#lastAppend = promise
     this.#flushing ??= this.#flush()
@@ -116,8 +160,9 @@ export class Log {
       try {
         const entries = batch.flatMap((waiting) => waiting.entries)
         const wallMs = this.#clock.wallMs()
-        const group = sealGroup({ firstSeq, epoch: this.epoch, wallMs, previousHash: this.#hash }, entries)
-        const written = this.#store.append(group, { epoch: this.epoch })
+        const init = { firstSeq, epoch: this.epoch, wallMs, previousHash: this.#hash }
+        const group = sealGroup(init, entries, this.#key)
+        const written = this.#store.append(group, { epoch: this.epoch, reserved: batch[0]!.reserved })
         const hash = groupHash(group) // while the disk works
         await written
         this.#hash = hash
@@ -135,9 +180,13 @@ export class Log {
   }
 
   #takeBatch(): Waiting[] {
+    const reserved = this.#queue[0]!.reserved
     let [count, bytes] = [0, 0]
-    while (count < this.#queue.length && bytes + this.#queue[count]!.bytes <= MAX_BODY_BYTES)
-      bytes += this.#queue[count++]!.bytes
+    for (let next = this.#queue[0]; next?.reserved === reserved; next = this.#queue[count]) {
+      if (bytes + next.bytes > MAX_BODY_BYTES) break
+      bytes += next.bytes
+      count++
+    }
     this.#queuedBytes -= bytes
     if (this.#queuedBytes <= this.#queueBytes / 2) this.#makeRoom()
     return this.#queue.splice(0, count)
@@ -180,20 +229,36 @@ export class Log {
    * `log.corrupt`, `log.version`, `log.failed`, `log.closed`.
    */
   async *read(fromSeq: number): AsyncGenerator<LogEntry, void> {
+    for await (const group of this.groups(fromSeq)) {
+      let seq = group.firstSeq
+      for (const entry of groupEntries(group)) {
+        if (seq >= fromSeq) yield { seq, epoch: group.epoch, entry }
+        seq++
+      }
+    }
+  }
+
+  /**
+   * The sealed groups from the one that holds `fromSeq` to the tail, in order, their chain checked up to the head that
+   * this writer knows. `signatures`: each group's is checked too; without it, that of the head stands for all.
+   * Throws as {@link read}.
+   */
+  async *groups(fromSeq: number, { signatures = false } = {}): AsyncGenerator<Group, void> {
     if (this.#closing) throw closed()
+    const wrong = (seq: number, found: string) => corrupt({ file: 'the log', seq, found })
     let hash: Digest | undefined
     let seq = fromSeq
     for await (const group of this.#store.read(fromSeq)) {
       const follows =
         hash === undefined ? group.firstSeq <= fromSeq : group.firstSeq === seq && group.previousHash === hash
-      if (!follows) throw corrupt('the log', seq, 'another group than the one that was written')
-      let at = group.firstSeq
-      for (const entry of groupEntries(group)) {
-        if (at >= fromSeq) yield { seq: at, epoch: group.epoch, entry }
-        at++
-      }
-      seq = at
+      if (!follows) throw wrong(seq, 'another group than the one that was written')
+      if (signatures && this.#key && isSigned(group) && !isSignedBy(group, this.#key))
+        throw wrong(group.firstSeq, 'a group that another key has signed')
+      seq = group.firstSeq + group.count
       hash = groupHash(group)
+      if (seq === this.#nextSeq && hash !== this.#hash)
+        throw wrong(group.firstSeq, 'another group than the one that was written')
+      yield group
     }
   }
 
@@ -219,10 +284,9 @@ export class Log {
     return this.#store.lastSnapshot()
   }
 
-  /** Forgets entries before `seq`, as far as the last snapshot covers them and the store finds it convenient. */
-  async dropBefore(seq: number): Promise<void> {
-    const snapshot = await this.#store.lastSnapshot()
-    if (snapshot) await this.#store.dropBefore(Math.min(seq, snapshot.seq + 1))
+  /** Forgets entries before `seq`, as far as the two newest snapshots cover them and the store finds it convenient. */
+  dropBefore(seq: number): Promise<void> {
+    return this.#store.dropBefore(seq)
   }
 
   /** Writes what waits, then frees the log for its next writer. Safe to call twice. */

@@ -1,6 +1,6 @@
-import { closed, dropped, fenced } from './errors.ts'
+import { closed, dropped, fenced, rolledBack } from './errors.ts'
 import { groupHash, NO_HASH } from './frame.ts'
-import type { Group, Head, LogStore, Snapshot } from './store.ts'
+import type { AppendOptions, Group, Head, LogStore, OpenOptions, Snapshot } from './store.ts'
 
 /** What a log in memory consists of; it outlives its writers, as a directory or a database does. */
 export interface MemoryLogHome {
@@ -33,13 +33,14 @@ class MemoryLogStore implements LogStore {
     this.#home = home
   }
 
-  async open(): Promise<Head> {
+  async open({ seen }: OpenOptions = {}): Promise<Head> {
     const last = this.#home.groups.at(-1)
     this.#tail = last ? last.firstSeq + last.count - 1 : 0
+    if (seen && seen.seq > this.#tail) throw rolledBack('the log', this.#tail, seen)
     return { epoch: ++this.#home.epoch, tail: this.#tail, hash: last ? groupHash(last) : NO_HASH, cutBytes: 0 }
   }
 
-  async append(group: Group, { epoch }: { readonly epoch: number }): Promise<void> {
+  async append(group: Group, { epoch }: AppendOptions): Promise<void> {
     if (this.#closed) throw closed()
     if (epoch !== this.#home.epoch) throw fenced(epoch, this.#home.epoch)
     this.#home.groups.push(group)
@@ -61,6 +62,10 @@ class MemoryLogStore implements LogStore {
     return this.#tail
   }
 
+  first(): number {
+    return this.#home.groups[0]?.firstSeq ?? 1
+  }
+
   onAppend(listener: (tail: number) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
@@ -76,7 +81,8 @@ class MemoryLogStore implements LogStore {
   }
 
   async dropBefore(seq: number): Promise<void> {
-    const kept = this.#home.groups.findLastIndex((group) => group.firstSeq <= Math.min(seq, this.#tail))
+    const wanted = Math.min(seq, (this.#home.snapshots[1]?.seq ?? 0) + 1, this.#tail)
+    const kept = this.#home.groups.findLastIndex((group) => group.firstSeq <= wanted)
     if (kept > 0) this.#home.groups = this.#home.groups.slice(kept)
   }
 

@@ -1,7 +1,8 @@
 import { limit } from '../base/limits.ts'
 import type { Disk } from './disk.ts'
 import { corrupt } from './errors.ts'
-import { FRAME_ALIGNMENT, frameLength, groupAt } from './frame.ts'
+import { FRAME_ALIGNMENT, frameLength, groupAt, isSignedBy } from './frame.ts'
+import type { LogKey } from './log-key.ts'
 import type { Group } from './store.ts'
 
 /**
@@ -78,8 +79,11 @@ export function leftoverBytes(bytes: Uint8Array, end: number): number {
 /**
  * Whether what follows the last whole group can only be damage, not a write that a crash cut short: a crash leaves
  * one group unfinished, and nothing behind it. Damage that is confined to the last group looks like a torn write.
+ *
+ * The bytes of a torn group are its callers', and may imitate a group. With a key, only one that it signed counts: no
+ * caller can have brought it, since what was signed here lies before.
  */
-export function isDamage(bytes: Uint8Array, { end, nextSeq }: Scan): boolean {
+export function isDamage(bytes: Uint8Array, { end, nextSeq }: Scan, key?: LogKey): boolean {
   if (groupAt(bytes, end) !== undefined) return true // whole, but not the one that should follow
   const leftover = leftoverBytes(bytes, end)
   const length = frameLength(bytes, end)
@@ -87,23 +91,30 @@ export function isDamage(bytes: Uint8Array, { end, nextSeq }: Scan): boolean {
   if (leftover > limit('logGroupBytes')) return true
   for (let at = end + FRAME_ALIGNMENT; at < end + leftover; at += FRAME_ALIGNMENT) {
     const group = groupAt(bytes, at)
-    if (group !== undefined && group.firstSeq > nextSeq) return true
+    if (group !== undefined && group.firstSeq > nextSeq && (!key || isSignedBy(group, key))) return true
   }
   return false
 }
 
-/**
- * Reads the groups of a segment file from the one with `firstSeq`, which begins at `fromByte`, up to, not including,
- * `endSeq`. Throws `log.corrupt` when they do not reach it, `log.version`.
- */
+/** Which groups of a segment file to read. */
+export interface Stretch {
+  /** Of the first group, which begins at `fromByte`. */
+  readonly firstSeq: number
+  /** Sequence number after the last one. */
+  readonly endSeq: number
+  /** Default: 0. */
+  readonly fromByte?: number
+  /** Where the groups end at the latest. Default: the end of the file. */
+  readonly toByte?: number
+}
+
+/** Reads consecutive groups of a segment file. Throws `log.corrupt` when they do not reach `endSeq`, `log.version`. */
 export async function readGroups(
   disk: Disk,
   path: string,
-  firstSeq: number,
-  endSeq: number,
-  fromByte = 0,
+  { firstSeq, endSeq, fromByte = 0, toByte }: Stretch,
 ): Promise<readonly FoundGroup[]> {
-  const { groups, end, nextSeq } = scanGroups(await disk.read(path, fromByte), firstSeq, endSeq)
-  if (nextSeq !== endSeq) throw corrupt(path, nextSeq, `damaged (byte ${fromByte + end})`)
+  const { groups, end, nextSeq } = scanGroups(await disk.read(path, fromByte, toByte), firstSeq, endSeq)
+  if (nextSeq !== endSeq) throw corrupt({ file: path, seq: nextSeq, byte: fromByte + end, found: 'damaged' })
   return groups
 }

@@ -1,7 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Log, type LogStore, openLog } from '../../runtime/log/index.ts'
-import { codeOf, contents, entries } from '../log/scratch.ts'
+import { isSignedBy } from '../../runtime/log/frame.ts'
+import { type Log, type LogStore, openLog, type SeenEntry, scrub } from '../../runtime/log/index.ts'
+import { codeOf, contents, entries, failureOf, testKey } from '../log/scratch.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 /** Where a log lives; gives any number of writers a handle, none of which locks the others out. */
@@ -129,14 +130,82 @@ export function logConformance(name: string, makeHome: () => LogHome): void {
     await next.close()
   })
 
+  check('a log that lacks an entry which was seen is refused, and so is one that holds another', async (home) => {
+    const log = await open(home)
+    await append(log, 'a', 'b')
+    await append(log, 'c')
+    const { head } = log
+    assert.equal([head.epoch, head.seq], [1, 3])
+    await log.close()
+    const clock = new VirtualClock()
+    const reopen = (seen: SeenEntry) => openLog(home(), { clock, seen })
+    await (await reopen({ ...head, by: 'a follower' })).close()
+    const error = await failureOf(reopen({ seq: 4, by: 'node x' }))
+    assert.is(error.code, 'log.rolled-back')
+    assert.equal([error.facts.tail, error.facts.seen, error.facts.by], [3, 4, 'node x'])
+    const other = { seq: 3, hash: 'f'.repeat(64), by: 'node x' }
+    assert.is(await codeOf(reopen(other)), 'log.rolled-back')
+    const last = await open(home)
+    assert.equal(await contents(last), ['1:a', '2:b', '3:c'], 'refusals change nothing')
+    await last.close()
+  })
+
+  check('the head says where the log ends, for each writer', async (home) => {
+    const log = await open(home)
+    assert.equal(log.head, { epoch: 1, seq: 0, hash: '0'.repeat(64) })
+    await append(log, 'a')
+    const { hash } = log.head
+    await append(log, 'b')
+    assert.not.equal(log.head.hash, hash)
+    await log.close()
+    const next = await open(home)
+    assert.equal(next.head, { ...log.head, epoch: 2 })
+    await next.close()
+  })
+
+  check('with a key, every group is signed, and a scrub checks it', async (home) => {
+    const clock = new VirtualClock()
+    const key = testKey('a log')
+    const log = await openLog(home(), { clock, key })
+    await append(log, 'a')
+    await append(log, 'b')
+    for await (const group of log.groups(1)) assert.ok(isSignedBy(group, key))
+    assert.ok((await scrub(log, { clock })) > 300)
+    await log.close()
+    const forger = await openLog(home(), { clock, key: testKey('a log') }).then(
+      (forged) => forged.close().then(() => undefined),
+      (error) => error.code,
+    )
+    assert.ok(forger === undefined || forger === 'log.corrupt', 'a store may look at signatures itself')
+    const other = await openLog(home(), { clock })
+    assert.equal(await contents(other), ['1:a', '2:b'])
+    await other.close()
+  })
+
+  check('entries of the reserve are entries like any other', async (home) => {
+    const log = await open(home)
+    const appends = [append(log, 'a'), log.append(entries('why'), { reserved: true }), append(log, 'b')]
+    assert.equal(
+      (await Promise.all(appends)).map(({ firstSeq }) => firstSeq),
+      [1, 2, 3],
+    )
+    assert.equal(await contents(log), ['1:a', '2:why', '3:b'])
+    await log.close()
+  })
+
   check('what a snapshot covers may be dropped, the rest stays', async (home) => {
     const log = await open(home)
     for (let i = 1; i <= 20; i++) await append(log, `entry ${i}`.padEnd(100))
     await log.dropBefore(20) // no snapshot: nothing is dropped
     assert.is((await contents(log)).length, 20)
+    await log.snapshot(5, new Uint8Array(1))
+    await log.dropBefore(20) // nor with one alone, which might turn out damaged
+    assert.is((await contents(log)).length, 20)
     await log.snapshot(10, new Uint8Array(1))
     await log.dropBefore(20)
-    assert.is((await contents(log, 11)).length, 10)
+    assert.is((await contents(log, 6)).length, 15, 'what follows the older one stays')
+    assert.ok(log.first <= 6)
+    assert.is((await contents(log, log.first)).length, 21 - log.first)
     const whole = await codeOf(contents(log)) // a store may keep more than it must, but says so when it has not
     assert.ok(whole === undefined || whole === 'log.dropped', whole)
     await log.snapshot(20, new Uint8Array(1))

@@ -1,25 +1,74 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Log } from '../../runtime/log/index.ts'
 import { faultyDisk } from './faulty-disk.ts'
 import { codeOf, contents, entries, openDir, scratchDir } from './scratch.ts'
+
+/** Appends until the disk is full; gives back how many went in, and leaves the log stopped. */
+async function fill(log: Log, text = 'x'.repeat(1_000)): Promise<number> {
+  for (let count = 0; ; count++) {
+    const code = await codeOf(log.append(entries(text)))
+    if (code === undefined) continue
+    assert.is(code, 'log.disk-full')
+    return count
+  }
+}
 
 test('a full disk refuses what does not fit and loses nothing that was acknowledged', async () => {
   const { disk, faults } = faultyDisk()
   const dir = scratchDir()
   const log = await openDir(dir, { disk })
   await log.append(entries('a'))
-  faults.freeBytes = 300 // more than the next group will take, and so left behind it were it not undone
-  const refused = [log.append(entries('b', 'x'.repeat(500))), log.barrier()]
+  faults.freeBytes = 10
+  const filled = await fill(log)
+  const refused = [log.append(entries('b')), log.barrier()]
   assert.equal(await Promise.all(refused.map(codeOf)), ['log.disk-full', 'log.disk-full'])
-  faults.freeBytes = 10_000
+  faults.freeBytes = 1e6
   assert.is(await codeOf(log.append(entries('c'))), 'log.disk-full', 'until the owner has taken note')
   log.resume()
-  assert.equal(await log.append(entries('d')), { firstSeq: 2 })
-  assert.equal(await contents(log), ['1:a', '2:d'])
+  assert.equal(await log.append(entries('d')), { firstSeq: filled + 2 })
   await log.close()
   const again = await openDir(dir, { disk })
-  assert.equal(await contents(again), ['1:a', '2:d'])
+  const found = await contents(again)
+  assert.equal([found[0], found.at(-1), found.length], ['1:a', `${filled + 2}:d`, filled + 2])
   assert.is(again.cutBytes, 0)
+  await again.close()
+})
+
+test('on a full disk the reserve still takes the entry that says so, and is there again with the space', async () => {
+  const { disk, faults } = faultyDisk()
+  const dir = scratchDir()
+  const log = await openDir(dir, { disk })
+  const why = entries('it failed because the disk is full'.padEnd(8_000))
+  for (let round = 0; round < 2; round++) {
+    faults.freeBytes = 0
+    await fill(log)
+    log.resume()
+    assert.is(await codeOf(log.append(entries('x'.repeat(1_000)))), 'log.disk-full', 'it is for nothing else')
+    log.resume()
+    await log.append(why, { reserved: true })
+    faults.freeBytes = 1e6
+    await log.append(entries('space again'))
+  }
+  await log.close()
+  const again = await openDir(dir, { disk })
+  assert.is((await contents(again)).filter((entry) => entry.includes('because')).length, 2)
+  await again.close()
+})
+
+test('a segment that cannot be started leaves the reserve of the one before', async () => {
+  const { disk, faults } = faultyDisk()
+  const dir = scratchDir()
+  const log = await openDir(dir, { disk, segmentBytes: 400 })
+  await log.append(entries('x'.repeat(200)))
+  faults.freeBytes = 1_000
+  assert.is(await codeOf(log.append(entries('x'.repeat(200)))), 'log.disk-full')
+  log.resume()
+  await log.append(entries('why'.padEnd(1_000)), { reserved: true })
+  assert.is((await contents(log)).length, 2)
+  await log.close()
+  const again = await openDir(dir)
+  assert.is(again.tail, 2)
   await again.close()
 })
 
@@ -27,10 +76,11 @@ test('a disk that is full at every byte of a group leaves the groups before it',
   const { disk, faults } = faultyDisk()
   const dir = scratchDir()
   const log = await openDir(dir, { disk })
+  faults.overwrites = false // else a group that was begun always fits
   for (let freeBytes = 0; freeBytes < 192; freeBytes += 13) {
     faults.freeBytes = freeBytes
     assert.is(await codeOf(log.append(entries('never'))), 'log.disk-full')
-    faults.freeBytes = 10_000
+    faults.freeBytes = 1e6
     log.resume()
     await log.append(entries('kept'))
   }
@@ -54,9 +104,45 @@ test('on a full disk reading works, a snapshot or an opening fails and changes n
   await log.close()
   faults.freeBytes = 0
   assert.is(await codeOf(openDir(dir, { disk })), 'log.disk-full')
-  faults.freeBytes = 10_000
+  faults.freeBytes = 1e6
   const again = await openDir(dir, { disk })
   assert.equal(await contents(again), ['1:a'])
+  await again.close()
+})
+
+test('a snapshot whose sync failed is the end too: nothing may be dropped for it', async () => {
+  const { disk, faults } = faultyDisk()
+  const log = await openDir(scratchDir(), { disk })
+  await log.append(entries('a'))
+  faults.failSyncOf = '.snap'
+  assert.is(await codeOf(log.snapshot(1, entries('one')[0]!)), 'log.failed')
+  faults.failSyncOf = undefined
+  assert.is(await codeOf(log.append(entries('b'))), 'log.failed')
+  await log.close()
+})
+
+test('what was found after a failed sync is written again before it is trusted', async () => {
+  const { disk, faults } = faultyDisk()
+  const dir = scratchDir()
+  const log = await openDir(dir, { disk })
+  await log.append(entries('a'))
+  faults.failSyncOf = '.seg'
+  assert.is(await codeOf(log.append(entries('b'))), 'log.failed')
+  await log.close()
+  faults.failSyncOf = undefined
+  const written: number[] = []
+  const open: typeof disk.open = async (path, mode) => {
+    const file = await disk.open(path, mode)
+    const noted = mode === 'keep' && path.endsWith('.seg')
+    const write: typeof file.write = (bytes, at) => {
+      if (noted) written.push(at)
+      return file.write(bytes, at)
+    }
+    return { ...file, write }
+  }
+  const again = await openDir(dir, { disk: { ...disk, open } })
+  assert.equal(await contents(again), ['1:a', '2:b'])
+  assert.ok(written.length > 0 && written[0]! > 0, 'the page cache calls it clean: a sync alone would write nothing')
   await again.close()
 })
 

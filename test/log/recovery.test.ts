@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { seededRandom } from '../../runtime/base/random.ts'
-import { sealGroup } from '../../runtime/log/frame.ts'
+import { groupAt, sealGroup } from '../../runtime/log/frame.ts'
 import type { Disk } from '../../runtime/log/index.ts'
-import { codeOf, contents, entries, openDir, scratchDir, unlockedDisk } from './scratch.ts'
+import { scanGroups } from '../../runtime/log/segment.ts'
+import { codeOf, contents, entries, failureOf, openDir, scratchDir, testKey, unlockedDisk } from './scratch.ts'
 
 /** Without syncs, which hundreds of openings would wait for: what is looked at here is what was written, not when. */
 const disk: Disk = {
@@ -13,6 +14,7 @@ const disk: Disk = {
   open: async (path, mode) => ({ ...(await unlockedDisk.open(path, mode)), sync: async () => undefined }),
   syncDir: async () => undefined,
 }
+const [key, otherKey] = [testKey('a log'), testKey('a log')]
 const segmentsOf = (dir: string) =>
   readdirSync(dir)
     .filter((name) => name.endsWith('.seg'))
@@ -20,28 +22,30 @@ const segmentsOf = (dir: string) =>
     .map((name) => join(dir, name))
 
 /** A closed log of three groups, `a b | c d | e f`, and its one segment. */
-async function threeGroups(firstOfLast = 'e') {
+async function threeGroups() {
   const dir = scratchDir()
   const log = await openDir(dir, { disk })
-  const ends: number[] = []
   for (const pair of [
     ['a', 'b'],
     ['c', 'd'],
-    [firstOfLast, 'f'],
-  ]) {
-    // prettier-ignore
+    ['e', 'f'],
+  ])
     await log.append(entries(...pair))
-    ends.push(readFileSync(segmentsOf(dir)[0]!).byteLength)
-  }
   await log.close()
   const segment = segmentsOf(dir)[0]!
-  return { dir, segment, bytes: readFileSync(segment), ends }
+  const bytes = readFileSync(segment)
+  const ends = scanGroups(bytes, 1).groups.map(({ group, at }) => at + group.frame.byteLength)
+  return { dir, segment, bytes, ends }
 }
+
+/** Makes an orderly end look like that of a killed process, which leaves no note of where it ended. */
+const forgetEnd = (dir: string) => rmSync(join(dir, 'end'))
 
 /** What opening the log again finds, as if nothing had been opened before. */
 async function reopened(dir: string, segment: string, bytes: Uint8Array) {
   for (const other of segmentsOf(dir)) if (other !== segment) rmSync(other)
   writeFileSync(segment, bytes)
+  rmSync(join(dir, 'end'), { force: true })
   const log = await openDir(dir, { disk })
   const found = await contents(log)
   await log.close()
@@ -81,11 +85,83 @@ test('a bit flipped before the last group is refused, one in the last group cuts
     flipped[at]! ^= 1 << Math.floor(random.float() * 8)
     const result = await reopened(dir, segment, flipped).then(
       ({ found }) => found.length,
-      (error) => `${error.code} ${error.facts.seq} ${error.facts.file === segment}`,
+      ({ code, facts }) => `${code} ${facts.seq} ${facts.byte} ${facts.file === segment}`,
     )
-    const expected = at < ends[0]! ? 'log.corrupt 1 true' : at < ends[1]! ? 'log.corrupt 3 true' : 4
+    const expected = at < ends[0]! ? 'log.corrupt 1 0 true' : at < ends[1]! ? `log.corrupt 3 ${ends[0]} true` : 4
     assert.is(result, expected, `bit flipped at ${at}`)
   }
+})
+
+test('after an orderly end, damage in the last group is told from a torn write, and nothing is cut', async () => {
+  const { dir, segment, bytes, ends } = await threeGroups()
+  const flipped = new Uint8Array(bytes)
+  flipped[ends[1]! + 100]! ^= 1
+  writeFileSync(segment, flipped)
+  for (let i = 0; i < 2; i++) {
+    const error = await failureOf(openDir(dir, { disk }))
+    assert.equal([error.code, error.facts.tail, error.facts.seen], ['log.rolled-back', 4, 6])
+    assert.match(error.message, /entry 4.*entry 6.*its own note.*restore a copy/)
+  }
+  assert.equal(new Uint8Array(readFileSync(segment)), flipped)
+})
+
+test('signed, an entry that imitates a later group never passes for one, and a real one behind damage does', async () => {
+  const dir = scratchDir()
+  const log = await openDir(dir, { disk, key })
+  await log.append(entries('a'))
+  const torn = entries('b', 'c')
+  const init = { firstSeq: 9, epoch: 1, wallMs: 0, previousHash: '0'.repeat(64) }
+  const forged = sealGroup(init, entries('forged'), otherKey).frame
+  await log.append([...torn, Buffer.concat([new Uint8Array(7), forged])]) // 7 more bytes align it
+  await log.close()
+  forgetEnd(dir)
+  const segment = segmentsOf(dir)[0]!
+  const bytes = new Uint8Array(readFileSync(segment))
+  const [, second] = scanGroups(bytes, 1).groups
+  assert.ok(bytes.subarray(second!.at).some((_, i) => i % 8 === 0 && groupAt(bytes, second!.at + i)?.firstSeq === 9))
+  bytes.fill(0, second!.at + 8, second!.at + 64) // the header is lost: what follows can only be searched
+  writeFileSync(segment, bytes)
+  const unsigned = scratchDir()
+  cpSync(dir, unsigned, { recursive: true })
+  assert.is(await codeOf(openDir(unsigned, { disk })), 'log.corrupt', 'without a key it has to be taken for a group')
+  const again = await openDir(dir, { disk, key })
+  assert.equal(await contents(again), ['1:a'])
+  for (const text of ['b', 'c', 'd']) await again.append(entries(text))
+  await again.close()
+  forgetEnd(dir)
+  const last = segmentsOf(dir).at(-1)!
+  const damaged = new Uint8Array(readFileSync(last))
+  damaged.fill(0, 8, 64)
+  writeFileSync(last, damaged)
+  const error = await failureOf(openDir(dir, { disk, key }))
+  assert.equal([error.code, error.facts.file, error.facts.seq, error.facts.byte], ['log.corrupt', last, 2, 0])
+})
+
+test('the groups of a log are signed in its name: those of another log, or of another key, are refused', async () => {
+  const dir = scratchDir()
+  const log = await openDir(dir, { disk, key })
+  await log.append(entries('a'))
+  await log.close()
+  await (await openDir(dir, { disk, key })).close()
+  assert.is(await codeOf(openDir(dir, { disk, key: { ...key, name: 'another log' } })), 'log.corrupt')
+  assert.is(await codeOf(openDir(dir, { disk, key: otherKey })), 'log.corrupt')
+  const plain = await openDir(dir, { disk })
+  assert.equal(await contents(plain), ['1:a'], 'who has no key reads it all the same')
+  await plain.close()
+})
+
+test('a snapshot that another key has signed is passed over', async () => {
+  const dir = scratchDir()
+  const log = await openDir(dir, { disk, key })
+  await log.append(entries('a', 'b'))
+  await log.snapshot(1, entries('ours')[0]!)
+  await log.close()
+  const forger = await openDir(dir, { disk })
+  await forger.snapshot(2, entries('unsigned')[0]!)
+  await forger.close()
+  const again = await openDir(dir, { disk, key })
+  assert.is(Buffer.from((await again.lastSnapshot())!.bytes).toString(), 'ours')
+  await again.close()
 })
 
 test('a group that is missing before another is refused', async () => {
@@ -111,6 +187,7 @@ test('an entry that imitates a group does not stop a torn tail from being cut', 
   await log.append(entries('a'))
   await log.append([Uint8Array.from(imitation, (character) => character.charCodeAt(0)), ...entries('end')])
   await log.close()
+  forgetEnd(dir)
   const segment = segmentsOf(dir)[0]!
   truncateSync(segment, readFileSync(segment).byteLength - 20)
   const again = await openDir(dir, { disk })
@@ -147,7 +224,8 @@ test('a missing segment is found', async () => {
   assert.is(await codeOf(contents(again)), 'log.corrupt')
   await again.close()
   for (const segment of segmentsOf(dir).slice(1)) rmSync(segment)
-  assert.is(await codeOf(openDir(dir, { disk })), 'log.corrupt', 'the snapshot knows of entry 3')
+  forgetEnd(dir)
+  assert.is(await codeOf(openDir(dir, { disk })), 'log.rolled-back', 'the snapshot knows of entry 3')
 })
 
 test('a segment that a fenced writer started late is not read', async () => {
