@@ -9,10 +9,11 @@ import { openLog, systemDisk } from '../log/index.ts'
 import type { Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
 import type { Cluster, Member as ClusterMember, Door, MemberRole } from '../swarm/charter/index.ts'
 import { memberRoleSchema } from '../swarm/charter/index.ts'
-import type { Member } from '../swarm/membership/member.ts'
 import type { JobArchive } from './job-archive.ts'
 import type { JobParts } from './job-ports.ts'
 import type { NodeKeys } from './membership.ts'
+import { absentPeer, peerViews } from './peer-views.ts'
+import type { Sampler } from './samples.ts'
 import {
   type CallOptions,
   type Invite,
@@ -40,6 +41,7 @@ export interface LocalServiceInit extends JobParts {
   readonly budget: DiskBudget
   readonly random: Random
   readonly devices: () => readonly Device[]
+  readonly sampler: Pick<Sampler, 'latest'>
 }
 
 /** Seeds that a ticket names. */
@@ -86,6 +88,7 @@ export class LocalService implements NodeService {
       const view = this.#peers().find((known) => known.peer === peer)
       if (view) events.publish({ type: 'peer', peer: view })
     }
+    swarm.warden.onNoted = publish
     return swarm.subscribe({ card: publish, suspect: publish, alive: publish, lost: (peer) => this.#lost(peer) })
   }
 
@@ -108,6 +111,7 @@ export class LocalService implements NodeService {
       network: swarm.network(),
       disk: { usedBytes: budget.usage().totalBytes, budgetBytes: config.diskBudgetBytes, freeBytes: bavail * bsize },
       dataDir: config.dataDir,
+      load: this.#init.sampler.latest,
       accepting: this.#accepting,
     }
   }
@@ -276,21 +280,17 @@ export class LocalService implements NodeService {
       devices: [...devices()],
       refusals: {},
     }
-    return [self, ...swarm.members().map((member) => viewOf(member, clock.monoMs()))]
+    return [self, ...peerViews(swarm, clock)]
   }
 
   /** What is left to say of a peer that is gone. */
   #lost(peer: string): void {
-    const gone = { name: '', address: '', software: '', role: '', devices: [], refusals: {} }
-    const silentMs = limit('lostAfterMs')
-    this.events.publish({
-      type: 'peer',
-      peer: { ...gone, peer, self: false, state: 'lost', carrier: 'quic', silentMs },
-    })
+    const gone = absentPeer(peer, { state: 'lost', silentMs: limit('lostAfterMs') })
+    this.events.publish({ type: 'peer', peer: gone })
   }
 
   #warnings(): string[] {
-    const { swarm, config } = this.#init
+    const { swarm, config, clock } = this.#init
     const addresses = swarm.card().addresses
     const warnings: string[] = []
     if (config.listen.length > 0 && addresses.length === 0)
@@ -302,26 +302,11 @@ export class LocalService implements NodeService {
       warnings.push('QUIC (UDP) is unavailable: TCP only, several times slower for many streams')
     for (const { peer, carrier } of swarm.members())
       if (carrier === 'tcp') warnings.push(`${peer.slice(-8)} is reached over TCP: UDP does not get through`)
+    for (const [host, { code, message, gatedUntilMs }] of swarm.warden.hosts())
+      if (gatedUntilMs > clock.monoMs()) warnings.push(`strangers from ${host} are kept out (${code}: ${message})`)
     for (const [peer, error] of swarm.refusedHellos())
       if (error.category === 'user') warnings.push(`${peer.slice(-8)} refused us: ${error.message}`)
     return warnings
-  }
-}
-
-function viewOf(member: Member, nowMs: number): PeerView {
-  const { peer, card, state, carrier, address, software, role, heardMs, refusals } = member
-  return {
-    peer,
-    name: card?.name ?? '',
-    self: false,
-    state,
-    carrier,
-    address,
-    software,
-    role,
-    silentMs: Math.max(0, nowMs - heardMs),
-    devices: card?.devices ?? [],
-    refusals,
   }
 }
 

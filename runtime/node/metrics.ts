@@ -40,6 +40,12 @@ export function nodeMetrics(service: NodeService, signal: AbortSignal): Registry
       disk.set({ what: 'free' }, freeBytes)
     },
   )
+  gauge('aivida_loop_delay_p99_seconds', 'Event loop delay, 99th percentile of two seconds', [], async (delay) => {
+    delay.set((await service.info()).load.loopDelayP99Ms / 1_000)
+  })
+  gauge('aivida_misdeeds', 'What remembered peers did wrong, by code of the last', ['code'], async (misdeeds) => {
+    for (const { conduct } of await service.peers()) if (conduct) misdeeds.inc({ code: conduct.code }, conduct.count)
+  })
   gauge('aivida_accepting', '1 while new work is taken, 0 while draining', [], async (accepting) => {
     accepting.set((await service.info()).accepting ? 1 : 0)
   })

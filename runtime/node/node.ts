@@ -8,6 +8,7 @@ import { DiskBudget, directoryBlobStore, memoryBlobStore, type OpenProvider } fr
 import { Coordinator } from '../job/coordinator/index.ts'
 import { Worker } from '../job/worker/index.ts'
 import { type Device, type JobStatus, PROTOCOLS, peerIdOf } from '../protocol/index.ts'
+import { Warden } from '../swarm/conduct/index.ts'
 import { mdnsDiscovery } from '../swarm/discovery/mdns.ts'
 import { openBinding } from '../swarm/identity/index.ts'
 import { NodeSwarm } from '../swarm/node-swarm.ts'
@@ -24,7 +25,7 @@ import { coordinatorPorts, workerPorts } from './job-ports.ts'
 import { knownPeers } from './known-peers.ts'
 import { LocalService } from './local-service.ts'
 import { loadKeys, openCluster, openDoor } from './membership.ts'
-import { startSampling } from './samples.ts'
+import { Sampler } from './samples.ts'
 import type { NodeService } from './service.ts'
 import { SOFTWARE } from './version.ts'
 
@@ -67,13 +68,20 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   })
   const inputs = await memoryBlobStore({ clock, budget: new DiskBudget(INPUT_MEMORY_BYTES) })
 
+  const warden = new Warden({
+    clock,
+    logger,
+    isMember: (peer) => cluster.roster.member(peer) !== undefined,
+    isRemoved: (peer) => cluster.charter.state.removed.has(peer),
+  })
   const transport = await libp2pTransport({
     seed: keys.node.exportSeed(),
     listen: config.listen,
     announce: config.announce,
     logger,
     clock,
-    gate: (peer) => !cluster.charter.state.removed.has(peer),
+    gate: (peer, inboundFrom) => warden.admits(peer, inboundFrom),
+    streamsOf: (peer) => warden.streamsOf(peer),
   })
   let devices: readonly Device[] = []
   const provider =
@@ -82,6 +90,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
       swarm.open(peer, PROTOCOLS.blob, options)
   const swarm: NodeSwarm = new NodeSwarm({
     transport,
+    warden,
     cluster,
     door,
     signer: keys.node,
@@ -92,6 +101,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     refusalsOf: (peer) => coordinator.refusalsOf(peer),
   })
   const archive = new JobArchive(folder.jobs)
+  const sampler = new Sampler(clock)
   const events: EventBus = new EventBus({ clock, snapshot: () => service.snapshot() })
   const engines = new EngineHost({
     clock,
@@ -120,6 +130,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     budget,
     random: systemRandom,
     devices: () => devices,
+    sampler,
   })
   openBlobDesk({
     swarm,
@@ -168,8 +179,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     logger,
   })
   if (config.mdns) await mdns.start()
-  const stopSampling = startSampling(
-    clock,
+  sampler.start(
     () => worker.load(),
     (event) => events.publish(event),
   )
@@ -185,7 +195,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     service,
     ended: service.ended,
     async stop() {
-      stopSampling()
+      sampler.stop()
       stopCounting()
       stopFollowing()
       stopSaving()

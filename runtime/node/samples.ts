@@ -4,32 +4,62 @@ import type { NodeEventBody } from '../protocol/index.ts'
 
 const SAMPLE_MS = 2_000
 const NANOSECONDS = 1e6
+/** How often the monitor looks, which it counts into each delay. */
+const RESOLUTION_MS = 10
 
-/** Publishes what the node's process uses, every two seconds. Returns a function that stops it. */
-export function startSampling(
-  clock: Clock,
-  load: () => { readonly running: number; readonly queued: number },
-  publish: (event: NodeEventBody) => void,
-): () => void {
-  const loop = monitorEventLoopDelay({ resolution: 20 })
-  loop.enable()
-  let last = { cpu: process.cpuUsage(), atMs: clock.monoMs() }
-  const stop = every(clock, SAMPLE_MS, () => {
-    const cpu = process.cpuUsage()
-    const atMs = clock.monoMs()
-    const usedMs = (cpu.user - last.cpu.user + cpu.system - last.cpu.system) / 1_000
-    publish({
-      type: 'sample',
-      cpu: usedMs / (atMs - last.atMs),
-      rssBytes: process.memoryUsage.rss(),
-      loopDelayMs: loop.percentile(99) / NANOSECONDS,
-      ...load(),
+/** What a process uses: share of one core, resident memory, 99th percentile of the event loop's delay. */
+export interface Load {
+  readonly cpu: number
+  readonly rssBytes: number
+  readonly loopDelayP99Ms: number
+}
+
+/** Samples what this process uses, every two seconds. */
+export class Sampler {
+  readonly #clock: Clock
+  readonly #loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  #last: { readonly cpu: NodeJS.CpuUsage; readonly atMs: number }
+  #load: Load = { cpu: 0, rssBytes: process.memoryUsage.rss(), loopDelayP99Ms: 0 }
+  #stop = () => {}
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#last = { cpu: process.cpuUsage(), atMs: clock.monoMs() }
+  }
+
+  /** The last two seconds that were sampled. */
+  get latest(): Load {
+    return this.#load
+  }
+
+  /** Samples from now on, and publishes each with what the node has to do. */
+  start(
+    work: () => { readonly running: number; readonly queued: number },
+    publish: (event: NodeEventBody) => void,
+  ): void {
+    this.#loop.enable()
+    this.#stop = every(this.#clock, SAMPLE_MS, () => {
+      this.#sample()
+      const { cpu, rssBytes, loopDelayP99Ms } = this.#load
+      publish({ type: 'sample', cpu, rssBytes, loopDelayMs: loopDelayP99Ms, ...work() })
     })
-    loop.reset()
-    last = { cpu, atMs }
-  })
-  return () => {
-    stop()
-    loop.disable()
+  }
+
+  stop(): void {
+    this.#stop()
+    this.#loop.disable()
+  }
+
+  #sample(): void {
+    const cpu = process.cpuUsage()
+    const atMs = this.#clock.monoMs()
+    const usedMs = (cpu.user - this.#last.cpu.user + cpu.system - this.#last.cpu.system) / 1_000
+    this.#load = {
+      cpu: usedMs / (atMs - this.#last.atMs),
+      rssBytes: process.memoryUsage.rss(),
+      loopDelayP99Ms: Math.max(0, this.#loop.percentile(99) / NANOSECONDS - RESOLUTION_MS),
+    }
+    this.#loop.reset()
+    this.#last = { cpu, atMs }
   }
 }

@@ -32,6 +32,8 @@ export const nodeInfoSchema = z.object({
   network: networkViewSchema,
   disk: z.object({ usedBytes: countSchema, budgetBytes: countSchema, freeBytes: countSchema }),
   dataDir: z.string(),
+  /** What the node's process uses, as of the last two seconds: share of a core, memory, event loop delay. */
+  load: z.object({ cpu: z.number(), rssBytes: countSchema, loopDelayP99Ms: z.number() }),
   /** Whether new jobs and leases are taken; `false` while draining. */
   accepting: z.boolean(),
 })

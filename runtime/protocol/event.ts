@@ -7,12 +7,25 @@ import { deviceSchema } from './requirements.ts'
 
 const base = { seq: countSchema, atWallMs: countSchema }
 
+/** What a peer did wrong: the last of it, and how often. */
+export const conductViewSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  count: countSchema,
+  lastWallMs: countSchema,
+  /** It is kept out until then; absent when it is not. */
+  gatedUntilWallMs: countSchema.optional(),
+})
+
+/** See {@link conductViewSchema}. */
+export type ConductView = z.infer<typeof conductViewSchema>
+
 /** A peer as its neighbours see it. */
 export const peerViewSchema = z.object({
   peer: peerIdSchema,
   name: z.string(),
   self: z.boolean(),
-  state: z.enum(['alive', 'suspect', 'lost']),
+  state: z.enum(['alive', 'suspect', 'lost', 'gated']),
   carrier: z.enum(['quic', 'tcp', 'memory', 'self']),
   address: z.string(),
   software: z.string(),
@@ -21,6 +34,8 @@ export const peerViewSchema = z.object({
   devices: z.array(deviceSchema),
   /** Why this peer, as a submitter, did not give us shards. */
   refusals: refusalCountsSchema,
+  /** Absent when nothing is held against it. */
+  conduct: conductViewSchema.optional(),
 })
 
 /** See {@link peerViewSchema}. */

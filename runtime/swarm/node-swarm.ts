@@ -21,6 +21,7 @@ import {
   type Signer,
 } from '../protocol/index.ts'
 import type { Cluster, Door } from './charter/index.ts'
+import { Warden } from './conduct/index.ts'
 import { AddressBook, peerOfAddress } from './membership/address-book.ts'
 import { ControlLink } from './membership/control-link.ts'
 import { Conversations } from './membership/conversations.ts'
@@ -29,7 +30,6 @@ import { Greeter, type Greeting } from './membership/greeter.ts'
 import { initialLiveness } from './membership/liveness.ts'
 import type { Member } from './membership/member.ts'
 import { MemberTable } from './membership/member-table.ts'
-import { Offences } from './membership/offences.ts'
 import { CARD_MS, type CardContent, OwnCard } from './membership/own-card.ts'
 import type { Seed } from './membership/seed.ts'
 import type { ControlHandler, Swarm, SwarmEvents } from './swarm.ts'
@@ -50,6 +50,8 @@ export interface NodeSwarmInit {
   readonly refusalsOf: (peer: string) => RefusalCounts
   /** Where to begin, in the order to try. */
   readonly seeds: readonly Seed[]
+  /** Who keeps each peer within its share; the transport's gate asks the same one. Default: one of its own. */
+  readonly warden?: Warden
 }
 
 const RECONNECT_MS = 1_000
@@ -63,9 +65,10 @@ const CHARTER_TAIL = 256
  */
 export class NodeSwarm implements Swarm {
   readonly self: string
+  /** What each peer may take, and who misbehaved. */
+  readonly warden: Warden
   readonly #init: NodeSwarmInit
   readonly #book = new AddressBook()
-  readonly #offences = new Offences()
   readonly #stops: (() => void)[] = []
   readonly #members: MemberTable
   readonly #card: OwnCard
@@ -80,6 +83,8 @@ export class NodeSwarm implements Swarm {
     this.#card = new OwnCard(init)
     const { transport, cluster, door, clock, logger } = init
     const book = this.#book
+    this.warden = init.warden ?? new Warden({ clock, logger, isMember: (peer) => this.#isMember(peer) })
+    this.warden.onGated = (peer) => this.#showOut(peer)
     this.#members = new MemberTable({
       transport,
       clock,
@@ -106,7 +111,7 @@ export class NodeSwarm implements Swarm {
     })
     this.#conversations = new Conversations({
       members: this.#members,
-      offences: this.#offences,
+      warden: this.warden,
       clock,
       logger,
       hear: (member, message) => this.#hear(member, message),
@@ -116,14 +121,22 @@ export class NodeSwarm implements Swarm {
 
   async start(): Promise<void> {
     const { transport, clock } = this.#init
-    transport.handle(PROTOCOLS.hello, (stream) => this.#greeter.answer(stream))
-    transport.handle(PROTOCOLS.control, async (stream) => {
-      await this.#guard(stream.peer)
-      await this.#conversations.read(stream)
-    })
+    transport.handle(PROTOCOLS.hello, (stream) =>
+      this.#judged(stream.peer, async () => {
+        await this.warden.helloTurn(stream.peer)
+        await this.#greeter.answer(stream)
+      }),
+    )
+    transport.handle(PROTOCOLS.control, (stream) =>
+      this.#judged(stream.peer, async () => {
+        await this.#guard(stream.peer)
+        await this.#conversations.read(stream)
+      }),
+    )
     await transport.start()
     this.refreshCard()
     this.#stops.push(
+      this.warden.watch(transport),
       transport.subscribe({ disconnected: (peer) => this.#members.observe({ type: 'disconnected', peer }) }),
       every(clock, limit('heartbeatMs'), () => this.#beat()),
       every(clock, RECONNECT_MS, () => this.#dialler.tick()),
@@ -220,10 +233,12 @@ export class NodeSwarm implements Swarm {
   }
 
   serve(protocol: string, handler: (channel: Channel) => Promise<void>): void {
-    this.#init.transport.handle(protocol, async (stream) => {
-      await this.#guard(stream.peer)
-      await handler(channel(stream))
-    })
+    this.#init.transport.handle(protocol, (stream) =>
+      this.#judged(stream.peer, async () => {
+        await this.#guard(stream.peer)
+        await handler(channel(stream))
+      }),
+    )
   }
 
   subscribe(events: Partial<SwarmEvents>): () => void {
@@ -239,6 +254,16 @@ export class NodeSwarm implements Swarm {
       throw peerError('peer.not-admitted', `${peer} is not a member that said hello; only ${PROTOCOLS.hello} is open`)
   }
 
+  /** Serves a stream; what its peer did wrong on it is held against the peer. */
+  async #judged(peer: string, serve: () => Promise<void>): Promise<void> {
+    try {
+      await serve()
+    } catch (error) {
+      this.warden.judge(peer, toAividaError(error))
+      throw error
+    }
+  }
+
   /** Members that fell silent are dialled anew once their connection is gone. */
   #wants(peer: string): boolean {
     const member = this.#members.get(peer)
@@ -249,7 +274,7 @@ export class NodeSwarm implements Swarm {
 
   #admit({ member: { node: peer, role }, connection: { carrier, address }, software, card }: Greeting): void {
     const { clock, transport, logger } = this.#init
-    this.#offences.assertLetIn(peer, clock.monoMs())
+    this.warden.admit(peer)
     const known = this.#members.get(peer)
     known?.link.retire()
     const member: Member = {
@@ -340,6 +365,12 @@ export class NodeSwarm implements Swarm {
   #dismiss(peer: string): void {
     this.#book.forget(peer)
     this.#members.drop(peer)
+  }
+
+  /** Ends what a peer has here, be it a member or a stranger. */
+  #showOut(peer: string): void {
+    this.#members.drop(peer)
+    this.#init.transport.disconnect(peer).catch(() => {}) // it may be gone already
   }
 
   #post(member: Member, message: ControlMessage): void {

@@ -1,5 +1,5 @@
 import type { NodeInfo } from '../../node/service.ts'
-import type { JobStatus } from '../../protocol/index.ts'
+import type { ConductView, JobStatus } from '../../protocol/index.ts'
 import type { Cli } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 import { describeProgress } from '../progress.ts'
@@ -21,7 +21,7 @@ export function viewCommands(cli: Cli): void {
       const peers = await (await session.client()).peers(session.request)
       session.print(peers, () =>
         formatTable(
-          ['NAME', 'STATE', 'VIA', 'ROLE', 'SLOTS', 'REFUSES US', 'PEER'],
+          ['NAME', 'STATE', 'VIA', 'ROLE', 'SLOTS', 'REFUSES US', 'MISDEEDS', 'PEER'],
           peers.map((peer) => [
             peer.self ? `${peer.name} (this)` : peer.name,
             peer.state,
@@ -29,6 +29,7 @@ export function viewCommands(cli: Cli): void {
             peer.role,
             String(peer.devices.reduce((sum, device) => sum + device.slots, 0)),
             formatReasons(peer.refusals),
+            formatConduct(peer.conduct, session.io.clock.wallMs()),
             peer.peer,
           ]),
         ),
@@ -85,6 +86,7 @@ export function describeNode(info: NodeInfo, nowWallMs: number): string {
     `cluster   ${info.cluster.name} (${info.cluster.id.slice(0, 12)})`,
     `devices   ${slots.join(', ') || 'none'}`,
     `disk      ${formatBytes(info.disk.usedBytes)} of ${formatBytes(info.disk.budgetBytes)}, ${formatBytes(info.disk.freeBytes)} free`,
+    `load      ${Math.round(info.load.cpu * 100)} % of a core, ${formatBytes(info.load.rssBytes)}, event loop p99 ${info.load.loopDelayP99Ms.toFixed(1)} ms`,
     `addresses ${info.addresses.join('\n          ') || 'none'}`,
     `process   ${info.pid}, version ${info.version}, up ${formatDuration(nowWallMs - info.startedWallMs)}`,
     `folder    ${info.dataDir}`,
@@ -125,4 +127,11 @@ function formatReasons(refusals: Readonly<Partial<Record<string, number>>>): str
       .map(([reason, count]) => `${reason} x${count}`)
       .join(', ') || '-'
   )
+}
+
+function formatConduct(conduct: ConductView | undefined, nowWallMs: number): string {
+  if (!conduct) return '-'
+  const { code, count, gatedUntilWallMs } = conduct
+  const gated = gatedUntilWallMs === undefined ? '' : `, out for ${formatDuration(gatedUntilWallMs - nowWallMs)}`
+  return `${code} x${count}${gated}`
 }

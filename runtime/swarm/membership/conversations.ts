@@ -1,16 +1,16 @@
-import { type Clock, type Logger, peerError, toAividaError } from '../../base/index.ts'
+import { type Clock, type Logger, peerError, sleep, toAividaError } from '../../base/index.ts'
 import { type ControlMessage, controlMessageCodec } from '../../protocol/index.ts'
+import type { Warden } from '../conduct/index.ts'
 import type { ControlHandler } from '../swarm.ts'
 import type { ByteStream } from '../transport/transport.ts'
 import { channel } from '../wire/index.ts'
 import type { Member } from './member.ts'
 import type { MemberTable } from './member-table.ts'
-import { isBrokenFrame, type Offences } from './offences.ts'
 
 /** What {@link Conversations} are made from. */
 export interface ConversationsInit {
   readonly members: MemberTable
-  readonly offences: Offences
+  readonly warden: Warden
   readonly clock: Clock
   readonly logger: Logger
   /** Hears what members say to the swarm itself, before the handlers do. What it throws is the sender's offence. */
@@ -33,20 +33,19 @@ export class Conversations {
 
   /** Reads a member's control stream to its end. */
   async read(stream: ByteStream): Promise<void> {
-    const { members, clock } = this.#init
+    const { members, clock, warden } = this.#init
     const { peer } = stream
     const incoming = channel(stream)
     for (;;) {
-      const frame = await incoming.receive().catch((error) => {
-        if (isBrokenFrame(error)) this.offended(peer, error)
-        throw error
-      })
+      const frame = await incoming.receive()
       if (!frame) return incoming.end()
       members.observe({ type: 'heard', peer })
       const member = members.get(peer)
       if (!member) throw peerError('peer.not-admitted', `${peer} is no longer a member`)
       member.heardMs = clock.monoMs()
       this.handle(peer, () => controlMessageCodec.decode(frame.header), frame.body)
+      const waitMs = warden.workWaitMs(peer, frame.header.byteLength)
+      if (waitMs > 0) await sleep(clock, waitMs) // its own flow control then holds the peer back
     }
   }
 
@@ -55,6 +54,7 @@ export class Conversations {
     const member = this.#init.members.get(peer)
     try {
       const message = decode()
+      if (member) this.#init.warden.assertNoFlood(peer, message.type)
       if (member) this.#init.hear(member, message)
       this.#handlers.get(message.type)?.(peer, message, body)
     } catch (error) {
@@ -64,13 +64,9 @@ export class Conversations {
 
   /** A message that breaks the protocol is its sender's offence; one that we fail on costs that message, not the node. */
   offended(peer: string, error: unknown): void {
-    const { code, category, message } = toAividaError(error)
-    const { logger, clock, members, offences } = this.#init
-    if (category !== 'peer') {
-      logger.error({ peer, code, message }, 'a message could not be dealt with')
-      return
-    }
-    logger.warn({ peer, code, message }, 'a peer broke the protocol')
-    if (members.has(peer) && offences.note(peer, clock.monoMs())) members.drop(peer)
+    const known = toAividaError(error)
+    const { code, category, message } = known
+    if (category === 'peer') this.#init.warden.judge(peer, known)
+    else this.#init.logger.error({ peer, code, message }, 'a message could not be dealt with')
   }
 }

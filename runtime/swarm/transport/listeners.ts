@@ -18,4 +18,8 @@ export class Listeners {
   disconnected(...args: Parameters<TransportEvents['disconnected']>): void {
     for (const events of [...this.#all]) events.disconnected?.(...args)
   }
+
+  misused(...args: Parameters<TransportEvents['misused']>): void {
+    for (const events of [...this.#all]) events.misused?.(...args)
+  }
 }

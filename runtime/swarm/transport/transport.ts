@@ -1,3 +1,5 @@
+import type { AividaError } from '../../base/index.ts'
+
 /** A peer's identity: the libp2p id of its Ed25519 node key (`12D3Koo...`), proven by the handshake. */
 export type PeerId = string
 
@@ -49,12 +51,17 @@ export interface ByteStream {
  */
 export type StreamHandler = (stream: ByteStream) => Promise<void>
 
+/** Whether connections with a peer are admitted. `inboundFrom` is the address of one that comes in. */
+export type Gate = (peer: PeerId, inboundFrom?: string) => boolean
+
 /** How the node hears of connections. */
 export interface TransportEvents {
   /** The first connection to this peer is there. */
   connected(connection: PeerConnection): void
   /** The last connection to this peer is gone. */
   disconnected(peer: PeerId): void
+  /** A peer asked for more than its share, and was refused it. */
+  misused(peer: PeerId, error: AividaError): void
 }
 
 /**

@@ -30,6 +30,7 @@ test('metrics follow jobs, peers and shards', async () => {
   assert.match(text, 'aivida_shards_total{phase="accepted"} 2')
   assert.match(text, 'aivida_disk_bytes{what="budget"} 2')
   assert.match(text, 'aivida_accepting 1')
+  assert.match(text, 'aivida_loop_delay_p99_seconds 0.0015')
   assert.match(text, 'aivida_process_resident_memory_bytes')
 })
 

@@ -4,8 +4,8 @@
  */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { type Clock, type Logger, systemClock, userError } from '../../../base/index.ts'
-import type { PeerId, Transport } from '../transport.ts'
+import { type Clock, type Logger, limit, systemClock, userError } from '../../../base/index.ts'
+import type { Gate, PeerId, Transport } from '../transport.ts'
 import { carrierOf, type LibP2PCarrier, parseAddresses } from './dial.ts'
 import { createNode } from './node.ts'
 import { type BindingSource, loadQuicBinding } from './quic/binding.ts'
@@ -24,7 +24,9 @@ export interface LibP2PTransportInit {
   /** Carriers in order of preference; one left out is not used. Default: QUIC, then TCP. */
   readonly carriers?: readonly LibP2PCarrier[]
   /** Whether connections with this peer are admitted, either way. Default: all are. */
-  readonly gate?: (peer: PeerId) => boolean
+  readonly gate?: Gate
+  /** Streams that a peer may have open here at once. Default: {@link LIMITS.streamsPerPeer}. */
+  readonly streamsOf?: (peer: PeerId) => number
   readonly logger: Logger
   /** Default: {@link systemClock}. */
   readonly clock?: Clock
@@ -45,6 +47,7 @@ export async function libp2pTransport(init: LibP2PTransportInit): Promise<Transp
 
   const privateKey = await generateKeyPairFromSeed('Ed25519', init.seed)
   const gate = init.gate ?? (() => true)
+  const streamsOf = init.streamsOf ?? (() => limit('streamsPerPeer'))
   const listen = parseAddresses(init.listen)
     .filter((address) => carriers.some((carrier) => carrier === carrierOf(address)))
     .map(String)
@@ -55,6 +58,7 @@ export async function libp2pTransport(init: LibP2PTransportInit): Promise<Transp
     logger: init.logger,
     clock: init.clock ?? systemClock,
     gate,
-    node: () => createNode({ privateKey, listen, quic: binding, tcp: carriers.includes('tcp'), admits: gate }),
+    streamsOf,
+    node: (guard) => createNode({ privateKey, listen, quic: binding, tcp: carriers.includes('tcp'), guard }),
   })
 }

@@ -1,10 +1,18 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import type { Connection, PeerId as LibP2PPeerId, Libp2p, PrivateKey, StreamMuxerFactory } from '@libp2p/interface'
+import type {
+  Connection,
+  PeerId as LibP2PPeerId,
+  Libp2p,
+  MultiaddrConnection,
+  PrivateKey,
+  StreamMuxerFactory,
+} from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { limit } from '../../../base/index.ts'
+import type { ConnectionGuard } from './guard.ts'
 import type { QuicBinding } from './quic/binding.ts'
 import { quic } from './quic/transport.ts'
 
@@ -23,18 +31,19 @@ export interface NodeInit {
   readonly listen: readonly string[]
   readonly quic: QuicBinding | undefined
   readonly tcp: boolean
-  /** Whether connections with this peer are admitted, either way. */
-  admits(peer: string): boolean
+  readonly guard: ConnectionGuard
 }
 
 /** A libp2p node that is not started: transports, encryption and multiplexing, none of its discovery. */
 export function createNode(init: NodeInit): Promise<Node> {
-  const denies = (peer: LibP2PPeerId) => !init.admits(peer.toString())
+  const deniesInbound = (peer: LibP2PPeerId, { remoteAddr }: MultiaddrConnection) =>
+    !init.guard.admits(peer.toString(), remoteAddr.toString())
+  const deniesOutbound = (peer: LibP2PPeerId) => !init.guard.admits(peer.toString())
   return createLibp2p({
     start: false,
     privateKey: init.privateKey,
     addresses: { listen: [...init.listen] },
-    transports: [...(init.quic ? [quic(init.quic)] : []), ...(init.tcp ? [tcp()] : [])],
+    transports: [...(init.quic ? [quic(init.quic, init.guard)] : []), ...(init.tcp ? [tcp()] : [])],
     connectionEncrypters: [noise()],
     streamMuxers: [muxer],
     connectionManager: {
@@ -43,7 +52,7 @@ export function createNode(init: NodeInit): Promise<Node> {
       maxIncomingPendingConnections: limit('handshakes'),
     },
     connectionMonitor: { enabled: false }, // the swarm's heartbeats decide who is lost
-    connectionGater: { denyInboundEncryptedConnection: denies, denyOutboundEncryptedConnection: denies },
+    connectionGater: { denyInboundEncryptedConnection: deniesInbound, denyOutboundEncryptedConnection: deniesOutbound },
     services: {
       dialler: ({ transportManager }) => ({
         dial: (address, signal) => transportManager.dial(address, { signal }),

@@ -13,6 +13,7 @@ import { type TimeLimit, timeLimit } from '../abortable.ts'
 import { noProtocol, notConnected, peerBusy, refused, streamLost, streamReset } from '../failures.ts'
 import type {
   ByteStream,
+  Gate,
   PeerConnection,
   PeerId,
   StreamHandler,
@@ -23,6 +24,7 @@ import type {
 import { LibP2PByteStream } from './byte-stream.ts'
 import { ConnectionTable, describe } from './connections.ts'
 import { dialFirst, type LibP2PCarrier, parseAddresses, peerIn } from './dial.ts'
+import type { ConnectionGuard } from './guard.ts'
 import type { Node } from './node.ts'
 
 /** What the transport stands on. */
@@ -32,9 +34,10 @@ export interface LibP2PTransportParts {
   readonly carriers: readonly LibP2PCarrier[]
   readonly logger: Logger
   readonly clock: Clock
-  gate(peer: PeerId): boolean
+  readonly gate: Gate
+  streamsOf(peer: PeerId): number
   /** A fresh node, not started. */
-  node(): Promise<Node>
+  node(guard: ConnectionGuard): Promise<Node>
 }
 
 /** The transport port on a libp2p node. */
@@ -63,10 +66,11 @@ export class LibP2PTransport implements Transport {
   async start(): Promise<void> {
     if (this.#node) return
     this.#stopping = new AbortController()
-    const node = await this.#parts.node()
+    const { clock, gate } = this.#parts
+    const node = await this.#parts.node({ clock, admits: gate, tooFast: (peer) => this.#misused(peer) })
     this.#node = node
-    node.addEventListener('connection:open', ({ detail }) => this.#connections.add(detail))
-    node.addEventListener('connection:close', ({ detail }) => this.#connections.remove(detail))
+    node.addEventListener('connection:open', ({ detail }) => this.#opened(detail))
+    node.addEventListener('connection:close', ({ detail }) => this.#closed(node, detail))
     for (const [protocol, handler] of this.#handlers) this.#serve(node, protocol, handler)
     try {
       await node.start()
@@ -145,8 +149,7 @@ export class LibP2PTransport implements Transport {
     const serve = async (stream: Stream, connection: Connection): Promise<void> => {
       const bytes = new LibP2PByteStream(stream, connection.remotePeer.toString())
       try {
-        const isOver = this.#connections.countStreams(bytes.peer, 'inbound') > limit('streamsPerPeer')
-        if (isOver) throw peerBusy(bytes.peer)
+        this.#assertStreamsFor(bytes.peer)
         await handler(bytes)
       } catch (error) {
         const { code, message } = toAividaError(error)
@@ -155,6 +158,34 @@ export class LibP2PTransport implements Transport {
       }
     }
     void node.handle(protocol, serve, STREAM_LIMITS)
+  }
+
+  #assertStreamsFor(peer: PeerId): void {
+    if (this.#connections.countStreams(peer, 'inbound') <= this.#parts.streamsOf(peer)) return
+    throw this.#misused(peer)
+  }
+
+  /** Tells that a peer asked for more than its share, and gives back what to refuse it with. */
+  #misused(peer: PeerId): AividaError {
+    const error = peerBusy(peer)
+    this.#connections.listeners.misused(peer, error)
+    return error
+  }
+
+  #opened(connection: Connection): void {
+    this.#connections.add(connection)
+    const peer = connection.remotePeer.toString()
+    const [oldest, ...others] = this.#connections.of(peer)
+    if (!oldest || others.length < limit('connectionsPerPeer')) return
+    oldest.abort(new Error('a newer connection took its place'))
+    this.#misused(peer)
+  }
+
+  #closed(node: Node, connection: Connection): void {
+    this.#connections.remove(connection)
+    // libp2p would remember every stranger that ever called.
+    if (this.#connections.of(connection.remotePeer.toString()).length === 0)
+      node.peerStore.delete(connection.remotePeer).catch(() => {})
   }
 
   connections(): readonly PeerConnection[] {

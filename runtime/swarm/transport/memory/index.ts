@@ -1,6 +1,6 @@
 /** The transport in memory: the seam for tests and for the simulator, where all timing is the injected clock's. */
 import { type Clock, limit, type Random } from '../../../base/index.ts'
-import type { PeerId, Transport } from '../transport.ts'
+import type { Gate, PeerId, Transport } from '../transport.ts'
 import { OrderedRoute, type Route } from './route.ts'
 import { MemoryTransport } from './transport.ts'
 
@@ -23,7 +23,7 @@ export interface MemoryNetworkInit {
 /** A network of nodes in one process. */
 export interface MemoryNetwork {
   /** A transport for this peer, not started; it takes the place of an earlier one. */
-  transport(peer: PeerId, options?: { readonly gate?: (peer: PeerId) => boolean }): Transport
+  transport(peer: PeerId, options?: { readonly gate?: Gate }): Transport
   /**
    * Nothing passes between the two, either way, until {@link heal}; what is sent waits, as it does with QUIC. For the
    * routes of this network only.

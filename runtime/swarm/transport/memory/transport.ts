@@ -4,6 +4,7 @@ import { mismatch, noProtocol, notConnected, peerBusy, refused, streamLost, unre
 import { Listeners } from '../listeners.ts'
 import type {
   ByteStream,
+  Gate,
   PeerConnection,
   PeerId,
   StreamHandler,
@@ -27,13 +28,13 @@ export interface MemoryFabric {
 export class MemoryTransport implements Transport {
   readonly peer: PeerId
   readonly #fabric: MemoryFabric
-  readonly #gate: (peer: PeerId) => boolean
+  readonly #gate: Gate
   readonly #handlers = new Map<string, StreamHandler>()
   readonly #connections = new Set<MemoryConnection>()
   readonly #listeners = new Listeners()
   #stopping: AbortController | undefined
 
-  constructor(peer: PeerId, fabric: MemoryFabric, gate: (peer: PeerId) => boolean) {
+  constructor(peer: PeerId, fabric: MemoryFabric, gate: Gate) {
     this.peer = peer
     this.#fabric = fabric
     this.#gate = gate
@@ -120,7 +121,7 @@ export class MemoryTransport implements Transport {
     const connection = this.#stopping && this.#connection(peer, `/memory/${peer}`, 'inbound')
     this.#fabric.route(this.peer, peer).send(() => reply(connection), connection ?? this)
     if (!connection) return
-    if (this.#gate(peer)) this.#add(connection)
+    if (this.#gate(peer, `/memory/${peer}`)) this.#add(connection)
     else connection.close()
   }
 

@@ -2,19 +2,27 @@ import type { ComponentLogger, PeerId, StreamMuxerFactory } from '@libp2p/interf
 import { peerIdFromString } from '@libp2p/peer-id'
 import { AbstractMultiaddrConnection } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
+import type { ConnectionGuard } from '../guard.ts'
 import type { NativeConnection } from './binding.ts'
 import { QuicMuxer } from './muxer.ts'
 
 /** One QUIC connection as libp2p sees it: it carries streams and no bytes of its own. */
 export class QuicConnection extends AbstractMultiaddrConnection {
   readonly native: NativeConnection
+  readonly guard: ConnectionGuard
   /** Proven by the TLS handshake. */
   readonly remotePeer: PeerId
 
-  constructor(native: NativeConnection, direction: 'inbound' | 'outbound', logger: ComponentLogger) {
+  constructor(
+    native: NativeConnection,
+    direction: 'inbound' | 'outbound',
+    guard: ConnectionGuard,
+    logger: ComponentLogger,
+  ) {
     const remoteAddr = multiaddr(native.remoteMultiaddr())
     super({ remoteAddr, direction, log: logger.forComponent('libp2p:quic:connection') })
     this.native = native
+    this.guard = guard
     this.remotePeer = peerIdFromString(remoteAddr.getComponents().at(-1)?.value ?? '')
     const onClosed = () => this.onTransportClosed()
     native.closed().then(onClosed, onClosed)

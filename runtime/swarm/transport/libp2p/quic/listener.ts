@@ -9,6 +9,7 @@ import {
 import { getThinWaistAddresses } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { limit } from '../../../../base/index.ts'
+import type { ConnectionGuard } from '../guard.ts'
 import type { NativeServer } from './binding.ts'
 import { QuicConnection } from './connection.ts'
 
@@ -19,16 +20,23 @@ export type OpenServer = (ip: string, port: number) => NativeServer
 export class QuicListener extends TypedEventEmitter<ListenerEvents> implements Listener {
   readonly #open: OpenServer
   readonly #upgrader: CreateListenerOptions['upgrader']
+  readonly #guard: ConnectionGuard
   readonly #logger: ComponentLogger
   readonly #stop = new AbortController()
   readonly #connections = new Set<QuicConnection>()
   #server: NativeServer | undefined
   #listening: Multiaddr | undefined
 
-  constructor(open: OpenServer, upgrader: CreateListenerOptions['upgrader'], logger: ComponentLogger) {
+  constructor(
+    open: OpenServer,
+    upgrader: CreateListenerOptions['upgrader'],
+    guard: ConnectionGuard,
+    logger: ComponentLogger,
+  ) {
     super()
     this.#open = open
     this.#upgrader = upgrader
+    this.#guard = guard
     this.#logger = logger
     setMaxListeners(Number.POSITIVE_INFINITY, this.#stop.signal)
   }
@@ -45,7 +53,12 @@ export class QuicListener extends TypedEventEmitter<ListenerEvents> implements L
   async #accept(server: NativeServer): Promise<void> {
     while (!this.#stop.signal.aborted) {
       try {
-        void this.#upgrade(new QuicConnection(await server.inboundConnection(), 'inbound', this.#logger))
+        const native = await server.inboundConnection()
+        const connection = new QuicConnection(native, 'inbound', this.#guard, this.#logger)
+        // Refused here it counts against no limit of libp2p's, which goes by address and would hit its neighbours.
+        const isAdmitted = this.#guard.admits(connection.remotePeer.toString(), connection.remoteAddr.toString())
+        if (isAdmitted) void this.#upgrade(connection)
+        else connection.abort(new Error('the gate is closed to this peer'))
       } catch (error) {
         if (/closed/.test((error as Error).message)) return
         // else one handshake failed, which is its peer's business

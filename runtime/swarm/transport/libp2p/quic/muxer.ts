@@ -1,5 +1,7 @@
 import type { CreateStreamOptions } from '@libp2p/interface'
 import { AbstractStreamMuxer } from '@libp2p/utils'
+import { limit, sleep } from '../../../../base/index.ts'
+import { TokenBucket } from '../../../conduct/token-bucket.ts'
 import { abortable } from '../../abortable.ts'
 import type { NativeConnection, NativeStream } from './binding.ts'
 import type { QuicConnection } from './connection.ts'
@@ -7,12 +9,17 @@ import { QuicStream } from './stream.ts'
 
 /** The streams of one QUIC connection: QUIC multiplexes by itself, so this only hands its streams to libp2p. */
 export class QuicMuxer extends AbstractStreamMuxer<QuicStream> {
+  readonly #connection: QuicConnection
   readonly #native: NativeConnection
+  readonly #arrivals: TokenBucket
   #accepting = false
 
   constructor(connection: QuicConnection) {
     super(connection, { protocol: 'quic', name: 'muxer' })
+    this.#connection = connection
     this.#native = connection.native
+    const share = { perSecond: limit('streamsPerSecond'), burst: limit('streamBurst') }
+    this.#arrivals = new TokenBucket(share, connection.guard.clock.monoMs())
   }
 
   /** Streams are taken in only once libp2p listens for them, so that none is lost while a gate makes up its mind. */
@@ -26,10 +33,22 @@ export class QuicMuxer extends AbstractStreamMuxer<QuicStream> {
 
   async #accept(): Promise<void> {
     try {
-      while (this.status === 'open') this.onRemoteStream(this.#wrap(await this.#native.inboundStream(), 'inbound'))
+      while (this.status === 'open') {
+        this.onRemoteStream(this.#wrap(await this.#native.inboundStream(), 'inbound'))
+        await this.#pace()
+      }
     } catch {
       // the connection is gone: it says so itself
     }
+  }
+
+  /** Makes a peer wait that opens streams too fast; its own stream limit then holds it back. */
+  async #pace(): Promise<void> {
+    const { clock, tooFast } = this.#connection.guard
+    const waitMs = this.#arrivals.owe(1, clock.monoMs())
+    if (waitMs === 0) return
+    tooFast(this.#connection.remotePeer.toString())
+    await sleep(clock, waitMs)
   }
 
   override async onCreateStream(options: CreateStreamOptions): Promise<QuicStream> {

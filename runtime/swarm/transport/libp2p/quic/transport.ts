@@ -15,6 +15,7 @@ import { QUIC_V1 } from '@multiformats/multiaddr-matcher'
 import { limit } from '../../../../base/index.ts'
 import { abortable } from '../../abortable.ts'
 import { mismatch } from '../../failures.ts'
+import type { ConnectionGuard } from '../guard.ts'
 import type { NativeClient, NativeConfig, QuicBinding } from './binding.ts'
 import { QuicConnection } from './connection.ts'
 import { hostAndPort, QuicListener } from './listener.ts'
@@ -28,8 +29,8 @@ interface Components {
  * QUIC as a libp2p transport: a layer of our own over the native binding, because the one that comes with it reads
  * 4 KiB at a time, has no back-pressure, takes a reset for a clean end, and accepts one handshake at a time.
  */
-export function quic(binding: QuicBinding): (components: Components) => Transport {
-  return (components) => new QuicTransport(binding, components)
+export function quic(binding: QuicBinding, guard: ConnectionGuard): (components: Components) => Transport {
+  return (components) => new QuicTransport(binding, guard, components)
 }
 
 /** How the native binding is set up: times in milliseconds, windows in bytes. */
@@ -53,12 +54,14 @@ class QuicTransport implements Transport {
   readonly [transportSymbol] = true
   readonly [serviceCapabilities] = ['@libp2p/transport']
   readonly #binding: QuicBinding
+  readonly #guard: ConnectionGuard
   readonly #config: NativeConfig
   readonly #logger: ComponentLogger
   readonly #clients = new Map<0 | 1, NativeClient>()
 
-  constructor(binding: QuicBinding, components: Components) {
+  constructor(binding: QuicBinding, guard: ConnectionGuard, components: Components) {
     this.#binding = binding
+    this.#guard = guard
     this.#logger = components.logger
     this.#config = new binding.QuinnConfig(nativeOptions(components.privateKey))
   }
@@ -73,7 +76,7 @@ class QuicTransport implements Transport {
 
   createListener(options: CreateListenerOptions): QuicListener {
     const open = (ip: string, port: number) => new this.#binding.Server(this.#config, ip, port)
-    return new QuicListener(open, options.upgrader, this.#logger)
+    return new QuicListener(open, options.upgrader, this.#guard, this.#logger)
   }
 
   async dial(address: Multiaddr, options: DialTransportOptions): Promise<Connection> {
@@ -89,7 +92,7 @@ class QuicTransport implements Transport {
       )
       throw error
     })
-    const connection = new QuicConnection(native, 'outbound', this.#logger)
+    const connection = new QuicConnection(native, 'outbound', this.#guard, this.#logger)
     try {
       const expected = address.getComponents().find((part) => part.name === 'p2p')?.value
       const found = connection.remotePeer.toString()

@@ -1,0 +1,33 @@
+import type { AividaError } from '../../base/index.ts'
+
+/** What no honest peer sends. Sixteen in short order end a peer's stay. */
+const OFFENCE = 32
+
+/**
+ * What honest peers do now and then, by the code of the error: names for being late, slow or in too great a hurry. It
+ * weighs less than an offence, and in small numbers nothing comes of it.
+ */
+const STRAYS: Readonly<Record<string, number>> = {
+  'peer.busy': 1, // a stream beyond its share, refused before anything was read of it
+  'peer.not-admitted': 1, // it was dropped, and what it had sent was underway
+  'frame.truncated': 2,
+  'receipt.late': 1, // its job has ended, or an earlier epoch of it gave the lease
+  'grant.expired': 2,
+  'grant.job': 2,
+  'grant.missing': 4,
+  'grant.audience': 4,
+  'frame.slow': 16, // a message that was begun and not ended in time
+  'frame.too-slow-reader': 16, // took nothing for too long
+  'hello.busy': 1,
+  'hello.refused': 4,
+  'stranger.silent': 16, // connected, and no member in time
+}
+
+/** Codes of this category that say nothing about the peer's intent: its connection was lost, or it is gone. */
+const BLAMELESS = /^(peer\.(not-connected|no-protocol|unreachable|offender)$|stream\.)/
+
+/** What an error that a peer caused weighs, in points of `conductPoints`; 0 when it says nothing about the peer. */
+export function weightOf({ code, category }: Pick<AividaError, 'code' | 'category'>): number {
+  if (category !== 'peer' || BLAMELESS.test(code)) return 0
+  return STRAYS[code] ?? OFFENCE
+}
