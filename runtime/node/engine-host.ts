@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { type Clock, canonicalBytes, type Logger, sha256, userError } from '../base/index.ts'
+import { type Clock, canonicalBytes, type Logger, limit, sha256, userError } from '../base/index.ts'
 import { EngineChild, EnginePool, type ModelSource } from '../compute/engine/index.ts'
 import { type BlobStore, fetchBlob, type OpenBlob, type OpenProvider, type Pin } from '../data/blob/index.ts'
 import type { NamedTensors } from '../data/tensor/index.ts'
@@ -34,6 +34,8 @@ export class EngineHost {
   readonly #init: EngineHostInit
   readonly #pool: EnginePool
   readonly #idle = new Map<string, () => void>()
+  /** Until when the model of a job is pinned here, by job and model: a job brings one model to many leases. */
+  readonly #pinned = new Map<string, number>()
   #computing = 0
   /** Starts the next empty child, when one is wanted. */
   #prepare: (() => void) | undefined
@@ -57,10 +59,18 @@ export class EngineHost {
 
   /** Brings a lease's graph and weights here. Throws `blob.*`, `grant.*`, `disk.*`, `aborted`. */
   async fetchModel(lease: Lease, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
+    const { models, clock } = this.#init
     const { graph, weights } = lease.spec.model
-    const untilWallMs = Math.floor(this.#init.clock.wallMs()) + MODEL_PIN_MS
+    const key = `${lease.job}/${modelDigest(lease.spec.model)}`
+    const nowMs = Math.floor(clock.wallMs())
+    const isHere = models.has(graph.blob) && weights.every(({ blob }) => models.has(blob))
+    if (isHere && (this.#pinned.get(key) ?? 0) - nowMs > MODEL_PIN_MS / 2) return
+    const untilWallMs = nowMs + MODEL_PIN_MS
     for (const ref of [graph, ...weights])
-      await this.fetch(ref, this.#init.models, lease, grant, signal, { owner: lease.job, untilWallMs })
+      await this.fetch(ref, models, lease, grant, signal, { owner: lease.job, untilWallMs })
+    this.#pinned.delete(key)
+    this.#pinned.set(key, untilWallMs)
+    if (this.#pinned.size > limit('jobsPerNode')) this.#pinned.delete(this.#pinned.keys().next().value as string)
   }
 
   /** Brings one blob of a lease into a store. Throws as {@link fetchModel} does. */

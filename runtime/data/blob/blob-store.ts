@@ -37,7 +37,9 @@ export async function directoryBlobStore(
  * store left on `medium`, when one is given.
  */
 export async function memoryBlobStore(init: BlobStoreInit & { readonly medium?: BlobMedium }): Promise<BlobStore> {
-  return openStore(init.medium ?? memoryMedium(), init)
+  if (init.medium) return openStore(init.medium, init)
+  const { savePins, ...medium } = memoryMedium() // nobody will take it up, and there is a pin for each shard on its way
+  return openStore(medium, init)
 }
 
 /** How often use is noted on the medium: often enough for the order of eviction after a restart. */

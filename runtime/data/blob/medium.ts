@@ -26,8 +26,8 @@ export interface BlobMedium {
   touch(root: Digest, nowWallMs: number): Promise<void>
   remove(root: Digest): Promise<void>
   removePartial(root: Digest): Promise<void>
-  /** Replaces the pins that an owner has, at once; removes them when `bytes` is absent. */
-  savePins(ownerDigest: Digest, bytes?: Uint8Array): Promise<void>
+  /** Replaces the pins that an owner has, at once; removes them when `bytes` is absent. Absent: pins end with the process. */
+  savePins?(ownerDigest: Digest, bytes?: Uint8Array): Promise<void>
 }
 
 /** A blob being written. */

@@ -47,11 +47,12 @@ export class SavedPins {
 
   /** Changes that come while a save is under way share the next one. */
   #save(owner: string): Promise<void> {
+    if (!this.#medium.savePins) return Promise.resolve()
     this.#changedOwners.add(owner)
     const saved = this.#saving.then(async () => {
       if (!this.#changedOwners.delete(owner)) return
       try {
-        await this.#medium.savePins(sha256(Buffer.from(owner)), this.#pins.encode(owner))
+        await this.#medium.savePins?.(sha256(Buffer.from(owner)), this.#pins.encode(owner))
       } catch (error) {
         this.#changedOwners.add(owner)
         throw error
