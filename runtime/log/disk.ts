@@ -102,6 +102,28 @@ export const systemDisk: Disk = {
 
 /** Puts a file in place durably and at once: a crash leaves the old one or the new one, never half of it. */
 export async function replaceFile(disk: Disk, dir: string, name: string, pieces: readonly Uint8Array[]): Promise<void> {
+  await replaceFiles(disk, dir, [{ name, pieces }])
+}
+
+/** As {@link replaceFile}, for several files of one directory, whose names become durable together. */
+export async function replaceFiles(
+  disk: Disk,
+  dir: string,
+  files: readonly { readonly name: string; readonly pieces: readonly Uint8Array[] }[],
+): Promise<void> {
+  const waiting = files.values()
+  const work = async () => {
+    for (const { name, pieces } of waiting) await replace(disk, dir, name, pieces)
+  }
+  const works = await Promise.allSettled(Array.from({ length: Math.min(AT_ONCE, files.length) }, work))
+  for (const each of works) if (each.status === 'rejected') throw each.reason
+  await disk.syncDir(dir)
+}
+
+/** As many as Node's thread pool has threads. */
+const AT_ONCE = 4
+
+async function replace(disk: Disk, dir: string, name: string, pieces: readonly Uint8Array[]): Promise<void> {
   const temporary = join(dir, `${name}${TEMPORARY}`)
   const file = await disk.open(temporary, 'replace')
   try {
@@ -115,7 +137,6 @@ export async function replaceFile(disk: Disk, dir: string, name: string, pieces:
     await file.close()
   }
   await disk.rename(temporary, join(dir, name))
-  await disk.syncDir(dir)
 }
 
 /** How the name of a file ends that a crash left unfinished. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Clock, type Logger, limit } from '../base/index.ts'
 import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../data/blob/index.ts'
-import { writePart } from '../data/sources/index.ts'
+import { writeParts } from '../data/sources/index.ts'
 import { decodeTensors, encodeTensors, type NamedTensors } from '../data/tensor/index.ts'
 import type { CoordinatorPorts } from '../job/coordinator/index.ts'
 import { JobJournal, WorkerJournal } from '../job/journal/index.ts'
@@ -59,11 +59,13 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
       return inputs.readAll(blob)
     },
     matches,
-    writePart: async ({ outputDir, request }, { index, firstRow, rows, shard }, outputs, labels) => {
-      const tensors = pickOutputs(decodeTensors(outputs), request.outputs)
-      const part = { index, firstRow, rows, tensors, ...(labels && { labels }) }
-      const written = await writePart(outputDir, part, disk)
-      return { index, firstRow, rows, shard, file: written.file, sha256: written.sha256 }
+    writeParts: async ({ outputDir, request }, ordered) => {
+      const parts = ordered.map(({ order: { index, firstRow, rows }, outputs, labels }) => {
+        const tensors = pickOutputs(decodeTensors(outputs), request.outputs)
+        return { index, firstRow, rows, tensors, ...(labels && { labels }) }
+      })
+      const written = await writeParts(outputDir, parts, disk)
+      return written.map((part, i) => ({ ...part, shard: ordered[i]!.order.shard }))
     },
     nameOf: (peer) =>
       peer === swarm.self ? swarm.card().name : (swarm.members().find((m) => m.peer === peer)?.card?.name ?? ''),

@@ -133,12 +133,14 @@ export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?
     ...coordinatorPorts(parts),
     openJournal: (job) => openJobJournal(durable, job, clock),
     openSource: async (spec) => rowsSource(spec),
-    writePart: async ({ job }, { index, firstRow, rows, shard }, outputs) => {
+    writeParts: async ({ job }, parts) => {
       if (durable.writeMs !== undefined) await sleep(clock, durable.writeMs)
-      const { y } = decodeTensors(outputs)
-      const values = Array.from({ length: rows }, (_, row) => Number(typedArrayOf(y!)[row * y!.shape[1]!]))
-      durable.parts.push({ job, index, values })
-      return { index, firstRow, rows, shard, file: `part-${index}`, sha256: sha256(outputs) }
+      return parts.map(({ order: { index, firstRow, rows, shard }, outputs }) => {
+        const { y } = decodeTensors(outputs)
+        const values = Array.from({ length: rows }, (_, row) => Number(typedArrayOf(y!)[row * y!.shape[1]!]))
+        durable.parts.push({ job, index, values })
+        return { index, firstRow, rows, shard, file: `part-${index}`, sha256: sha256(outputs) }
+      })
     },
   })
   const worker = new Worker(await workerPorts(parts, () => node.devices, memoryLogStore(durable.workerJournal)))

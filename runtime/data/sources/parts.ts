@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Digest, sha256All, userError } from '../../base/index.ts'
-import { type Disk, replaceFile, systemDisk } from '../../log/disk.ts'
+import { type Disk, replaceFiles, systemDisk, TEMPORARY } from '../../log/disk.ts'
 import { diskError } from '../blob/disk-error.ts'
 import { concatRows, type NamedTensors, type Tensor, tensorOf } from '../tensor/index.ts'
 import { openBytes } from './byte-source.ts'
@@ -29,25 +29,35 @@ export interface WrittenPart extends Pick<Part, 'index' | 'firstRow' | 'rows'> {
 }
 
 /**
- * Writes a part as an Arrow IPC file, durably and at once: it is there whole or not at all. Columns: `row` (int64, the
- * row of the source), `file` where rows have names, then each output in the order of their names, as a primitive or a
- * FixedSizeList (see `toRowBatch`). The folder is made when it is missing.
+ * Writes parts as Arrow IPC files, durably and at once: each is there whole or not at all, and all are when this
+ * resolves. Columns: `row` (int64, the row of the source), `file` where rows have names, then each output in the order
+ * of their names, as a primitive or a FixedSizeList (see `toRowBatch`). The folder is made when it is missing.
  *
  * Throws `disk.full`, `disk.failed`, `part.name-taken`, `tensor.shape` when an output has another number of rows.
  */
-export async function writePart(dir: string, part: Part, disk: Disk = systemDisk): Promise<WrittenPart> {
-  const { index, firstRow, rows } = part
+export async function writeParts(
+  dir: string,
+  parts: readonly Part[],
+  disk: Disk = systemDisk,
+): Promise<readonly WrittenPart[]> {
   const { arrowFile, toRowBatch } = await import('../tensor/arrow.ts') // apache-arrow takes 0.1 s and 20 MB
-  const pieces = await Array.fromAsync(arrowFile([toRowBatch(columnsOf(part))]))
-  const file = partName(index)
+  const files: { name: string; pieces: Uint8Array[] }[] = []
+  for (const part of parts)
+    files.push({ name: partName(part.index), pieces: await Array.fromAsync(arrowFile([toRowBatch(columnsOf(part))])) })
   try {
     await disk.makeDir(dir)
-    await replaceFile(disk, dir, file, pieces)
+    await replaceFiles(disk, dir, files)
   } catch (error) {
-    await disk.remove(join(dir, `${file}.tmp`)).catch(() => {}) // what there was no room for only takes room
+    for (const { name } of files) await disk.remove(join(dir, `${name}${TEMPORARY}`)).catch(() => {}) // it only takes room
     throw diskError(error, dir)
   }
-  return { index, file, firstRow, rows, sha256: sha256All(pieces) }
+  return parts.map(({ index, firstRow, rows }, i) => ({
+    index,
+    file: files[i]!.name,
+    firstRow,
+    rows,
+    sha256: sha256All(files[i]!.pieces),
+  }))
 }
 
 /** The columns of a part's file as tensors of its rows. Throws `source.not-found`, `source.malformed`. */

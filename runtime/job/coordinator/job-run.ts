@@ -25,11 +25,11 @@ import {
   type InferenceState,
   inference,
   type JobProgram,
-  type PartOrder,
   type ProgramEvent,
   type ProgramStep,
 } from '../programs/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
+import { Commits } from './commits.ts'
 import type { CoordinatorPorts } from './ports.ts'
 
 /** Batches read or computing at once; see `InferenceOptions.window`. */
@@ -94,10 +94,8 @@ export class JobRun {
   #demand = 0
   #inputBytes = 0
   /** Accepted results that wait for the disk, which may be slower than the workers. */
-  #uncommitted = 0
-  #uncommittedBytes = 0
+  readonly #commits: Commits
   #wakeReader: (() => void) | undefined
-  #commits: Promise<void> = Promise.resolve()
 
   constructor(
     ports: CoordinatorPorts,
@@ -114,6 +112,13 @@ export class JobRun {
     this.parts = [...committed]
     this.emitted = committed.length
     for (const part of committed) this.rows.done += part.rows
+    this.#commits = new Commits({
+      journal,
+      write: (parts) => ports.writeParts(spec, parts),
+      committed: (parts) => this.#committed(parts),
+      failed: (error) => this.#fail(toAividaError(error)),
+      drained: () => this.#wakeReader?.(),
+    })
     this.#program = inference({ model: spec.model, outputs: spec.request.outputs, window: WINDOW })
   }
 
@@ -135,7 +140,7 @@ export class JobRun {
       this.#credit(receipt)
       this.#hear({ type: 'accepted', shard, outputs }) // the policy of today: the first receipt is believed
       this.#outputs.delete(shard)
-      this.#commits = this.#commits.then(() => this.#scheduling.settle(worker, lease))
+      this.#commits.after(() => this.#scheduling.settle(worker, lease))
     } catch (error) {
       if (this.state === 'running') this.#retract(shard, worker, toAividaError(error))
     }
@@ -165,7 +170,7 @@ export class JobRun {
     if (this.state !== 'running') return
     this.#abort.abort(aborted('the node is stopping'))
     this.#wakeReader?.()
-    await this.#commits
+    await this.#commits.settled()
     await this.#journal.close()
   }
 
@@ -181,14 +186,8 @@ export class JobRun {
     for (const order of step.parts) {
       const outputs = this.#outputs.get(order.shard)
       invariant(outputs, `part ${order.index} was ordered before its outputs were here`)
-      this.#uncommitted++
-      this.#uncommittedBytes += outputs.byteLength
-      this.#commits = this.#commits.then(async () => {
-        await this.#commit(order, outputs)
-        this.#uncommitted--
-        this.#uncommittedBytes -= outputs.byteLength
-        this.#wakeReader?.()
-      })
+      this.#commits.add({ order, outputs, labels: this.#labels.get(order.index) })
+      this.#labels.delete(order.index)
     }
     for (const shard of new Set(step.parts.map((order) => order.shard))) this.#dropShard(shard)
     const emitted = step.shards.map((spec): [Digest, ShardSpec] => [shardId(spec), spec])
@@ -273,21 +272,14 @@ export class JobRun {
   /** Whether what is on its way, or waits for the disk, leaves no room for another batch. */
   #isFull(): boolean {
     if (this.#inputBytes >= INPUT_WINDOW_BYTES && this.shards.size > 0) return true
-    return this.#uncommitted >= WINDOW || this.#uncommittedBytes >= OUTPUT_WINDOW_BYTES
+    return this.#commits.waiting >= WINDOW || this.#commits.waitingBytes >= OUTPUT_WINDOW_BYTES
   }
 
-  /** Where a result is committed: the part file first, then the journal's word for it. */
-  async #commit(order: PartOrder, outputs: Uint8Array): Promise<void> {
-    if (this.state !== 'running') return
-    try {
-      const part = await this.#ports.writePart(this.spec, order, outputs, this.#labels.get(order.index))
-      await this.#journal.append({ type: 'part', part })
-      this.#labels.delete(order.index)
+  #committed(parts: readonly ResultPart[]): void {
+    for (const part of parts) {
       this.parts.push(part)
       this.rows.done += part.rows
       this.#ports.emit({ type: 'part', job: this.spec.job, part })
-    } catch (error) {
-      await this.#fail(toAividaError(error))
     }
   }
 
@@ -302,7 +294,7 @@ export class JobRun {
   #finish(done: NonNullable<ProgramStep<InferenceState>['done']>): void {
     if (!done.ok) void this.#fail(poisonError(done.shard, done.failures))
     else
-      this.#commits = this.#commits.then(async () => {
+      this.#commits.after(async () => {
         if (this.state !== 'running') return
         if (this.parts.length === 0)
           return this.#fail(
@@ -328,6 +320,7 @@ export class JobRun {
     this.#abort.abort(aborted(`the job is ${state}`))
     this.#wakeReader?.()
     for (const shard of [...this.shards.keys()]) this.#dropShard(shard)
+    this.#commits.stop()
     this.#outputs.clear()
     this.#labels.clear()
     this.#scheduling.ended(this.spec.job)

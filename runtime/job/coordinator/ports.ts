@@ -4,7 +4,7 @@ import type { NamedTensors } from '../../data/tensor/index.ts'
 import type { BlobRef, Grant, JobSpec, NodeEventBody, ResultPart, Signed, Signer } from '../../protocol/index.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
 import type { JobJournal } from '../journal/index.ts'
-import type { PartOrder } from '../programs/index.ts'
+import type { OrderedPart } from './commits.ts'
 
 /** The outside world of a coordinator. */
 export interface CoordinatorPorts {
@@ -22,13 +22,8 @@ export interface CoordinatorPorts {
   readonly fetchOutputs: (ref: BlobRef, peer: string, signal: AbortSignal) => Promise<Uint8Array>
   /** Checks that the bytes are those that `ref` names. */
   readonly matches: (ref: BlobRef, bytes: Uint8Array) => boolean
-  /** Writes a part durably. Throws `disk.full`, `disk.budget`, `tensor.*` when the outputs are not what was asked for. */
-  readonly writePart: (
-    spec: JobSpec,
-    order: PartOrder,
-    outputs: Uint8Array,
-    labels: readonly string[] | undefined,
-  ) => Promise<ResultPart>
+  /** Writes parts durably. Throws `disk.full`, `disk.budget`, `tensor.*` when outputs are not what was asked for. */
+  readonly writeParts: (spec: JobSpec, parts: readonly OrderedPart[]) => Promise<readonly ResultPart[]>
   /** What a peer calls itself. */
   readonly nameOf: (peer: string) => string
   readonly signGrant: (grant: Grant) => Signed

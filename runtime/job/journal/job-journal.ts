@@ -47,10 +47,10 @@ export class JobJournal {
     return this.#log.epoch
   }
 
-  /** Resolves when the entry is durable. Throws `log.fenced`, `log.disk-full`, `log.failed`. */
-  async append(entry: JobEntry): Promise<void> {
+  /** Resolves when the entries are durable. Throws `log.fenced`, `log.disk-full`, `log.failed`. */
+  async append(...entries: readonly JobEntry[]): Promise<void> {
     try {
-      await this.#log.append([jobEntryCodec.encode(entry)])
+      await this.#log.append(entries.map((entry) => jobEntryCodec.encode(entry)))
     } catch (error) {
       this.#log.resume() // after a full disk the end, which says so, may still fit
       throw error

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256 } from '../../../runtime/base/index.ts'
-import { openSource, type Part, readParts, writePart } from '../../../runtime/data/sources/index.ts'
+import { openSource, type Part, readParts, type WrittenPart, writeParts } from '../../../runtime/data/sources/index.ts'
 import { tensorOf } from '../../../runtime/data/tensor/index.ts'
 import { systemDisk } from '../../../runtime/log/disk.ts'
 import { refuses } from '../refusal.ts'
@@ -38,7 +38,7 @@ parts.after.each(({ dir }) => rm(join(dir, '../..'), { recursive: true }))
 
 parts('parts written in any order are read as one', async ({ dir }) => {
   for (const index of [2, 0, 1]) {
-    const { sha256: digest, ...written } = await writePart(dir, part(index))
+    const [{ sha256: digest, ...written }] = (await writeParts(dir, [part(index)])) as [WrittenPart]
     assert.equal(written, { index, file: `part-0000${index}.arrow`, firstRow: 3 * index, rows: 3 })
     assert.is(sha256(await readFile(join(dir, written.file))), digest)
   }
@@ -54,14 +54,14 @@ parts('parts written in any order are read as one', async ({ dir }) => {
 })
 
 parts('the same part is the same bytes, whatever the order of its outputs', async ({ dir }) => {
-  const first = await writePart(dir, part(0))
+  const first = await writeParts(dir, [part(0)])
   const { tensors, ...rest } = part(0)
-  const again = await writePart(dir, { ...rest, tensors: Object.fromEntries(Object.entries(tensors).reverse()) })
+  const again = await writeParts(dir, [{ ...rest, tensors: Object.fromEntries(Object.entries(tensors).reverse()) }])
   assert.equal(again, first)
 })
 
 parts('a part is a source for the next job', async ({ dir }) => {
-  const { file } = await writePart(dir, part(1))
+  const [{ file }] = (await writeParts(dir, [part(1)])) as [WrittenPart]
   const source = await openSource(join(dir, file), {
     inputs: [{ name: 'probabilities', dtype: 'float32', shape: ['n', 2, 2] }],
   })
@@ -72,16 +72,16 @@ parts('a part is a source for the next job', async ({ dir }) => {
 
 parts('a gap, nothing at all and foreign files', async ({ dir }) => {
   await refuses('source.not-found', readParts(dir))
-  await writePart(dir, part(1))
+  await writeParts(dir, [part(1)])
   assert.match((await refuses('part.missing', readParts(dir))).message, 'part-00000.arrow')
-  await writePart(dir, part(0))
+  await writeParts(dir, [part(0)])
   await writeFile(join(dir, 'part-00002.arrow.tmp'), 'half written')
   await writeFile(join(dir, 'notes.txt'), 'mine')
   assert.is((await readParts(dir)).row!.shape[0], 6)
 })
 
 parts('a full disk leaves no trace and the parts before it', async ({ dir }) => {
-  await writePart(dir, part(0))
+  await writeParts(dir, [part(0)])
   const fullDisk = {
     ...systemDisk,
     open: async (...args: Parameters<typeof systemDisk.open>) => ({
@@ -91,16 +91,16 @@ parts('a full disk leaves no trace and the parts before it', async ({ dir }) => 
       },
     }),
   }
-  const error = await refuses('disk.full', writePart(dir, part(1), fullDisk))
+  const error = await refuses('disk.full', writeParts(dir, [part(1)], fullDisk))
   assert.is(error.retryable, true)
   assert.equal(await readdir(dir), ['part-00000.arrow'])
 })
 
 parts('outputs of other rows, or named as a column of ours', async ({ dir }) => {
   const two = tensorOf(Float32Array.of(1, 2))
-  await refuses('tensor.shape', writePart(dir, { ...part(0), tensors: { y: two } }))
-  await refuses('tensor.shape', writePart(dir, { ...part(0), tensors: { y: tensorOf(Float32Array.of(1), []) } }))
-  await refuses('part.name-taken', writePart(dir, { ...part(0), rows: 2, tensors: { row: two } }))
+  await refuses('tensor.shape', writeParts(dir, [{ ...part(0), tensors: { y: two } }]))
+  await refuses('tensor.shape', writeParts(dir, [{ ...part(0), tensors: { y: tensorOf(Float32Array.of(1), []) } }]))
+  await refuses('part.name-taken', writeParts(dir, [{ ...part(0), rows: 2, tensors: { row: two } }]))
 })
 
 parts.run()
