@@ -27,6 +27,12 @@ export const systemClock: Clock = {
   turn: () => new Promise((resolve) => setImmediate(resolve)),
 }
 
+/** A wall time for messages: ISO 8601, also for the times that peers make up and no calendar has. */
+export function wallTimeText(wallMs: number): string {
+  const date = new Date(wallMs)
+  return Number.isNaN(date.getTime()) ? `${wallMs} ms after 1970` : date.toISOString()
+}
+
 /** Runs `fn` every `periodMs` until the returned function is called. */
 export function every(clock: Clock, periodMs: number, fn: () => void): () => void {
   let cancel = clock.after(periodMs, tick)

@@ -150,7 +150,11 @@ function absolute(path: unknown, { home, cwd }: ConfigSystem): string {
 }
 
 function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, SHOWN_CHARACTERS)
+  try {
+    return (JSON.stringify(value) ?? 'nothing').slice(0, SHOWN_CHARACTERS)
+  } catch {
+    return 'something nested too deeply' // deeper than the stack
+  }
 }
 
 function configError(what: string, message: string, facts?: Readonly<Record<string, unknown>>): AividaError {

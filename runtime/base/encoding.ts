@@ -35,8 +35,8 @@ export interface CodecInit<T> {
 export function codec<T>(init: CodecInit<T>): Codec<T> {
   const version = init.version ?? 1
   const maxBytes = init.maxBytes ?? 1 << 20
-  const refuse = (code: string, message: string, cause?: unknown) =>
-    new AividaError({ code: `encoding.${code}`, category: 'peer', message: `${init.name}: ${message}`, cause })
+  const refuse = (code: string, message: string) =>
+    new AividaError({ code: `encoding.${code}`, category: 'peer', message: `${init.name}: ${message}` })
   return {
     name: init.name,
     version,
@@ -48,11 +48,15 @@ export function codec<T>(init: CodecInit<T>): Codec<T> {
       try {
         raw = dagCbor.decode(bytes)
       } catch (error) {
-        throw refuse('malformed', 'not DAG-CBOR', error)
+        throw refuse('malformed', `not DAG-CBOR (${shortened((error as Error).message)})`)
       }
+      if (setsPrototype(bytes, raw)) throw refuse('malformed', 'a key is __proto__, which no format here has')
       const found = raw !== null && typeof raw === 'object' ? raw.v : undefined
       if (typeof found !== 'number' || !Number.isInteger(found) || found < 1)
-        throw refuse('version', `expected a version, found ${JSON.stringify(found)}`)
+        throw refuse(
+          'version',
+          `expected a version, found ${typeof found === 'object' ? 'something else' : shortened(String(found))}`,
+        )
       if (found > version)
         throw refuse('version', `version ${found} is newer than ${version}, the newest known here; update aivida`)
       for (let at = found; at < version; at++) {
@@ -61,10 +65,39 @@ export function codec<T>(init: CodecInit<T>): Codec<T> {
         raw = upgrade(raw)
       }
       const parsed = init.schema.safeParse(raw)
-      if (!parsed.success) throw refuse('malformed', z.prettifyError(parsed.error), parsed.error)
+      if (!parsed.success) throw refuse('malformed', problemsOf(parsed.error))
       return parsed.data
     },
   }
+}
+
+/** Problems that a refusal names: whoever wrote the bytes decides how many there are, and how long their words. */
+const SHOWN_PROBLEMS = 5
+const SHOWN_CHARACTERS = 200
+
+function problemsOf({ issues }: z.ZodError): string {
+  const shown = issues.slice(0, SHOWN_PROBLEMS).map(({ message, path }) => {
+    const at = path.length === 0 ? '' : ` at ${shortened(path.map(String).join('.'))}`
+    return `${shortened(message)}${at}`
+  })
+  const more = issues.length - shown.length
+  return `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`
+}
+
+function shortened(text: string): string {
+  return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}...`
+}
+
+/** Whether a map's key `__proto__` gave an object of it another prototype: fields that it inherits are not its own. */
+function setsPrototype(bytes: Uint8Array, value: unknown): boolean {
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('__proto__')) return false
+  const open = [value] // not by recursion: it may be as deep as its decoder could go
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (node === null || typeof node !== 'object' || node instanceof Uint8Array) continue
+    if (!Array.isArray(node) && Object.getPrototypeOf(node) !== Object.prototype) return true
+    for (const inner of Object.values(node)) open.push(inner)
+  }
+  return false
 }
 
 /** Plain deterministic CBOR of a value, for hashing; `undefined` fields are left out. */

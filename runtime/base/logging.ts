@@ -71,8 +71,9 @@ function errorFields(error: unknown): unknown {
 export function plainLine(json: string): string {
   try {
     const { level, time, message, ...fields } = JSON.parse(json) as Record<string, unknown>
-    const facts = Object.entries(fields).map(([key, value]) => ` ${key}=${plainValue(value)}`)
-    return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${plainText(String(message))}${facts.join('')}\n`
+    const facts = Object.entries(fields).map(([key, value]) => ` ${plainText(key)}=${plainText(plainValue(value))}`)
+    const head = plainText(`${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(message)}`)
+    return `${head}${facts.join('')}\n`
   } catch {
     return `${plainText(json)}\n`
   }
@@ -80,7 +81,7 @@ export function plainLine(json: string): string {
 
 function plainValue(value: unknown): string {
   const isWord = typeof value === 'string' && /^[\w./:@+-]+$/.test(value)
-  return (isWord ? value : JSON.stringify(value)).slice(0, limit('logFieldCharacters'))
+  return isWord ? value : JSON.stringify(value)
 }
 
 /** Line breaks and control characters, which may come from a peer, cannot forge a line or steer a terminal. */

@@ -3,6 +3,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let best: string | undefined
   let bestEdits = Math.ceil(word.length / 2)
   for (const candidate of candidates) {
+    if (Math.abs(word.length - candidate.length) >= bestEdits) continue // so many edits at least: nothing to compute
     const edits = editDistance(word.toLowerCase(), candidate.toLowerCase())
     if (edits < bestEdits) [best, bestEdits] = [candidate, edits]
   }

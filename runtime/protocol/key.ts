@@ -85,9 +85,11 @@ function keyObject(publicKey: Uint8Array): KeyObject | undefined {
   return key
 }
 
+/** The bytes that this very text stands for: the decoder also takes spaces around it, and one id is one text. */
 function fromBase58(text: string): Uint8Array | undefined {
   try {
-    return text.length <= 64 ? base58btc.baseDecode(text) : undefined
+    const bytes = text.length <= 64 ? base58btc.baseDecode(text) : undefined
+    return bytes && base58btc.baseEncode(bytes) === text ? bytes : undefined
   } catch {
     return undefined
   }

@@ -1,6 +1,14 @@
 import { z } from 'zod'
 import { type Codec, codec, limit } from '../base/index.ts'
-import { accountIdSchema, countSchema, digestSchema, fundsColourSchema, jobIdSchema, peerIdSchema } from './names.ts'
+import {
+  accountIdSchema,
+  countSchema,
+  digestSchema,
+  fundsColourSchema,
+  jobIdSchema,
+  microCreditsSchema,
+  peerIdSchema,
+} from './names.ts'
 import { requirementsSchema } from './requirements.ts'
 import { shardSpecSchema } from './shard.ts'
 
@@ -27,7 +35,7 @@ export const leaseSchema = z.object({
   policy: verificationPolicySchema,
   /** Nodes to fetch blobs from, best first. */
   providers: z.array(peerIdSchema).min(1).max(32),
-  priceCapMicroCredits: z.coerce.bigint().nonnegative().optional(),
+  priceCapMicroCredits: microCreditsSchema.optional(),
   fundsColour: fundsColourSchema.optional(),
 })
 

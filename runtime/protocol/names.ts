@@ -15,6 +15,12 @@ export const jobIdSchema = z.string().regex(/^job-[0-9a-z]{16}$/, 'expected a jo
 /** Non-negative integer. */
 export const countSchema = z.number().int().nonnegative()
 
+/** An amount of micro-credits, in the 64 bits that the encoding has for integers. */
+export const microCreditsSchema = z.coerce
+  .bigint()
+  .nonnegative()
+  .max(2n ** 64n - 1n)
+
 /** Whose money a job is paid with; meaningful once the ledger holds it. */
 export const fundsColourSchema = z.enum(['earned', 'bought', 'granted'])
 

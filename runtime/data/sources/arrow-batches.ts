@@ -31,10 +31,14 @@ export async function arrowBatches(bytes: ByteSource): Promise<ArrowBatches> {
   let schema = footer?.schema
   const prologue = schema ? [schemaMessage(schema)] : [] // and dictionaries: what is read before a record batch
   const addresses: BatchAddress[] = []
+  let prologueBytes = 0
   let rows = 0
   for await (const { at, sizeBytes, message } of footer ? fileMessages(bytes, footer) : streamMessages(bytes)) {
     if (message.isSchema()) schema ??= message.header()
     if (!message.isRecordBatch()) {
+      prologueBytes += sizeBytes
+      if (prologueBytes > bytes.sizeBytes)
+        throw malformed(bytes.name, 'its footer names the same dictionary again and again')
       prologue.push(await bytes.read(at, sizeBytes))
       continue
     }
@@ -62,4 +66,6 @@ export async function arrowBatches(bytes: ByteSource): Promise<ArrowBatches> {
 }
 
 if (!compressionRegistry.get(CompressionType.ZSTD))
-  compressionRegistry.set(CompressionType.ZSTD, { decode: (frame) => zstdDecompressSync(frame) })
+  compressionRegistry.set(CompressionType.ZSTD, {
+    decode: (frame) => zstdDecompressSync(frame, { maxOutputLength: limit('recordBatchBytes') }),
+  })

@@ -80,12 +80,14 @@ function elements(data: Data, from: number, to: number): Uint8Array {
   if (DataType.isBool(data.type))
     return Uint8Array.from({ length: to - from }, (_, i) => (data.values[(from + i) >> 3]! >> ((from + i) & 7)) & 1)
   if (DataType.isUtf8(data.type) || DataType.isLargeUtf8(data.type)) return strings(data, from, to)
-  const { buffer, byteOffset, BYTES_PER_ELEMENT } = data.values as Uint8Array
+  const { buffer, byteOffset, length, BYTES_PER_ELEMENT } = data.values as Uint8Array
+  checkExtent(from, to, length)
   return new Uint8Array(buffer, byteOffset + from * BYTES_PER_ELEMENT, (to - from) * BYTES_PER_ELEMENT)
 }
 
 function strings(data: Data, from: number, to: number): Uint8Array {
   const offset = (i: number) => Number(data.valueOffsets[i])
+  checkExtent(offset(from), offset(to), data.values.byteLength)
   const bytes = Buffer.alloc(4 * (to - from) + offset(to) - offset(from))
   for (let i = from, at = 0; i < to; i++) {
     at = bytes.writeUInt32LE(offset(i + 1) - offset(i), at)
@@ -93,6 +95,11 @@ function strings(data: Data, from: number, to: number): Uint8Array {
     at += offset(i + 1) - offset(i)
   }
   return bytes
+}
+
+/** What an offset of a damaged file points at must not be reserved or read. Throws RangeError. */
+function checkExtent(from: number, to: number, length: number): void {
+  if (!(from >= 0 && from <= to && to <= length)) throw new RangeError(`elements ${from} to ${to} of ${length}`)
 }
 
 function isList(type: DataType): boolean {

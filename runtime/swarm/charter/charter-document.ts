@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Codec, codec, limit } from '../../base/index.ts'
-import { accountIdSchema, countSchema, digestSchema, peerIdSchema } from '../../protocol/names.ts'
+import { accountIdSchema, countSchema, digestSchema, microCreditsSchema, peerIdSchema } from '../../protocol/names.ts'
 
 /** How strangers become members: with a ticket, after an admin agreed, or by asking. */
 export const admissionModeSchema = z.enum(['ticket', 'approval', 'open'])
@@ -16,7 +16,7 @@ export const termsSchema = z.object({
   /** The node that keeps the credit ledger, and its epoch: a newer one fences the older. */
   ledger: z.object({ host: peerIdSchema, epoch: countSchema }).optional(),
   /** Micro-credits for one reference unit of work, by tier. */
-  prices: z.record(z.string().max(64), z.coerce.bigint().nonnegative()).optional(),
+  prices: z.record(z.string().max(64), microCreditsSchema).optional(),
   tiers: z.array(z.string().max(64)).max(64).optional(),
   /** Settlement rails by CAIP-2 id. */
   rails: z.array(z.string().max(128)).max(16).optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Codec, codec, type Digest, limit, peerError } from '../../base/index.ts'
+import { type Codec, codec, type Digest, limit, peerError, wallTimeText } from '../../base/index.ts'
 import { countSchema, digestSchema, peerIdSchema } from '../../protocol/names.ts'
 import { openDocument, peerIdOf, type Signed, type Signer, signDocument, signedDigest } from '../../protocol/signed.ts'
 import { bindingProofSchema, openBinding } from '../identity/index.ts'
@@ -87,7 +87,7 @@ export function assertStanding(state: CharterState, member: Member, nowWallMs: n
   if (member.expiresWallMs !== undefined && member.expiresWallMs <= nowWallMs)
     throw peerError(
       'membership.expired',
-      `the membership of ${member.node} ended at ${new Date(member.expiresWallMs).toISOString()}; ask an admin for a ticket`,
+      `the membership of ${member.node} ended at ${wallTimeText(member.expiresWallMs)}; ask an admin for a ticket`,
     )
 }
 

@@ -1,5 +1,14 @@
 import { z } from 'zod'
-import { type Codec, codec, peerError, type Random, randomId, systemRandom, userError } from '../../base/index.ts'
+import {
+  type Codec,
+  codec,
+  peerError,
+  type Random,
+  randomId,
+  systemRandom,
+  userError,
+  wallTimeText,
+} from '../../base/index.ts'
 import { countSchema, digestSchema } from '../../protocol/names.ts'
 import { openDocument, type Signer, signDocument, signedCodec } from '../../protocol/signed.ts'
 import { textForm } from '../identity/index.ts'
@@ -72,10 +81,7 @@ export function openTicket(text: string): OpenTicket {
 /** Throws `ticket.expired`. A joiner calls it too, before it knocks. */
 export function assertNotExpired(ticket: Ticket, nowWallMs: number): void {
   if (ticket.expiresWallMs <= nowWallMs)
-    throw userError(
-      'ticket.expired',
-      `the ticket ended at ${new Date(ticket.expiresWallMs).toISOString()}; ask for a new one`,
-    )
+    throw userError('ticket.expired', `the ticket ended at ${wallTimeText(ticket.expiresWallMs)}; ask for a new one`)
 }
 
 /** Throws `ticket.other-cluster`. */

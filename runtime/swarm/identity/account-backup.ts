@@ -15,13 +15,13 @@ import { accountIdOf } from '../../protocol/signed.ts'
 import { SecretKey } from './secret-key.ts'
 import { textForm } from './text-form.ts'
 
-/** Parameters of scrypt (RFC 7914); memory is 128 `n` `r` bytes. */
+/** Parameters of scrypt (RFC 7914); memory is 128 `n` `r` bytes: a backup that somebody else wrote may take 256 MiB. */
 const costSchema = z.object({
   n: z
     .number()
     .int()
     .min(2)
-    .max(2 ** 20)
+    .max(2 ** 18)
     .refine((n) => (n & (n - 1)) === 0, 'expected a power of two'),
   r: z.number().int().min(1).max(8),
   p: z.number().int().min(1).max(4),
@@ -81,7 +81,7 @@ export async function restoreAccount(backup: string, passphrase: string): Promis
 const scryptAsync = promisify<string, Uint8Array, number, object, Buffer>(scrypt)
 
 function stretch(passphrase: string, { cost, salt }: Pick<z.infer<typeof headerSchema>, 'cost' | 'salt'>) {
-  const memory = 128 * cost.n * cost.r
+  const memory = 128 * cost.r * (cost.n + cost.p + 2) // what OpenSSL counts, which matters for the smallest costs
   const bytes = passphrase.normalize('NFKC') // the same words typed on another keyboard give the same key
-  return scryptAsync(bytes, salt, 32, { N: cost.n, r: cost.r, p: cost.p, maxmem: 2 * memory })
+  return scryptAsync(bytes, salt, 32, { N: cost.n, r: cost.r, p: cost.p, maxmem: memory })
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Codec, codec, limit, peerError, userError } from '../../base/index.ts'
+import { type Codec, codec, limit, peerError, userError, wallTimeText } from '../../base/index.ts'
 import { accountIdSchema, countSchema, digestSchema, peerIdSchema } from '../../protocol/names.ts'
 import {
   accountIdOf,
@@ -88,7 +88,7 @@ export function openBinding(proof: BindingProof, cluster: string, atWallMs: numb
   if (binding.expiresWallMs !== undefined && binding.expiresWallMs <= atWallMs)
     throw peerError(
       'binding.expired',
-      `the binding of ${binding.node} ended at ${new Date(binding.expiresWallMs).toISOString()}; link it again`,
+      `the binding of ${binding.node} ended at ${wallTimeText(binding.expiresWallMs)}; link it again`,
     )
   return binding
 }
