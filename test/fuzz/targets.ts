@@ -1,0 +1,18 @@
+/** Every decoder that bytes of a stranger, a user or a damaged disk reach: the one table. */
+import type { Target } from './target.ts'
+import { dataTargets } from './targets/data.ts'
+import { documentTargets } from './targets/documents.ts'
+import { keptTargets } from './targets/kept.ts'
+import { keyTargets } from './targets/keys.ts'
+import { modelTargets } from './targets/models.ts'
+import { wireTargets } from './targets/wire.ts'
+
+/** See the head of this file. */
+export const TARGETS: readonly Target[] = [
+  ...wireTargets,
+  ...documentTargets,
+  ...keyTargets,
+  ...dataTargets,
+  ...modelTargets,
+  ...keptTargets,
+]

@@ -1,0 +1,31 @@
+import { Worker } from 'node:worker_threads'
+
+/** Longer than any honest decoder takes, on a machine that is busy with other things. */
+const HANG_MS = 30_000
+
+/** A thread that sees a decoder hang: it says how to see it again and ends the process. Returns how to tell it what runs. */
+export function watchdog(hangMs = HANG_MS): (replay: string) => void {
+  const shared = new Int32Array(new SharedArrayBuffer(8))
+  const text = new Uint8Array(new SharedArrayBuffer(256))
+  const worker = new Worker(WATCH, { eval: true, workerData: { shared, text, hangMs } })
+  worker.unref()
+  return (replay) => {
+    const { written } = new TextEncoder().encodeInto(replay, text)
+    Atomics.store(shared, 1, written)
+    Atomics.add(shared, 0, 1)
+  }
+}
+
+const WATCH = `
+  const { workerData: { shared, text, hangMs } } = require('node:worker_threads')
+  let [last, idleMs] = [0, 0]
+  setInterval(() => {
+    const now = Atomics.load(shared, 0)
+    idleMs = now === last ? idleMs + 500 : 0
+    last = now
+    if (now === 0 || idleMs < hangMs) return
+    const replay = Buffer.from(text.slice(0, Atomics.load(shared, 1))).toString()
+    require('node:fs').writeSync(2, 'HUNG for ' + hangMs + ' ms: ' + replay + '\\n')
+    process.kill(process.pid, 'SIGKILL')
+  }, 500)
+`
