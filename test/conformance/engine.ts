@@ -102,6 +102,21 @@ export function engineConformance(test: Test, start: () => { engine: Engine; sto
       await session.close()
     })
 
+  test('several runs in one call give what each gives by itself, to the bit, and fail each by itself', async () => {
+    const session = await engine.load({ graph: addModel() })
+    const rows = (i: number): NamedTensors => ({ a: f32([1, 3], i, i + 0.1, i + 0.2), b: f32([1, 3], 1e7, 1e-7, i) })
+    const batch = Array.from({ length: 2_100 }, (_, i) => rows(i)) // more tensors than one message holds
+    const results = await session.runAll([...batch.slice(0, 7), { a: rows(7).a! }, ...batch.slice(8)])
+    assert.is(results.length, batch.length)
+    for (const [i, result] of results.entries())
+      if (i === 7) assert.is('error' in result && result.error.code, 'engine.input-missing')
+      else if (i % 300 === 0) assert.equal('outputs' in result && result.outputs, await session.run(batch[i]!))
+      else assert.ok('outputs' in result)
+    assert.equal(await session.runAll([]), [])
+    await session.close()
+    await code(session.runAll([rows(0)]), 'engine.closed')
+  })
+
   test('carries a scalar', async () => {
     const session = await engine.load({ graph: identityModel('float32', []) })
     assert.equal((await session.run({ x: f32([], 7) })).y, f32([], 7))

@@ -1,3 +1,4 @@
+import type { AividaError } from '../../base/errors.ts'
 import type { NamedTensors } from '../../data/tensor/tensor.ts'
 import type { ModelReport } from '../model/scan.ts'
 import type { TensorSpec } from '../model/tensor-spec.ts'
@@ -39,6 +40,9 @@ export interface RunOptions {
   readonly signal?: AbortSignal
 }
 
+/** What one of several runs gave. */
+export type RunResult = { readonly outputs: NamedTensors } | { readonly error: AividaError }
+
 /** A loaded model. */
 export interface EngineSession {
   readonly inputs: readonly TensorSpec[]
@@ -52,6 +56,13 @@ export interface EngineSession {
    * child also `engine.timeout`, `engine.out-of-memory`, `engine.died`, `engine.busy`.
    */
   run(inputs: NamedTensors, options?: RunOptions): Promise<NamedTensors>
+  /**
+   * {@link run} for each of these in one call: for runs so short that the way to the engine costs more. Each is run by
+   * itself, never joined with others along an axis, since what it gives must not depend on its neighbours. What is wrong
+   * with one is its own result; what ends them all is thrown: `engine.closed`, `aborted`; a child also
+   * `engine.timeout`, `engine.out-of-memory`, `engine.died`, `engine.busy`. The time limit is that of the whole call.
+   */
+  runAll(batch: readonly NamedTensors[], options?: RunOptions): Promise<readonly RunResult[]>
   /** Frees the model; later runs throw `engine.closed`. */
   close(): Promise<void>
 }

@@ -1,10 +1,10 @@
 import type * as Ort from 'onnxruntime-node'
-import { AividaError, aborted, userError } from '../../base/errors.ts'
+import { AividaError, aborted, toAividaError, userError } from '../../base/errors.ts'
 import type { NamedTensors } from '../../data/tensor/tensor.ts'
 import { checkFinite } from '../model/finite.ts'
 import { type ModelReport, scanModel } from '../model/scan.ts'
 import { checkInputs } from '../model/tensor-spec.ts'
-import type { Engine, EngineInfo, EngineSession, LoadOptions, ModelSource, RunOptions } from './engine.ts'
+import type { Engine, EngineInfo, EngineSession, LoadOptions, ModelSource, RunOptions, RunResult } from './engine.ts'
 import { readModelFile } from './model-file.ts'
 import { fromOrt, isOrtType, toOrt } from './ort-value.ts'
 
@@ -77,6 +77,21 @@ class OnnxRuntimeSession implements EngineSession {
       throw engineError(error, 'engine.run-failed', 'the graph failed on these inputs')
     }
     return Object.fromEntries(this.outputs.map(({ name }) => [name, fromOrt(values[name] as Ort.Tensor)]))
+  }
+
+  async runAll(batch: readonly NamedTensors[], options: RunOptions = {}): Promise<readonly RunResult[]> {
+    const results: RunResult[] = []
+    for (const inputs of batch) {
+      if (options.signal?.aborted) throw aborted()
+      if (!this.#open) throw userError('engine.closed', 'the session was closed; load the model again')
+      results.push(
+        await this.run(inputs, options).then(
+          (outputs) => ({ outputs }),
+          (error) => ({ error: toAividaError(error, 'engine.internal') }),
+        ),
+      )
+    }
+    return results
   }
 
   async close(): Promise<void> {

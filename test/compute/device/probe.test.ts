@@ -37,6 +37,7 @@ function engines(result: (n: number) => number) {
         inputs: [],
         outputs: [],
         report: EMPTY_REPORT,
+        runAll: async () => [],
         run: async () => ({ y: { dtype: 'uint8', shape: [1], data: Uint8Array.of(result(n)) } }),
         close: async () => {},
       }),

@@ -1,8 +1,10 @@
 import { userError } from '../../../base/errors.ts'
+import { limit } from '../../../base/limits.ts'
 import type { NamedTensors } from '../../../data/tensor/tensor.ts'
 import type { ModelReport } from '../../model/scan.ts'
-import type { EngineSession, RunOptions } from '../engine.ts'
+import type { EngineSession, RunOptions, RunResult } from '../engine.ts'
 import type { EngineChild } from './engine-child.ts'
+import { protocol } from './frame.ts'
 
 /** A model that a child holds, by the number both ends know it under. */
 export class ChildSession implements EngineSession {
@@ -26,8 +28,21 @@ export class ChildSession implements EngineSession {
   }
 
   async run(inputs: NamedTensors, options: RunOptions = {}): Promise<NamedTensors> {
-    if (!this.#open) throw userError('engine.closed', 'the session was closed; load the model again')
-    return this.#child.run(this.#number, inputs, options)
+    const [result] = await this.runAll([inputs], options)
+    if (!result || 'error' in result) throw result?.error ?? protocol('a result')
+    return result.outputs
+  }
+
+  async runAll(batch: readonly NamedTensors[], options: RunOptions = {}): Promise<readonly RunResult[]> {
+    const parts = Math.max(1, this.inputs.length, this.outputs.length, ...batch.map((each) => Object.keys(each).length))
+    const runsPerCall = Math.max(1, Math.floor(limit('tensorsPerMessage') / parts))
+    const results: RunResult[] = []
+    while (results.length < batch.length) {
+      if (!this.#open) throw userError('engine.closed', 'the session was closed; load the model again')
+      const some = batch.slice(results.length, results.length + runsPerCall)
+      results.push(...(await this.#child.run(this.#number, some, options)))
+    }
+    return results
   }
 
   async close(): Promise<void> {

@@ -2,14 +2,14 @@ import type { Clock } from '../../../base/clock.ts'
 import { limit } from '../../../base/limits.ts'
 import { checkTensors } from '../../../data/tensor/check.ts'
 import type { NamedTensors } from '../../../data/tensor/tensor.ts'
-import type { Engine, EngineInfo, EngineSession, LoadOptions, ModelSource, RunOptions } from '../engine.ts'
+import type { Engine, EngineInfo, EngineSession, LoadOptions, ModelSource, RunOptions, RunResult } from '../engine.ts'
 import { openModelFiles } from '../model-file.ts'
 import { ChildSession } from './child-session.ts'
 import { type ChildSettings, engineCommand } from './command.ts'
 import { tooLarge } from './endings.ts'
 import { frameHead, protocol } from './frame.ts'
 import { ChildLink } from './link.ts'
-import { packTensors, type Request, unpackTensors } from './messages.ts'
+import { packInputs, type Request, unpackResults } from './messages.ts'
 import { type EngineProcess, type Exit, spawnEngine } from './process.ts'
 
 /** What an {@link EngineChild} needs. */
@@ -81,20 +81,21 @@ export class EngineChild implements Engine {
     }
   }
 
-  /** Runs a loaded session; see {@link EngineSession.run}. */
-  async run(session: number, inputs: NamedTensors, options: RunOptions): Promise<NamedTensors> {
-    const { heads, parts } = packTensors(inputs)
-    const request: Request = { op: 'run', session, tensors: heads, finite: options.finite ?? false }
+  /** Runs a loaded session; see {@link EngineSession.runAll}. */
+  async run(session: number, batch: readonly NamedTensors[], options: RunOptions): Promise<readonly RunResult[]> {
+    const { heads, parts } = packInputs(batch)
+    const request: Request = { op: 'run', session, batch: heads, finite: options.finite ?? false }
     const sizes = parts.map(({ byteLength }) => byteLength)
     const head = this.#head(request, sizes)
     const send = () => this.#link.writeAll([head, ...parts])
     const limitMs = Math.min(options.timeoutMs ?? limit('engineRunMs'), limit('engineRunMs'))
     const reply = await this.#link.call({ what: 'a run', limitMs, signal: options.signal, send })
-    if (reply.header.op !== 'ran') throw this.#link.end(protocol('tensors'))
+    if (reply.header.op !== 'ran' || reply.header.batch.length !== batch.length)
+      throw this.#link.end(protocol('a result for each run'))
     try {
-      const tensors = unpackTensors(reply.header.tensors, reply.parts)
-      checkTensors(tensors)
-      return tensors
+      const results = unpackResults(reply.header.batch, reply.parts)
+      for (const result of results) if ('outputs' in result) checkTensors(result.outputs)
+      return results
     } catch {
       throw this.#link.end(protocol('well-formed tensors'))
     }

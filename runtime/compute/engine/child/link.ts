@@ -19,6 +19,9 @@ export interface Call {
   readonly send: () => void | Promise<void>
 }
 
+/** Below this a copy is cheaper than a list of pieces for the system to gather. Bytes. */
+const JOIN_BELOW = 64 * 1024
+
 /**
  * The parent's end of a child: one call at a time, under a time limit, a memory limit and a signal. Whatever breaks a
  * call that has begun ends the child, because nothing else stops native code.
@@ -79,6 +82,10 @@ export class ChildLink {
   /** Hands small pieces over at once, as one message. */
   writeAll(pieces: readonly Uint8Array[]): void {
     const { channel } = this.#process
+    if (pieces.length > 2 && pieces.reduce((sum, { byteLength }) => sum + byteLength, 0) <= JOIN_BELOW) {
+      channel.write(Buffer.concat(pieces))
+      return
+    }
     channel.cork()
     for (const piece of pieces) channel.write(piece)
     channel.uncork()

@@ -11,7 +11,7 @@ import { BlockingChannel } from './channel.ts'
 import { CHANNEL_FD, LIFELINE_FD } from './command.ts'
 import { tooLarge } from './endings.ts'
 import { protocol } from './frame.ts'
-import { packTensors, type Reply, type Request, unpackTensors } from './messages.ts'
+import { packResults, type Reply, type Request, unpackInputs } from './messages.ts'
 
 /** Kills this process when the parent's end of the lifeline closes. Plain JavaScript: it starts sooner and smaller. */
 const LIFELINE = `try { require('node:fs').readSync(${LIFELINE_FD}, Buffer.alloc(1)) } finally { process.kill(process.pid, 'SIGKILL') }`
@@ -39,10 +39,11 @@ async function answer(request: Request, parts: readonly Uint8Array[]): Promise<[
     case 'run': {
       const session = sessions.get(request.session)
       if (!session) throw protocol('a loaded session')
-      const packed = packTensors(await session.run(unpackTensors(request.tensors, parts), { finite: request.finite }))
+      const inputs = unpackInputs(request.batch, parts)
+      const packed = packResults(await session.runAll(inputs, { finite: request.finite }))
       const sizeBytes = packed.parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
       if (sizeBytes > memoryBytes) throw tooLarge(sizeBytes, memoryBytes)
-      return [{ op: 'ran', tensors: packed.heads }, packed.parts]
+      return [{ op: 'ran', batch: packed.heads }, packed.parts]
     }
     case 'close':
       await sessions.get(request.session)?.close()

@@ -1,7 +1,7 @@
-import type { ErrorRecord } from '../../../base/errors.ts'
+import { type ErrorRecord, fromRecord } from '../../../base/errors.ts'
 import type { DType, NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
 import type { ModelReport } from '../../model/scan.ts'
-import type { EngineInfo, LoadOptions } from '../engine.ts'
+import type { EngineInfo, LoadOptions, RunResult } from '../engine.ts'
 import { protocol } from './frame.ts'
 
 /** A tensor in a header; its bytes are the part of the same index. */
@@ -10,6 +10,9 @@ export interface TensorHead {
   readonly dtype: DType
   readonly shape: readonly number[]
 }
+
+/** What one run gave: outputs, or why there are none. */
+export type RunHead = { readonly tensors: readonly TensorHead[] } | { readonly error: ErrorRecord }
 
 /** The part of the options that a child acts on; time and signals are its parent's. */
 export type ChildLoadOptions = Pick<LoadOptions, 'provider' | 'threads' | 'optimization'>
@@ -23,30 +26,87 @@ export type Request =
       readonly weights: readonly string[]
       readonly options: ChildLoadOptions
     }
-  | { readonly op: 'run'; readonly session: number; readonly tensors: readonly TensorHead[]; readonly finite: boolean }
+  /** Several runs of one session, in this order. Parts: the tensors of the first, then those of the second ... */
+  | {
+      readonly op: 'run'
+      readonly session: number
+      readonly batch: readonly (readonly TensorHead[])[]
+      readonly finite: boolean
+    }
   | { readonly op: 'close'; readonly session: number }
 
 /** What the child answers; `ready` comes once, unasked. */
 export type Reply =
   | { readonly op: 'ready'; readonly info: EngineInfo }
   | { readonly op: 'loaded'; readonly report: ModelReport }
-  | { readonly op: 'ran'; readonly tensors: readonly TensorHead[] }
+  /** What each run gave. Parts as in the request. */
+  | { readonly op: 'ran'; readonly batch: readonly RunHead[] }
   | { readonly op: 'closed' }
   | { readonly op: 'failed'; readonly error: ErrorRecord }
 
-/** Tensors as a header and its parts. */
-export function packTensors(tensors: NamedTensors): { heads: TensorHead[]; parts: Uint8Array[] } {
-  const entries = Object.entries(tensors)
+/** The inputs of several runs as a header and its parts. */
+export function packInputs(batch: readonly NamedTensors[]): { heads: TensorHead[][]; parts: Uint8Array[] } {
+  return { heads: batch.map(headsOf), parts: batch.flatMap(partsOf) }
+}
+
+/** The way back from {@link packInputs}; whether bytes and shapes agree is for the reader to check. */
+export function unpackInputs(
+  batch: readonly (readonly TensorHead[])[],
+  parts: readonly Uint8Array[],
+): readonly NamedTensors[] {
+  const take = taker(parts)
+  const inputs = batch.map((heads) => tensorsOf(heads, take(heads.length)))
+  take.end()
+  return inputs
+}
+
+/** What several runs gave as a header and its parts. */
+export function packResults(results: readonly RunResult[]): { heads: RunHead[]; parts: Uint8Array[] } {
   return {
-    heads: entries.map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
-    parts: entries.map(([, { data }]) => data),
+    heads: results.map((result) =>
+      'error' in result ? { error: result.error.toJSON() } : { tensors: headsOf(result.outputs) },
+    ),
+    parts: results.flatMap((result) => ('error' in result ? [] : partsOf(result.outputs))),
   }
 }
 
-/** Tensors from a header and its parts; whether bytes and shapes agree is for the reader to check. */
-export function unpackTensors(heads: readonly TensorHead[], parts: readonly Uint8Array[]): NamedTensors {
-  if (heads.length !== parts.length) throw protocol('a part for each tensor')
+/** The way back from {@link packResults}; whether bytes and shapes agree is for the reader to check. */
+export function unpackResults(batch: readonly RunHead[], parts: readonly Uint8Array[]): readonly RunResult[] {
+  const take = taker(parts)
+  const results = batch.map((head) =>
+    'error' in head
+      ? { error: fromRecord(head.error) }
+      : { outputs: tensorsOf(head.tensors, take(head.tensors.length)) },
+  )
+  take.end()
+  return results
+}
+
+function headsOf(tensors: NamedTensors): TensorHead[] {
+  return Object.entries(tensors).map(([name, { dtype, shape }]) => ({ name, dtype, shape }))
+}
+
+function partsOf(tensors: NamedTensors): Uint8Array[] {
+  return Object.values(tensors).map(({ data }) => data)
+}
+
+function tensorsOf(heads: readonly TensorHead[], parts: readonly Uint8Array[]): NamedTensors {
   return Object.fromEntries(
     heads.map(({ name, dtype, shape }, i): [string, Tensor] => [name, { dtype, shape, data: parts[i]! }]),
   )
+}
+
+/** Hands out parts in order. Throws `engine.protocol` when there are too few, and at the end when some are left. */
+function taker(parts: readonly Uint8Array[]): { (count: number): readonly Uint8Array[]; end(): void } {
+  let at = 0
+  const take = (count: number) => {
+    if (at + count > parts.length) throw protocol('a part for each tensor')
+    at += count
+    return parts.slice(at - count, at)
+  }
+  return Object.assign(take, {
+    end: () => {
+      if (at !== parts.length) throw protocol('a part for each tensor')
+    },
+  })
 }

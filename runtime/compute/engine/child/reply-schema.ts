@@ -6,6 +6,14 @@ import type { Reply } from './messages.ts'
 const name = z.string().max(limit('tensorNameCharacters'))
 const dtype = z.enum(Object.keys(DTYPES) as [DType, ...DType[]])
 const size = z.number().int().nonnegative()
+const error = z.object({
+  code: z.string().max(64),
+  category: z.enum(['user', 'config', 'peer', 'platform', 'timeout', 'aborted', 'internal']),
+  message: z.string().max(8192),
+  retryable: z.boolean(),
+  facts: z.record(z.string(), z.unknown()),
+})
+const tensors = z.array(z.object({ name, dtype, shape: z.array(size) }))
 const spec = z.object({ name, dtype, shape: z.array(z.union([size, z.string()])).optional() })
 
 /** What a child may say. It runs a stranger's model, so its word is checked like a stranger's. */
@@ -21,16 +29,7 @@ export const replySchema = z.discriminatedUnion('op', [
       opsets: z.record(z.string(), z.number()),
     }),
   }),
-  z.object({ op: z.literal('ran'), tensors: z.array(z.object({ name, dtype, shape: z.array(size) })) }),
+  z.object({ op: z.literal('ran'), batch: z.array(z.union([z.object({ tensors }), z.object({ error })])) }),
   z.object({ op: z.literal('closed') }),
-  z.object({
-    op: z.literal('failed'),
-    error: z.object({
-      code: z.string().max(64),
-      category: z.enum(['user', 'config', 'peer', 'platform', 'timeout', 'aborted', 'internal']),
-      message: z.string().max(8192),
-      retryable: z.boolean(),
-      facts: z.record(z.string(), z.unknown()),
-    }),
-  }),
+  z.object({ op: z.literal('failed'), error }),
 ]) as z.ZodType<Reply>

@@ -133,8 +133,8 @@ test('a call that waits is called off without harm to the one at work', async ()
   assert.is(second.error(), 'aborted')
   assert.is(first.error(), undefined)
   assert.is(process.kills, 0)
-  process.answer = () => ({ op: 'ran', tensors: [] })
-  process.send({ op: 'ran', tensors: [] })
+  process.answer = () => ({ op: 'ran', batch: [{ tensors: [] }] })
+  process.send({ op: 'ran', batch: [{ tensors: [] }] })
   assert.equal(await session.run({}), {})
 })
 
@@ -222,9 +222,10 @@ test('a child that breaks its format is ended', async () => {
   const float = { name: 'y', dtype: 'float32', shape: [2] }
   const breaks: ((process: FakeEngineProcess) => void)[] = [
     (process) => process.sendRaw(Buffer.from('HTTP/1.1 200 OK\r\n')),
-    (process) => process.send({ op: 'ran', tensors: [float] }, [new Uint8Array(4)]),
-    (process) => process.send({ op: 'ran', tensors: [float] }, []),
-    (process) => process.send({ op: 'ran', tensors: [{ ...float, dtype: 'float7' }] }, [new Uint8Array(8)]),
+    (process) => process.send({ op: 'ran', batch: [{ tensors: [float] }] }, [new Uint8Array(4)]),
+    (process) => process.send({ op: 'ran', batch: [{ tensors: [float] }] }, []),
+    (process) =>
+      process.send({ op: 'ran', batch: [{ tensors: [{ ...float, dtype: 'float7' }] }] }, [new Uint8Array(8)]),
     (process) => process.send({ op: 'loaded', report: EMPTY_REPORT }),
     (process) => process.send({ op: 'ran' }, [new Uint8Array(101)]),
   ]
@@ -241,7 +242,7 @@ test('a child that breaks its format is ended', async () => {
 test('a child that speaks between calls is ended', async () => {
   const { clock, process, child, open } = await setUp()
   await open()
-  process.send({ op: 'ran', tensors: [] })
+  process.send({ op: 'ran', batch: [{ tensors: [] }] })
   await clock.advanceAsync(1)
   assert.not(child.alive)
   assert.is(process.kills, 1)
@@ -256,7 +257,7 @@ test('a child keeps this process alive only while somebody waits, and leaves no 
   assert.is(clock.pending, 0)
   await running(session, {}, process)
   assert.ok(process.held)
-  process.send({ op: 'ran', tensors: [] })
+  process.send({ op: 'ran', batch: [{ tensors: [] }] })
   await clock.advanceAsync(0)
   assert.not(process.held)
   assert.is(clock.pending, 0)

@@ -21,7 +21,7 @@ function setUp(maxChildren = 3, maxIdle = maxChildren) {
             ? { op: 'loaded', report: EMPTY_REPORT }
             : op === 'close'
               ? { op: 'closed' }
-              : { op: 'ran', tensors: [] }
+              : { op: 'ran', batch: [{ tensors: [] }] }
         processes.push(process)
         return process
       },
