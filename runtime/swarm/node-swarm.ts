@@ -229,14 +229,14 @@ export class NodeSwarm implements Swarm {
 
   async open(peer: string, protocol: string, options?: StreamOptions): Promise<Channel> {
     if (!this.#members.has(peer)) throw peerError('peer.not-connected', `${peer} is not connected`)
-    return channel(await this.#init.transport.open(peer, protocol, options))
+    return channel(await this.#init.transport.open(peer, protocol, options), { meter: this.warden.traffic })
   }
 
   serve(protocol: string, handler: (channel: Channel) => Promise<void>): void {
     this.#init.transport.handle(protocol, (stream) =>
       this.#judged(stream.peer, async () => {
         await this.#guard(stream.peer)
-        await handler(channel(stream))
+        await handler(channel(stream, { meter: this.warden.traffic, maxBodyBytes: limit('chunkBytes') }))
       }),
     )
   }
@@ -281,7 +281,7 @@ export class NodeSwarm implements Swarm {
       peer,
       role,
       software,
-      link: new ControlLink(peer, transport),
+      link: new ControlLink(peer, transport, this.warden.traffic),
       carrier,
       address,
       card: known?.card,

@@ -4,6 +4,7 @@ import type { PeerId, Transport } from '../transport/transport.ts'
 import { Conduct, type ConductRecord } from './conduct.ts'
 import { hostOf, Strangers } from './strangers.ts'
 import { TokenBucket } from './token-bucket.ts'
+import { Traffic } from './traffic.ts'
 import { weightOf } from './weights.ts'
 
 /** What a {@link Warden} is made from. */
@@ -40,14 +41,19 @@ export class Warden {
   onGated: (peer: PeerId) => void = () => {}
   /** Called when what is known of a peer's conduct is new: its first misdeed, and each gating. */
   onNoted: (peer: PeerId) => void = () => {}
+  /** What the node's channels are metered by. */
+  readonly traffic: Traffic
   readonly #init: WardenInit
   readonly #peers = new Conduct()
   readonly #hosts = new Conduct()
   readonly #strangers = new Strangers()
   readonly #shares = new Map<PeerId, Shares>()
+  /** Errors that were judged: one may come by on several ways. */
+  readonly #judged = new WeakSet<AividaError>()
 
   constructor(init: WardenInit) {
     this.#init = init
+    this.traffic = new Traffic({ clock: init.clock, onSlow: (peer, error) => this.judge(peer, error) })
   }
 
   /** Watches who comes and goes, and shows out strangers that stay strangers. Returns a function that stops it. */
@@ -57,6 +63,7 @@ export class Warden {
         disconnected: (peer) => this.#strangers.leave(peer),
         misused: (peer, error) => this.judge(peer, error),
       }),
+      this.traffic.start(),
       every(this.#init.clock, SWEEP_MS, () => this.#sweep(transport)),
     ]
     return () => {
@@ -99,6 +106,8 @@ export class Warden {
    * gated.
    */
   judge(peer: PeerId, error: AividaError): void {
+    if (this.#judged.has(error)) return
+    this.#judged.add(error)
     const weight = weightOf(error)
     const host = this.#strangers.hostOf(peer)
     if (host === undefined) this.#note(this.#peers, peer, error, weight)

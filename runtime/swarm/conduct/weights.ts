@@ -17,7 +17,7 @@ const STRAYS: Readonly<Record<string, number>> = {
   'grant.missing': 4,
   'grant.audience': 4,
   'frame.slow': 16, // a message that was begun and not ended in time
-  'frame.too-slow-reader': 16, // took nothing for too long
+  'peer.slow-reader': 16, // took nothing for too long
   'hello.busy': 1,
   'hello.refused': 4,
   'stranger.silent': 16, // connected, and no member in time

@@ -1,7 +1,7 @@
-import { AividaError, toAividaError } from '../../base/index.ts'
+import { AividaError, limit, toAividaError } from '../../base/index.ts'
 import { type ControlMessage, controlMessageCodec, PROTOCOLS } from '../../protocol/index.ts'
 import type { Transport } from '../transport/transport.ts'
-import { type Channel, channel } from '../wire/index.ts'
+import { type Channel, channel, type Meter } from '../wire/index.ts'
 
 /** Messages that may wait for a slow peer; past this it is cut off, since a control stream never carries bulk. */
 const MAX_QUEUED = 1_024
@@ -14,27 +14,36 @@ export class ControlLink {
   readonly peer: string
   readonly #transport: Transport
   #channel: Promise<Channel> | undefined
+  readonly #meter: Meter
   #queued = 0
+  #queuedBytes = 0
   #closed = false
 
-  constructor(peer: string, transport: Transport) {
+  constructor(peer: string, transport: Transport, meter: Meter) {
     this.peer = peer
     this.#transport = transport
+    this.#meter = meter
   }
 
   /** Throws `peer.not-connected`, `peer.too-slow`, `stream.*`; nothing is retried here. */
-  async send(message: ControlMessage, body?: readonly Uint8Array[]): Promise<void> {
+  async send(message: ControlMessage, body: readonly Uint8Array[] = []): Promise<void> {
     if (this.#closed)
       throw new AividaError({ code: 'peer.not-connected', category: 'peer', message: `${this.peer} is gone` })
-    if (this.#queued >= MAX_QUEUED) {
+    const sizeBytes = body.reduce((sum, piece) => sum + piece.byteLength, 0)
+    if (
+      this.#queued >= MAX_QUEUED ||
+      (this.#queued > 0 && this.#queuedBytes + sizeBytes > limit('controlQueueBytes'))
+    ) {
       this.close()
+      void this.#transport.disconnect(this.peer).catch(() => {}) // it comes back, and reads on, or stays away
       throw new AividaError({
         code: 'peer.too-slow',
         category: 'peer',
-        message: `${this.peer} let ${MAX_QUEUED} control messages pile up; the stream was closed`,
+        message: `${this.peer} let ${this.#queued} control messages and ${this.#queuedBytes} bytes pile up; the connection was closed`,
       })
     }
     this.#queued++
+    this.#queuedBytes += sizeBytes
     try {
       this.#channel ??= this.#open()
       const open = await this.#channel
@@ -44,6 +53,7 @@ export class ControlLink {
       throw toAividaError(error)
     } finally {
       this.#queued--
+      this.#queuedBytes -= sizeBytes
     }
   }
 
@@ -65,6 +75,6 @@ export class ControlLink {
   }
 
   async #open(): Promise<Channel> {
-    return channel(await this.#transport.open(this.peer, PROTOCOLS.control))
+    return channel(await this.#transport.open(this.peer, PROTOCOLS.control), { meter: this.#meter })
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, peerError, sleep, toAividaError } from '../../base/index.ts'
+import { type Clock, type Logger, limit, peerError, sleep, toAividaError } from '../../base/index.ts'
 import { type ControlMessage, controlMessageCodec } from '../../protocol/index.ts'
 import type { Warden } from '../conduct/index.ts'
 import type { ControlHandler } from '../swarm.ts'
@@ -35,7 +35,7 @@ export class Conversations {
   async read(stream: ByteStream): Promise<void> {
     const { members, clock, warden } = this.#init
     const { peer } = stream
-    const incoming = channel(stream)
+    const incoming = channel(stream, { meter: warden.traffic, maxBodyBytes: limit('controlBodyBytes') })
     for (;;) {
       const frame = await incoming.receive()
       if (!frame) return incoming.end()

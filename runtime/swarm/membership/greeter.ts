@@ -61,7 +61,11 @@ export class Greeter {
   async answer(stream: ByteStream): Promise<void> {
     const { peer } = stream
     const limited = timeLimit(this.#init.clock, limit('helloMs'))
-    const answer = answerHello(channel(stream), (hello) => this.#judge(peer, hello), limited.signal)
+    const answer = answerHello(
+      channel(stream, { maxBodyBytes: 0 }),
+      (hello) => this.#judge(peer, hello),
+      limited.signal,
+    )
     await this.#during(peer, answer).finally(() => limited.clear())
   }
 

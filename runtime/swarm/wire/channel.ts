@@ -4,6 +4,7 @@ import type { ByteStream, PeerId, StreamOptions } from '../transport/transport.t
 import { sizeOf } from './frame.ts'
 import { type BodyInto, type Frame, FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
+import type { Meter } from './meter.ts'
 
 /** A two-way stream of whole, checked messages with one peer. */
 export interface Channel {
@@ -30,11 +31,15 @@ export interface Channel {
 export interface ChannelOptions {
   /** Where to read bodies into. Default: a fresh buffer for each. */
   readonly bodyInto?: BodyInto
+  /** Largest body to take; a larger one is refused with `frame.size` before anything is kept of it. Default: {@link LIMITS.frameBodyBytes}. */
+  readonly maxBodyBytes?: number
+  /** What the peer is held to. Default: nothing but the limits of a single message. */
+  readonly meter?: Meter
 }
 
 /** A channel on a byte stream, which it then owns; both sides use it at once. */
-export function channel(stream: ByteStream, { bodyInto }: ChannelOptions = {}): Channel {
-  return new StreamChannel(stream, bodyInto)
+export function channel(stream: ByteStream, options: ChannelOptions = {}): Channel {
+  return new StreamChannel(stream, options)
 }
 
 /** Sends a message and awaits the answer to it. Throws `channel.no-answer` when the peer ended instead. */
@@ -55,16 +60,18 @@ class StreamChannel implements Channel {
   readonly #stream: ByteStream
   readonly #reader: FrameReader
   readonly #writer: FrameWriter
+  readonly #meter: Meter | undefined
   #lastSend: Promise<void> = Promise.resolve()
   #waiting = 0
   #ending: Promise<void> | undefined
   #receiving = false
 
-  constructor(stream: ByteStream, bodyInto: BodyInto | undefined) {
+  constructor(stream: ByteStream, options: ChannelOptions) {
     this.peer = stream.peer
     this.#stream = stream
-    this.#reader = new FrameReader(stream, bodyInto)
+    this.#reader = new FrameReader(stream, options)
     this.#writer = new FrameWriter(stream)
+    this.#meter = options.meter
   }
 
   async send(header: Uint8Array, body: readonly Uint8Array[] = [], options: StreamOptions = {}): Promise<void> {
@@ -72,12 +79,23 @@ class StreamChannel implements Channel {
     assertFits('body', sizeOf(body), limit('frameBodyBytes'))
     if (this.#ending) throw userError('channel.ended', 'expected no message after end(); open another stream')
     if (this.#waiting >= limit('channelSends')) throw full(this.peer)
-    await this.#inTurn(() => this.#writer.message(header, body, options), options)
+    await this.#inTurn(() => this.#timed(header, body, options), options)
   }
 
   end(): Promise<void> {
     this.#ending ??= this.#inTurn(() => this.#writer.end(), {})
     return this.#ending
+  }
+
+  /** Writes a message; a peer that does not take it in time ends the channel. */
+  async #timed(header: Uint8Array, body: readonly Uint8Array[], options: StreamOptions): Promise<void> {
+    const sizeBytes = header.byteLength + sizeOf(body)
+    const done = this.#meter?.watch(this.peer, 'send', sizeBytes, (error) => this.#stream.abort(error))
+    try {
+      await this.#writer.message(header, body, options)
+    } finally {
+      done?.()
+    }
   }
 
   #inTurn(write: () => Promise<void>, { signal }: StreamOptions): Promise<void> {
@@ -93,7 +111,7 @@ class StreamChannel implements Channel {
     try {
       return await this.#reader.next(options)
     } catch (error) {
-      if (!options.signal?.aborted || !isAividaError(error, 'aborted')) this.#stream.abort(toAividaError(error))
+      if (!options.signal?.aborted || !isAividaError(error, 'aborted')) this.abort(toAividaError(error))
       throw error
     } finally {
       this.#receiving = false
@@ -101,6 +119,7 @@ class StreamChannel implements Channel {
   }
 
   abort(error: Error): void {
+    this.#reader.release()
     this.#stream.abort(error)
   }
 }

@@ -1,7 +1,9 @@
-import { invariant, peerError } from '../../base/index.ts'
+import { invariant, limit, peerError } from '../../base/index.ts'
+import { abortable } from '../transport/abortable.ts'
 import type { ByteStream, StreamOptions } from '../transport/transport.ts'
 import { END_MARK_BYTES, EndMark } from './end-mark.ts'
 import { decodePrefix, type FramePrefix, frameCrc, PREFIX_BYTES } from './frame.ts'
+import { type Meter, type Release, SMALL_MESSAGE_BYTES } from './meter.ts'
 
 /** A message as it arrived, whole and checked. */
 export interface Frame {
@@ -13,6 +15,13 @@ export interface Frame {
 /** Provides the place a body is read into: exactly `bodyBytes` long. May throw to refuse it. */
 export type BodyInto = (header: Uint8Array, bodyBytes: number) => Uint8Array
 
+/** What a {@link FrameReader} may be given: see `ChannelOptions`. */
+export interface FrameReaderOptions {
+  readonly bodyInto?: BodyInto
+  readonly maxBodyBytes?: number
+  readonly meter?: Meter
+}
+
 /**
  * Reads frames from a byte stream, each byte copied once, to where it stays. An aborted read keeps what it had, so
  * that the next call goes on from there.
@@ -20,6 +29,8 @@ export type BodyInto = (header: Uint8Array, bodyBytes: number) => Uint8Array
 export class FrameReader {
   readonly #stream: ByteStream
   readonly #bodyInto: BodyInto
+  readonly #maxBodyBytes: number
+  readonly #meter: Meter | undefined
   readonly #seen = new EndMark()
   #piece: Uint8Array = EMPTY
   #prefix = new Filling(PREFIX_BYTES)
@@ -27,17 +38,35 @@ export class FrameReader {
   #header: Filling | undefined
   #body: Filling | undefined
   #ended = false
+  /** Time and room of the message that is coming in. */
+  #timed: Release | undefined
+  #room: Release | undefined
+  #roomComing: Promise<void> | undefined
+  #released = false
 
-  constructor(stream: ByteStream, bodyInto: BodyInto = (_header, bodyBytes) => new Uint8Array(bodyBytes)) {
+  constructor(stream: ByteStream, { bodyInto, maxBodyBytes, meter }: FrameReaderOptions = {}) {
     this.#stream = stream
-    this.#bodyInto = bodyInto
+    this.#bodyInto = bodyInto ?? ((_header, bodyBytes) => new Uint8Array(bodyBytes))
+    this.#maxBodyBytes = maxBodyBytes ?? limit('frameBodyBytes')
+    this.#meter = meter
+  }
+
+  /** Nothing more will be read: gives back what the message that is coming in has of the meter. */
+  release(): void {
+    this.#released = true
+    this.#settle()
   }
 
   /** The next message, or `undefined` after a proper end. Throws `frame.*`, and what the stream throws. */
   async next(options: StreamOptions): Promise<Frame | undefined> {
     if (this.#ended) return undefined
     await this.#fill(this.#prefix, options)
-    this.#announced ??= decodePrefix(this.#prefix.bytes)
+    if (!this.#announced) {
+      this.#announced = decodePrefix(this.#prefix.bytes)
+      this.#roomComing = this.#makeRoom(this.#announced)
+    }
+    if (this.#roomComing) await abortable(this.#roomComing, options.signal)
+    this.#roomComing = undefined
     const { kind, headerBytes, bodyBytes, crc } = this.#announced
     if (kind === 'end' && (headerBytes !== END_MARK_BYTES || bodyBytes !== 0))
       throw peerError('frame.malformed', 'the end frame has another shape than it must')
@@ -47,6 +76,7 @@ export class FrameReader {
     this.#body ??= new Filling(bodyBytes, bodyBytes > 0 ? this.#bodyInto(header, bodyBytes) : EMPTY)
     await this.#fill(this.#body, options)
     const body = this.#body.bytes
+    this.#settle()
     const prefix = this.#prefix.bytes
     if (frameCrc(prefix, header, [body]) !== crc)
       throw peerError('frame.crc', 'the checksum of the frame does not fit its content')
@@ -63,9 +93,38 @@ export class FrameReader {
     return { header, body }
   }
 
+  /** Room for a large message, before anything of it is kept; waiting for it is not held against the peer. */
+  #makeRoom({ headerBytes, bodyBytes }: FramePrefix): Promise<void> | undefined {
+    if (bodyBytes > this.#maxBodyBytes)
+      throw peerError('frame.size', `expected a body of at most ${this.#maxBodyBytes} bytes here, found ${bodyBytes}`)
+    this.#timed?.()
+    this.#timed = undefined
+    if (!this.#meter || headerBytes + bodyBytes <= SMALL_MESSAGE_BYTES) return undefined
+    const room = this.#meter.reserve(this.#stream.peer, headerBytes + bodyBytes)
+    const take = (taken: Release) => {
+      this.#room = taken
+      if (this.#released) this.#settle()
+    }
+    return room instanceof Promise ? room.then(take) : void take(room)
+  }
+
+  #watch(): Release | undefined {
+    const { headerBytes, bodyBytes } = this.#announced ?? { headerBytes: 0, bodyBytes: 0 }
+    const late = (error: Error) => this.#stream.abort(error)
+    return this.#meter?.watch(this.#stream.peer, 'receive', headerBytes + bodyBytes, late)
+  }
+
+  #settle(): void {
+    this.#timed?.()
+    this.#room?.()
+    this.#timed = undefined
+    this.#room = undefined
+  }
+
   async #fill(target: Filling, options: StreamOptions): Promise<void> {
     while (target.missingBytes > 0) {
       if (this.#piece.byteLength === 0) {
+        if (this.#prefix.isBegun) this.#timed ??= this.#watch()
         const piece = await this.#stream.read(options)
         if (!piece) throw peerError('frame.truncated', 'the stream ended before its end frame; part of it is missing')
         this.#piece = piece
@@ -83,6 +142,10 @@ class Filling {
   constructor(sizeBytes: number, bytes: Uint8Array = new Uint8Array(sizeBytes)) {
     invariant(bytes.byteLength === sizeBytes, `bodyInto must provide exactly ${sizeBytes} bytes`)
     this.bytes = bytes
+  }
+
+  get isBegun(): boolean {
+    return this.#filledBytes > 0
   }
 
   get missingBytes(): number {

@@ -6,7 +6,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const test = suite('warden')
 const ADDRESS = '/ip4/192.0.2.1/udp/1/quic-v1'
-const broken = peerError('frame.magic', 'other bytes')
+const broken = () => peerError('frame.magic', 'other bytes')
 
 function make() {
   const clock = new VirtualClock()
@@ -24,9 +24,9 @@ function make() {
 
 test('a member that broke the protocol too often is gated, and let in again when its time is up', () => {
   const { clock, warden, gated, noted } = make()
-  for (let i = 0; i < 15; i++) warden.judge('member', broken)
+  for (let i = 0; i < 15; i++) warden.judge('member', broken())
   assert.ok(warden.admits('member', ADDRESS))
-  warden.judge('member', broken)
+  warden.judge('member', broken())
   assert.equal([gated, noted], [['member'], ['member', 'member']], 'told of its first misdeed and of its gating')
   assert.not(warden.admits('member', ADDRESS))
   assert.not(warden.admits('member'), 'nor do we call it')
@@ -40,7 +40,7 @@ test('a member that broke the protocol too often is gated, and let in again when
 test('a stranger answers for its address: other strangers there are kept out, members are not', () => {
   const { warden, gated } = make()
   assert.ok(warden.admits('stranger', ADDRESS))
-  for (let i = 0; i < 16; i++) warden.judge('stranger', broken)
+  for (let i = 0; i < 16; i++) warden.judge('stranger', broken())
   assert.equal(gated, ['stranger'])
   assert.not(warden.admits('another stranger', ADDRESS))
   assert.ok(warden.admits('another stranger', '/ip4/192.0.2.2/udp/1/quic-v1'))
@@ -51,8 +51,8 @@ test('a stranger answers for its address: other strangers there are kept out, me
 
 test('what says nothing about the peer is not held against it', () => {
   const { warden } = make()
-  for (const error of [aborted(), peerError('stream.lost', 'gone'), peerError('peer.not-connected', 'gone')])
-    for (let i = 0; i < 1_000; i++) warden.judge('member', error)
+  for (const make of [aborted, () => peerError('stream.lost', 'gone'), () => peerError('peer.not-connected', 'gone')])
+    for (let i = 0; i < 1_000; i++) warden.judge('member', make())
   assert.is(warden.conduct('member'), undefined)
 })
 
