@@ -55,7 +55,7 @@ const replies: readonly [Reply, readonly Uint8Array[]][] = [
     },
     [],
   ],
-  [{ op: 'ran', tensors: [{ name: 'y', dtype: 'float32', shape: [2] }] }, [floats(1, 2)]],
+  [{ op: 'ran', batch: [{ tensors: [{ name: 'y', dtype: 'float32', shape: [2] }] }] }, [floats(1, 2)]],
   [{ op: 'failed', error: { code: 'engine.memory', category: 'user', message: 'm', retryable: false, facts: {} } }, []],
 ]
 
