@@ -1,13 +1,20 @@
-import { join } from 'node:path'
 import { type Clock, type Logger, limit } from '../base/index.ts'
 import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../data/blob/index.ts'
 import { writeParts } from '../data/sources/index.ts'
 import { decodeTensors, encodeTensors, type NamedTensors } from '../data/tensor/index.ts'
 import type { CoordinatorPorts } from '../job/coordinator/index.ts'
-import { JobJournal, WorkerJournal } from '../job/journal/index.ts'
+import { type Journals, WorkerJournal } from '../job/journal/index.ts'
 import type { WorkerPorts } from '../job/worker/index.ts'
 import { type Disk, type FileStoreInit, type LogStore, openLog, systemDisk } from '../log/index.ts'
-import { type BlobRef, type Device, grantCodec, type JobStatus, type Signer, signDocument } from '../protocol/index.ts'
+import {
+  type BlobRef,
+  type Device,
+  grantCodec,
+  type JobStatus,
+  logKey,
+  type Signer,
+  signDocument,
+} from '../protocol/index.ts'
 import type { NodeSwarm } from '../swarm/node-swarm.ts'
 import type { DataFolder } from './data-folder.ts'
 import type { EngineHost } from './engine-host.ts'
@@ -21,6 +28,8 @@ export interface JobParts {
   readonly logger: Logger
   readonly signer: Signer
   readonly folder: DataFolder
+  /** Of the jobs that are coordinated here. */
+  readonly journals: Journals
   /** Models and outputs, on disk. */
   readonly blobs: BlobStore
   /** Inputs of shards on their way, in memory. */
@@ -41,14 +50,13 @@ const OWED = 'owed'
 
 /** The submitter's side of jobs, on this node's parts. */
 export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
-  const { swarm, clock, logger, signer, folder, blobs, inputs, provider, events, disk = systemDisk } = parts
+  const { swarm, clock, logger, signer, journals, blobs, inputs, provider, events, disk = systemDisk } = parts
   return {
     swarm,
     clock,
     logger,
     signer,
-    openJournal: async (job) =>
-      new JobJournal(await openLog({ dir: join(folder.jobs, job, 'journal'), disk }, { clock })),
+    openJournal: (job) => journals.open(job),
     openSource: async (spec) => openJobSource(spec, await scanJobModel(spec, blobs)),
     putInput: (job, tensors) => inputs.put(encodeTensors(tensors), { pin: { owner: job } }),
     readInput: (ref) => inputs.readAll(ref.blob).catch(() => undefined), // dropped meanwhile: its shard is over
@@ -89,7 +97,7 @@ export async function workerPorts(
     clock,
     logger,
     signer,
-    journal: await WorkerJournal.open(await openLog(journal, { clock })),
+    journal: await WorkerJournal.open(await openLog(journal, { clock, key: logKey('worker', signer) })),
     fetchModel: (lease, grant, signal) => engines.fetchModel(lease, grant, signal),
     fetchInputs: async (lease, grant, signal) => {
       const ref = lease.spec.inputs

@@ -3,14 +3,14 @@ import { isAbsolute, join } from 'node:path'
 import { type Config, deadline, limit, type Random, userError } from '../base/index.ts'
 import type { DiskBudget } from '../data/blob/index.ts'
 import { type Coordinator, statusOfRecord } from '../job/coordinator/index.ts'
-import { JobJournal } from '../job/journal/index.ts'
 import type { Worker } from '../job/worker/index.ts'
-import { openLog, systemDisk } from '../log/index.ts'
+import { systemDisk } from '../log/index.ts'
 import type { Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
 import type { Cluster, Member as ClusterMember, Door, MemberRole } from '../swarm/charter/index.ts'
 import { memberRoleSchema } from '../swarm/charter/index.ts'
 import type { JobArchive } from './job-archive.ts'
 import type { JobParts } from './job-ports.ts'
+import type { Scrubbing } from './log-scrub.ts'
 import type { NodeKeys } from './membership.ts'
 import { absentPeer, peerViews } from './peer-views.ts'
 import type { Sampler } from './samples.ts'
@@ -42,6 +42,7 @@ export interface LocalServiceInit extends JobParts {
   readonly random: Random
   readonly devices: () => readonly Device[]
   readonly sampler: Pick<Sampler, 'latest'>
+  readonly scrubbing: Scrubbing
 }
 
 /** Seeds that a ticket names. */
@@ -93,7 +94,7 @@ export class LocalService implements NodeService {
   }
 
   async info(): Promise<NodeInfo> {
-    const { swarm, name, account, cluster, config, budget, devices } = this.#init
+    const { swarm, name, account, cluster, config, budget, devices, scrubbing } = this.#init
     const { charter, own } = cluster
     const { bavail, bsize } = await statfs(config.dataDir)
     return {
@@ -110,6 +111,7 @@ export class LocalService implements NodeService {
       devices: [...devices()],
       network: swarm.network(),
       disk: { usedBytes: budget.usage().totalBytes, budgetBytes: config.diskBudgetBytes, freeBytes: bavail * bsize },
+      logs: { scrubbedBytes: scrubbing.scrubbedBytes, damaged: scrubbing.damage.size },
       dataDir: config.dataDir,
       load: this.#init.sampler.latest,
       accepting: this.#accepting,
@@ -225,11 +227,11 @@ export class LocalService implements NodeService {
 
   /** Takes up the jobs that an earlier run left unfinished, and what is known of those that ended. */
   async resumeJobs(): Promise<void> {
-    const { folder, archive, coordinator, blobs, clock, logger, disk = systemDisk } = this.#init
+    const { folder, archive, coordinator, blobs, logger, journals, disk = systemDisk } = this.#init
     for (const job of await journalledJobs(folder.jobs, disk)) {
       try {
         if (await archive.load(job)) continue
-        const journal = new JobJournal(await openLog({ dir: join(folder.jobs, job, 'journal'), disk }, { clock }))
+        const journal = await journals.open(job)
         const record = await journal.load()
         if (record && !record.ended) {
           coordinator.resume(record.spec, journal, record.parts)
@@ -290,7 +292,7 @@ export class LocalService implements NodeService {
   }
 
   #warnings(): string[] {
-    const { swarm, config, clock } = this.#init
+    const { swarm, config, clock, scrubbing } = this.#init
     const addresses = swarm.card().addresses
     const warnings: string[] = []
     if (config.listen.length > 0 && addresses.length === 0)
@@ -306,6 +308,7 @@ export class LocalService implements NodeService {
       if (gatedUntilMs > clock.monoMs()) warnings.push(`strangers from ${host} are kept out (${code}: ${message})`)
     for (const [peer, error] of swarm.refusedHellos())
       if (error.category === 'user') warnings.push(`${peer.slice(-8)} refused us: ${error.message}`)
+    for (const { message } of scrubbing.damage.values()) warnings.push(message)
     return warnings
   }
 }

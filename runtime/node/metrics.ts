@@ -46,6 +46,12 @@ export function nodeMetrics(service: NodeService, signal: AbortSignal): Registry
   gauge('aivida_misdeeds', 'What remembered peers did wrong, by code of the last', ['code'], async (misdeeds) => {
     for (const { conduct } of await service.peers()) if (conduct) misdeeds.inc({ code: conduct.code }, conduct.count)
   })
+  gauge('aivida_logs_damaged', 'Journals in which the background check has found damage', [], async (damaged) => {
+    damaged.set((await service.info()).logs?.damaged ?? 0)
+  })
+  gauge('aivida_logs_scrubbed_bytes', 'Journal bytes checked in the background since the start', [], async (bytes) => {
+    bytes.set((await service.info()).logs?.scrubbedBytes ?? 0)
+  })
   gauge('aivida_accepting', '1 while new work is taken, 0 while draining', [], async (accepting) => {
     accepting.set((await service.info()).accepting ? 1 : 0)
   })

@@ -6,7 +6,9 @@ import { probeDevices } from '../compute/device/index.ts'
 import { EngineChild } from '../compute/engine/index.ts'
 import { DiskBudget, directoryBlobStore, memoryBlobStore, type OpenProvider } from '../data/blob/index.ts'
 import { Coordinator } from '../job/coordinator/index.ts'
+import { Journals } from '../job/journal/index.ts'
 import { Worker } from '../job/worker/index.ts'
+import type { Log } from '../log/index.ts'
 import { type Device, type JobStatus, PROTOCOLS, peerIdOf } from '../protocol/index.ts'
 import { Warden } from '../swarm/conduct/index.ts'
 import { mdnsDiscovery } from '../swarm/discovery/mdns.ts'
@@ -24,6 +26,7 @@ import { JobArchive } from './job-archive.ts'
 import { coordinatorPorts, workerPorts } from './job-ports.ts'
 import { knownPeers } from './known-peers.ts'
 import { LocalService } from './local-service.ts'
+import { startScrubbing } from './log-scrub.ts'
 import { loadKeys, openCluster, openDoor } from './membership.ts'
 import { Sampler } from './samples.ts'
 import type { NodeService } from './service.ts'
@@ -113,11 +116,37 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     provider,
   })
   const jobEnded = (status: JobStatus) => void service.keepEnded(status)
-  const parts = { swarm, clock, logger, signer: keys.node, folder, blobs, inputs, provider, engines, events, jobEnded }
+  const home = (job: string) => ({ dir: join(folder.jobs, job, 'journal') })
+  const journals = new Journals({ home, clock, signer: keys.node })
+  const parts = {
+    swarm,
+    clock,
+    logger,
+    signer: keys.node,
+    journals,
+    folder,
+    blobs,
+    inputs,
+    provider,
+    engines,
+    events,
+    jobEnded,
+  }
   const coordinator: Coordinator = new Coordinator(coordinatorPorts(parts))
-  const worker = new Worker(await workerPorts(parts, () => devices))
+  const workerSide = await workerPorts(parts, () => devices)
+  const worker = new Worker(workerSide)
+  const scrubbing = startScrubbing({
+    clock,
+    logger,
+    logs: () =>
+      new Map([
+        ['the journal of leases', workerSide.journal.log],
+        ...[...journals.entries()].map(([job, { log }]): [string, Log] => [`the journal of ${job}`, log]),
+      ]),
+  })
   const service: LocalService = new LocalService({
     ...parts,
+    scrubbing,
     archive,
     config,
     name,
@@ -196,6 +225,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     ended: service.ended,
     async stop() {
       sampler.stop()
+      scrubbing.stop()
       stopCounting()
       stopFollowing()
       stopSaving()
@@ -206,6 +236,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
       await known.save(swarm)
       await swarm.stop()
       await engines.stop()
+      await workerSide.journal.close()
     },
   }
 }

@@ -31,6 +31,8 @@ export const nodeInfoSchema = z.object({
   devices: z.array(deviceSchema),
   network: networkViewSchema,
   disk: z.object({ usedBytes: countSchema, budgetBytes: countSchema, freeBytes: countSchema }),
+  /** Journals read again in the background since the start, and how many of them are damaged: `warnings` says where. */
+  logs: z.object({ scrubbedBytes: countSchema, damaged: countSchema }).optional(),
   dataDir: z.string(),
   /** What the node's process uses, as of the last two seconds: share of a core, memory, event loop delay. */
   load: z.object({ cpu: z.number(), rssBytes: countSchema, loopDelayP99Ms: z.number() }),

@@ -3,9 +3,9 @@ import { type BlobStore, memoryBlobStore, type OpenProvider } from '../../runtim
 import type { Source } from '../../runtime/data/sources/index.ts'
 import { decodeTensors, type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
 import { Coordinator, newJobId } from '../../runtime/job/coordinator/index.ts'
-import { JobJournal } from '../../runtime/job/journal/index.ts'
+import { Journals } from '../../runtime/job/journal/index.ts'
 import { Worker } from '../../runtime/job/worker/index.ts'
-import { type MemoryLogHome, memoryLogHome, memoryLogStore, openLog } from '../../runtime/log/index.ts'
+import { type MemoryLogHome, memoryLogHome, memoryLogStore } from '../../runtime/log/index.ts'
 import { openBlobDesk } from '../../runtime/node/blob-desk.ts'
 import { dataFolder } from '../../runtime/node/data-folder.ts'
 import { EngineHost, type EngineHostInit } from '../../runtime/node/engine-host.ts'
@@ -74,6 +74,7 @@ export interface JobNode extends VirtualNode {
   readonly worker: Worker
   readonly engine: VirtualEngine
   readonly inputs: BlobStore
+  readonly journals: Journals
   readonly kept: Kept
   readonly published: NodeEventBody[]
   startJobs(): Promise<void>
@@ -122,16 +123,16 @@ export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?
     models: blobs,
     provider,
   })
+  const journals = new Journals({ home: (job) => journalHome(durable, job), clock, signer: key })
   const events = new RecordingBus({ clock, snapshot: () => [] })
   const parts = {
-    ...{ swarm, clock, signer: key, blobs, inputs, provider, events, engines: engine },
+    ...{ swarm, clock, signer: key, journals, blobs, inputs, provider, events, engines: engine },
     logger: silentLogger,
     folder: dataFolder('/data'),
     jobEnded: () => {},
   }
   const coordinator = new Coordinator({
     ...coordinatorPorts(parts),
-    openJournal: (job) => openJobJournal(durable, job, clock),
     openSource: async (spec) => rowsSource(spec),
     writeParts: async ({ job }, parts) => {
       if (durable.writeMs !== undefined) await sleep(clock, durable.writeMs)
@@ -155,19 +156,19 @@ export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?
     worker.start(node.devices)
     coordinator.start()
   }
-  const jobs = { coordinator, worker, engine, inputs, kept: durable, published: events.published, startJobs }
+  const jobs = { coordinator, worker, engine, inputs, journals, kept: durable, published: events.published, startJobs }
   return Object.assign(node, jobs)
 }
 
-async function openJobJournal({ jobJournals }: Kept, job: string, clock: VirtualSwarm['clock']): Promise<JobJournal> {
+function journalHome({ jobJournals }: Kept, job: string) {
   const home = jobJournals.get(job) ?? memoryLogHome()
   jobJournals.set(job, home)
-  return new JobJournal(await openLog(memoryLogStore(home), { clock }))
+  return memoryLogStore(home)
 }
 
 /** Takes up a job where an earlier process of the node left it. */
-export async function resumeJob({ clock }: VirtualSwarm, { kept, coordinator }: JobNode, job: string) {
-  const journal = await openJobJournal(kept, job, clock)
+export async function resumeJob(_: VirtualSwarm, { journals, coordinator }: JobNode, job: string) {
+  const journal = await journals.open(job)
   const record = await journal.load()
   if (!record) throw new Error(`${job} was never created`)
   return coordinator.resume(record.spec, journal, record.parts)

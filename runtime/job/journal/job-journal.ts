@@ -1,12 +1,14 @@
 import { z } from 'zod'
-import { type Codec, codec } from '../../base/index.ts'
-import type { Log } from '../../log/index.ts'
+import { type Clock, type Codec, codec } from '../../base/index.ts'
+import { type FileStoreInit, type Log, type LogStore, openLog, type SeenEntry } from '../../log/index.ts'
 import {
   errorRecordSchema,
   type JobSpec,
   jobSpecSchema,
+  logKey,
   type ResultPart,
   resultPartSchema,
+  type Signer,
 } from '../../protocol/index.ts'
 
 const entrySchema = z.discriminatedUnion('type', [
@@ -34,12 +36,37 @@ export interface JobRecord {
   readonly ended?: Extract<JobEntry, { type: 'ended' }>
 }
 
+/** What a job's journal is opened with. */
+export interface JobJournalInit {
+  readonly clock: Clock
+  /** Signs what is journalled, in the job's name. */
+  readonly signer: Signer
+  /** What is known to have been durable. */
+  readonly seen?: SeenEntry
+  /** Called once, when the journal is closed. */
+  readonly onClosed?: () => void
+}
+
 /** The durable story of one job. Whoever holds the log's epoch is the job's coordinator; an older one is fenced. */
 export class JobJournal {
   readonly #log: Log
+  readonly #onClosed: (() => void) | undefined
 
-  constructor(log: Log) {
+  private constructor(log: Log, onClosed: (() => void) | undefined) {
     this.#log = log
+    this.#onClosed = onClosed
+  }
+
+  /** Takes the journal of a job over: its epoch rises. Throws `log.*`. */
+  static async open(home: LogStore | FileStoreInit, job: string, init: JobJournalInit): Promise<JobJournal> {
+    const { clock, signer, seen, onClosed } = init
+    const log = await openLog(home, { clock, key: logKey(job, signer), ...(seen && { seen }) })
+    return new JobJournal(log, onClosed)
+  }
+
+  /** For scrubbing and followers. */
+  get log(): Log {
+    return this.#log
   }
 
   /** The coordinator's epoch: each opening raises it. */
@@ -47,12 +74,19 @@ export class JobJournal {
     return this.#log.epoch
   }
 
-  /** Resolves when the entries are durable. Throws `log.fenced`, `log.disk-full`, `log.failed`. */
+  /**
+   * Resolves when the entries are durable. The end of a job, which may have to say that the disk is full, has space set
+   * aside. Throws `log.fenced`, `log.disk-full`, `log.failed`.
+   */
   async append(...entries: readonly JobEntry[]): Promise<void> {
     try {
-      await this.#log.append(entries.map((entry) => jobEntryCodec.encode(entry)))
+      const reserved = entries.some(({ type }) => type === 'ended')
+      await this.#log.append(
+        entries.map((entry) => jobEntryCodec.encode(entry)),
+        { reserved },
+      )
     } catch (error) {
-      this.#log.resume() // after a full disk the end, which says so, may still fit
+      this.#log.resume() // entries do not build on each other, and the end is still to come
       throw error
     }
   }
@@ -72,6 +106,7 @@ export class JobJournal {
   }
 
   close(): Promise<void> {
+    this.#onClosed?.()
     return this.#log.close()
   }
 }

@@ -49,6 +49,11 @@ export class WorkerJournal {
     return journal
   }
 
+  /** For scrubbing. */
+  get log(): Log {
+    return this.#log
+  }
+
   /** The newest epoch heard of each job. */
   epochs(): ReadonlyMap<string, number> {
     return this.#epochs
