@@ -54,8 +54,8 @@ export function runCore({ workers, shards }: CoreSize): number {
   for (let at = 0; at < offers.length; at++) {
     const { peer, leases } = offers[at]!
     dispatch({ type: 'accepted', peer, leases: leases.map(({ lease }) => lease) })
-    for (const { lease } of leases) {
-      dispatch({ type: 'receipt', peer, lease })
+    for (const { lease, shard } of leases) {
+      dispatch({ type: 'receipt', peer, lease, job: 'job', shard })
       receipts++
     }
   }

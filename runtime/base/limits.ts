@@ -114,6 +114,16 @@ export const LIMITS = {
   shardAttempts: { value: 4, unit: 'count', reason: 'a shard that failed on this many nodes is named poison' },
   shardsInFlight: { value: 4_096, unit: 'count', reason: 'what a program may have emitted and not heard of' },
   leaseMs: { value: 60_000, unit: 'ms', reason: 'extended by progress; a worker that makes none loses the shard' },
+  returnMs: {
+    value: 10_000,
+    unit: 'ms',
+    reason: 'what a node that went away has finished is waited for, not computed again: one restart',
+  },
+  outputKeepMs: {
+    value: 24 * 3_600_000,
+    unit: 'ms',
+    reason: 'outputs nobody settled: the submitter is a notebook that was closed overnight',
+  },
   inlineInputBytes: {
     value: 256 * KiB,
     unit: 'bytes',

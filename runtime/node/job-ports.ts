@@ -43,8 +43,6 @@ export interface JobParts {
   readonly disk?: Disk
 }
 
-/** Outputs that nobody fetched are let go after this. */
-const OUTPUT_PIN_MS = 60 * 60_000
 /** Owner of outputs that are owed to submitters. */
 const OWED = 'owed'
 
@@ -115,9 +113,11 @@ export async function workerPorts(
         const inline = new Uint8Array(Buffer.concat(pieces))
         return { ref: { blob: treeOfBytes(inline).root, sizeBytes }, inline }
       }
-      const untilWallMs = Math.floor(clock.wallMs()) + OUTPUT_PIN_MS
+      const untilWallMs = Math.floor(clock.wallMs()) + limit('outputKeepMs')
       return { ref: await blobs.put(pieces, { pin: { owner: OWED, untilWallMs } }) }
     },
+    keepOutputs: (ref) =>
+      blobs.pin([ref.blob], { owner: OWED, untilWallMs: Math.floor(clock.wallMs()) + limit('outputKeepMs') }),
     dropOutputs: (ref) => dropBlob(blobs, OWED, ref, logger),
     hasOutputs: (ref) => blobs.has(ref.blob),
     determinismClassOf: (device) => devices().find(({ id }) => id === device)?.determinismClass ?? '',

@@ -234,7 +234,7 @@ export class LocalService implements NodeService {
         const journal = await journals.open(job)
         const record = await journal.load()
         if (record && !record.ended) {
-          coordinator.resume(record.spec, journal, record.parts)
+          coordinator.resume(record, journal)
           logger.info({ job, parts: record.parts.length }, 'a job goes on from its journal')
           continue
         }

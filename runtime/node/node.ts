@@ -180,25 +180,26 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     ...(config.metricsPort !== undefined && { metricsPort: config.metricsPort }),
   })
   if (control.metricsUrl) logger.info({ url: control.metricsUrl, host: METRICS_HOST }, 'metrics are served')
-  const [probed] = await Promise.all([
+  const probed =
     config.role === 'submitter'
       ? []
-      : probeDevices({
+      : await probeDevices({
           start: () => new EngineChild({ clock, settings: { compileCacheDir: folder.cache } }),
           cacheFile: join(folder.cache, 'classes.json'),
           threadsPerSlot: config.threadsPerSlot,
           ...(config.slots !== 'auto' && { slots: config.slots }),
-        }),
-    swarm.start(),
-  ])
+        })
   devices = probed.map(({ instructionSet, threadsPerSlot, ...device }) => ({
     ...device,
     sandboxLevel: SANDBOX_LEVEL,
     kinds: ['infer'],
   }))
+  // Nobody hears of this node before it knows its devices and its jobs: after a restart, others ask at once what became
+  // of their leases, and a card without devices would say that they are lost.
   worker.start(devices)
   coordinator.start()
-  swarm.refreshCard()
+  await service.resumeJobs()
+  await swarm.start()
   const mdns = mdnsDiscovery({
     peer: swarm.self,
     addresses: () => transport.addresses(),
@@ -216,7 +217,6 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const stopSaving = every(clock, SAVE_PEERS_MS, () => {
     known.save(swarm).catch((error) => logger.warn({ error: String(error) }, 'known peers could not be kept'))
   })
-  await service.resumeJobs()
   service.accept()
   logger.info({ peer: peerIdOf(keys.node.publicKey), addresses: transport.addresses() }, 'the node takes work')
 

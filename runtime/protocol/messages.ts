@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Codec, codec, limit } from '../base/index.ts'
-import { countSchema, peerIdSchema } from './names.ts'
+import { countSchema, digestSchema, jobIdSchema, peerIdSchema } from './names.ts'
 import { signedReceiptsSchema } from './receipt.ts'
 import { refusalReasonSchema } from './requirements.ts'
 import { signedSchema } from './signed.ts'
@@ -94,8 +94,45 @@ export type CancelReason = z.infer<typeof cancelReasonSchema>
 /** The submitter calls leases off; nothing under them is owed. `cancelled` work is killed at once. */
 const cancelSchema = z.object({ type: z.literal('cancel'), leases: leaseIdsSchema, reason: cancelReasonSchema })
 
-/** The submitter has what it needs of these leases: their outputs may go. */
+/** What these leases gave is durable at the submitter, or of no use to it: their outputs may go. */
 const settledSchema = z.object({ type: z.literal('settled'), leases: leaseIdsSchema })
+
+/** A job that its coordinator runs. `before`: leases of this epoch from this number on were given after the call. */
+const calledJobSchema = z.object({ job: jobIdSchema, epoch: countSchema, before: countSchema })
+
+/** See {@link calledJobSchema}. */
+export type CalledJob = z.infer<typeof calledJobSchema>
+
+/**
+ * A coordinator names all its running jobs to a worker that has come, or come back: which results do you owe me, and
+ * what are you at? A newer epoch than the worker has heard takes the job's leases over.
+ */
+const rollCallSchema = z.object({
+  type: z.literal('roll-call'),
+  jobs: z.array(calledJobSchema).max(limit('jobsPerNode')),
+})
+
+/** A lease that a worker is at, as it tells a coordinator that may not know it any more. */
+const heldLeaseSchema = z.object({
+  lease: leaseIdSchema,
+  job: jobIdSchema,
+  epoch: countSchema,
+  shard: digestSchema,
+  device: z.string().max(64),
+})
+
+/** See {@link heldLeaseSchema}. */
+export type HeldLease = z.infer<typeof heldLeaseSchema>
+
+/**
+ * The answer to a roll call, after the receipts that were owed: all leases held of these jobs. A lease that was given
+ * before the call and is not among them is not being worked on.
+ */
+const heldMessageSchema = z.object({
+  type: z.literal('held'),
+  jobs: z.array(calledJobSchema).max(limit('jobsPerNode')),
+  leases: z.array(heldLeaseSchema).max(limit('leasesPerWorker')),
+})
 
 /** Everything that travels on a control stream; bulk data has streams of its own. */
 export const controlMessageSchema = z.discriminatedUnion('type', [
@@ -111,6 +148,8 @@ export const controlMessageSchema = z.discriminatedUnion('type', [
   failedSchema,
   cancelSchema,
   settledSchema,
+  rollCallSchema,
+  heldMessageSchema,
 ])
 
 /** See {@link controlMessageSchema}. */

@@ -223,6 +223,10 @@ export class NodeSwarm implements Swarm {
     await member.link.send(message, body)
   }
 
+  accountOf(peer: string): string | undefined {
+    return this.#init.cluster.roster.member(peer)?.account
+  }
+
   on<T extends ControlMessage['type']>(type: T, handler: ControlHandler<T>): void {
     this.#conversations.on(type, handler)
   }

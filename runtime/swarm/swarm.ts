@@ -31,6 +31,8 @@ export interface Swarm {
    * leases and suspicion deal with loss. Throws `peer.not-connected`, `peer.too-slow`.
    */
   send(peer: string, message: ControlMessage, body?: readonly Uint8Array[]): Promise<void>
+  /** The account that a member's membership names, if any. */
+  accountOf(peer: string): string | undefined
   /** Registers the one handler of a kind of message. */
   on<T extends ControlMessage['type']>(type: T, handler: ControlHandler<T>): void
   /** Opens a framed stream to a member. Throws `peer.not-connected`. */

@@ -5,7 +5,7 @@ import { decodeTensors, type NamedTensors, tensorOf, typedArrayOf } from '../../
 import { Coordinator, newJobId } from '../../runtime/job/coordinator/index.ts'
 import { Journals } from '../../runtime/job/journal/index.ts'
 import { Worker } from '../../runtime/job/worker/index.ts'
-import { type MemoryLogHome, memoryLogHome, memoryLogStore } from '../../runtime/log/index.ts'
+import { type LogStore, type MemoryLogHome, memoryLogHome, memoryLogStore } from '../../runtime/log/index.ts'
 import { openBlobDesk } from '../../runtime/node/blob-desk.ts'
 import { dataFolder } from '../../runtime/node/data-folder.ts'
 import { EngineHost, type EngineHostInit } from '../../runtime/node/engine-host.ts'
@@ -78,6 +78,8 @@ export interface JobNode extends VirtualNode {
   readonly kept: Kept
   readonly published: NodeEventBody[]
   startJobs(): Promise<void>
+  /** Ends the process as SIGKILL does: nothing is said, and nothing under way reaches the disk. */
+  die(): void
 }
 
 /** What a test job reads: rows of `width` numbers, row r holding r + 1. */
@@ -100,7 +102,8 @@ class RecordingBus extends EventBus {
 }
 
 /** Gives a node its jobs. `kept` is what an earlier process of it left. */
-export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?: Kept): Promise<JobNode> {
+export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNode, kept?: Kept): Promise<JobNode> {
+  const life = { isOver: false }
   const { swarm, key } = node
   const durable: Kept = kept ?? {
     workerJournal: memoryLogHome(),
@@ -123,7 +126,7 @@ export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?
     models: blobs,
     provider,
   })
-  const journals = new Journals({ home: (job) => journalHome(durable, job), clock, signer: key })
+  const journals = new Journals({ home: (job) => journalHome(durable, job, life), clock, signer: key })
   const events = new RecordingBus({ clock, snapshot: () => [] })
   const parts = {
     ...{ swarm, clock, signer: key, journals, blobs, inputs, provider, events, engines: engine },
@@ -136,6 +139,7 @@ export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?
     openSource: async (spec) => rowsSource(spec),
     writeParts: async ({ job }, parts) => {
       if (durable.writeMs !== undefined) await sleep(clock, durable.writeMs)
+      await alive(life)
       return parts.map(({ order: { index, firstRow, rows, shard }, outputs }) => {
         const { y } = decodeTensors(outputs)
         const values = Array.from({ length: rows }, (_, row) => Number(typedArrayOf(y!)[row * y!.shape[1]!]))
@@ -144,7 +148,7 @@ export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?
       })
     },
   })
-  const worker = new Worker(await workerPorts(parts, () => node.devices, memoryLogStore(durable.workerJournal)))
+  const worker = new Worker(await workerPorts(parts, () => node.devices, mortalStore(durable.workerJournal, life)))
   openBlobDesk({
     ...{ swarm, clock, stores: [inputs, blobs] },
     serves: (job) => coordinator.serves(job),
@@ -152,26 +156,61 @@ export async function withJobs({ clock }: VirtualSwarm, node: VirtualNode, kept?
     sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
   })
   const startJobs = async () => {
-    await node.start()
     worker.start(node.devices)
     coordinator.start()
+    await node.start()
   }
-  const jobs = { coordinator, worker, engine, inputs, journals, kept: durable, published: events.published, startJobs }
+  const die = () => {
+    life.isOver = true
+    network.kill(node.peer)
+    worker.stop()
+    void coordinator.stop()
+  }
+  const jobs = {
+    coordinator,
+    worker,
+    engine,
+    inputs,
+    kept: durable,
+    published: events.published,
+    startJobs,
+    die,
+    journals,
+  }
   return Object.assign(node, jobs)
 }
 
-function journalHome({ jobJournals }: Kept, job: string) {
+/** A process, which may be over while its promises linger. */
+interface Life {
+  isOver: boolean
+}
+
+/** Never resolves in a process that is over. */
+const alive = ({ isOver }: Life): Promise<void> => (isOver ? new Promise(() => {}) : Promise.resolve())
+
+function mortalStore(home: MemoryLogHome, life: Life): LogStore {
+  const store = memoryLogStore(home)
+  const append = store.append.bind(store)
+  store.append = async (...args) => {
+    await alive(life)
+    await append(...args)
+    await alive(life)
+  }
+  return store
+}
+
+function journalHome({ jobJournals }: Kept, job: string, life: Life): LogStore {
   const home = jobJournals.get(job) ?? memoryLogHome()
   jobJournals.set(job, home)
-  return memoryLogStore(home)
+  return mortalStore(home, life)
 }
 
 /** Takes up a job where an earlier process of the node left it. */
-export async function resumeJob(_: VirtualSwarm, { journals, coordinator }: JobNode, job: string) {
+export async function resumeJob({ coordinator, journals }: JobNode, job: string) {
   const journal = await journals.open(job)
   const record = await journal.load()
   if (!record) throw new Error(`${job} was never created`)
-  return coordinator.resume(record.spec, journal, record.parts)
+  return coordinator.resume(record, journal)
 }
 
 const random = seededRandom(7)
@@ -225,6 +264,12 @@ export function acceptances({ published }: JobNode, job: string): number[] {
     event.type === 'shard' && event.job === job && event.phase === 'accepted' ? [event.shard] : [],
   )
   return [...Map.groupBy(shards, (shard) => shard).values()].map((group) => group.length)
+}
+
+/** The node after its process was killed and started anew, its jobs not taken up yet. */
+export async function restartedJobs(swarm: VirtualSwarm, node: JobNode): Promise<JobNode> {
+  node.die()
+  return withJobs(swarm, await swarm.restarted(node), node.kept)
 }
 
 /** A limit on a call, in virtual time. */

@@ -1,24 +1,14 @@
-import {
-  type Digest,
-  every,
-  limit,
-  peerError,
-  type Random,
-  randomId,
-  toAividaError,
-  userError,
-} from '../../base/index.ts'
-import {
-  type ControlMessageOf,
-  type JobSpec,
-  type JobStatus,
-  openReceipts,
-  peerIdOf,
-  type Receipt,
-  type RefusalCounts,
-  type ResultPart,
+import { type Digest, every, limit, type Random, randomId, userError } from '../../base/index.ts'
+import type {
+  CalledJob,
+  ControlMessageOf,
+  HeldLease,
+  JobSpec,
+  JobStatus,
+  RefusalCounts,
+  ResultPart,
 } from '../../protocol/index.ts'
-import type { JobJournal } from '../journal/index.ts'
+import type { JobJournal, JobRecord } from '../journal/index.ts'
 import {
   initialState,
   type LeaseOrder,
@@ -28,8 +18,12 @@ import {
 } from '../scheduler/index.ts'
 import { JobRun } from './job-run.ts'
 import { countRefusals, statusOf } from './job-status.ts'
+import { chunks, Notices } from './notices.ts'
 import { Offers } from './offers.ts'
 import type { CoordinatorPorts } from './ports.ts'
+import { verifiedResults } from './receipts.ts'
+import type { VerifiedResult } from './results.ts'
+import { RollCalls } from './roll-calls.ts'
 
 /** The scheduler looks at deadlines this often. */
 const TICK_MS = 250
@@ -47,9 +41,10 @@ export class Coordinator {
   readonly #scheduler = initialState()
   readonly #runs = new Map<string, JobRun>()
   readonly #offers: Offers
-  /** Verified receipts on their way through the scheduler, by lease. */
-  readonly #receipts = new Map<string, { receipt: Receipt; inline: Uint8Array | undefined }>()
-  readonly #settled = new Map<string, string[]>()
+  readonly #rollCalls: RollCalls
+  readonly #notices: Notices
+  /** Verified results on their way through the scheduler, by lease. */
+  readonly #results = new Map<string, VerifiedResult>()
   readonly #changed = new Set<string>()
   /** Output folders of jobs that are being submitted. */
   readonly #claimed = new Set<string>()
@@ -59,6 +54,8 @@ export class Coordinator {
   constructor(ports: CoordinatorPorts) {
     this.#ports = ports
     this.#offers = new Offers(ports)
+    this.#rollCalls = new RollCalls(ports, () => this.#calledJobs())
+    this.#notices = new Notices(ports)
   }
 
   start(): void {
@@ -68,15 +65,26 @@ export class Coordinator {
     swarm.on('decline', (peer, message) => this.#declined(peer, message))
     swarm.on('failed', (peer, message) => this.#failed(peer, message))
     swarm.on('receipts', (peer, message, body) => this.#received(peer, message, body))
+    swarm.on('held', (peer, message) => this.#held(peer, message))
     this.#stops.push(
       swarm.subscribe({
-        card: (peer, { devices }) => this.#dispatch({ type: 'worker', peer, devices }),
+        card: (peer, { devices }) => {
+          const isNew = !this.#scheduler.workers.has(peer)
+          this.#dispatch({ type: 'worker', peer, devices })
+          if (isNew) this.#rollCalls.call(peer)
+        },
         suspect: (peer) => this.#dispatch({ type: 'worker-suspect', peer }),
-        alive: (peer) => this.#dispatch({ type: 'worker-alive', peer }),
-        lost: (peer) => this.#dispatch({ type: 'worker-lost', peer }),
+        alive: (peer) => {
+          this.#dispatch({ type: 'worker-alive', peer })
+          this.#rollCalls.call(peer)
+        },
+        lost: (peer) => {
+          this.#rollCalls.forget(peer)
+          this.#dispatch({ type: 'worker-lost', peer })
+        },
       }),
       every(clock, TICK_MS, () => {
-        this.#flushSettled()
+        this.#notices.flush()
         if (this.#scheduler.jobs.size > 0) this.#dispatch({ type: 'tick' })
       }),
     )
@@ -85,6 +93,7 @@ export class Coordinator {
   /** Stops driving; running jobs can be resumed from their journals. */
   async stop(): Promise<void> {
     for (const stop of this.#stops.splice(0)) stop()
+    this.#rollCalls.stop()
     await Promise.all([...this.#runs.values()].map((run) => run.suspend()))
   }
 
@@ -99,7 +108,7 @@ export class Coordinator {
         await journal.close()
         throw error
       }
-      return this.#run(spec, journal, [])
+      return this.#run(spec, journal)
     } finally {
       this.#claimed.delete(spec.outputDir)
     }
@@ -116,9 +125,14 @@ export class Coordinator {
     this.#claimed.add(outputDir)
   }
 
-  /** Goes on with a job from its journal. */
-  resume(spec: JobSpec, journal: JobJournal, parts: readonly ResultPart[]): JobStatus {
-    return this.#run(spec, journal, parts)
+  /**
+   * Goes on with a job from its journal. What its workers have finished, or are at, is asked for before anything is
+   * leased anew.
+   */
+  resume(record: JobRecord, journal: JobJournal): JobStatus {
+    const status = this.#run(record.spec, journal, record)
+    for (const peer of this.#scheduler.workers.keys()) this.#rollCalls.call(peer)
+    return status
   }
 
   /** Jobs of this node since it started, newest first. */
@@ -156,7 +170,7 @@ export class Coordinator {
     if (run) run.bytes.sent += sizeBytes
   }
 
-  #run(spec: JobSpec, journal: JobJournal, parts: readonly ResultPart[]): JobStatus {
+  #run(spec: JobSpec, journal: JobJournal, before?: JobRecord): JobStatus {
     const run: JobRun = new JobRun(
       this.#ports,
       spec,
@@ -164,7 +178,11 @@ export class Coordinator {
       {
         add: (job, shards) => this.#dispatch({ type: 'shards', job, shards }),
         cancel: (job, shards) => this.#dispatch({ type: 'shards-cancelled', job, shards }),
-        settle: (peer, lease) => this.#settle(peer, lease),
+        foundResult: (job, result) => {
+          this.#note(job, result.receipt.shard, 'accepted', result.receipt.worker)
+          run.take(result)
+        },
+        settle: (peer, lease) => this.#notices.settle(peer, lease),
         ended: (job) => {
           const { copies, retries } = this.#scheduler.jobs.get(job) ?? run
           Object.assign(run, { copies, retries })
@@ -176,7 +194,7 @@ export class Coordinator {
           this.#publish(job)
         },
       },
-      parts,
+      before,
     )
     this.#runs.set(spec.job, run)
     this.#forgetEnded()
@@ -187,10 +205,21 @@ export class Coordinator {
       kind: 'infer',
       requirements: spec.request.requirements,
       maxLeases: spec.request.maxShardsInFlight ?? limit('shardsInFlight'),
+      awaited: run.workforce.peers(),
     })
     run.start()
     this.#touch(spec.job)
     return statusOf(run, this.#scheduler, this.#ports.nameOf)
+  }
+
+  #calledJobs(): CalledJob[] {
+    return [...this.#runs.values()]
+      .filter((run) => run.state === 'running')
+      .map((run) => ({
+        job: run.spec.job,
+        epoch: run.epoch,
+        before: this.#scheduler.jobs.get(run.spec.job)?.nextLease ?? 0,
+      }))
   }
 
   #forgetEnded(): void {
@@ -209,15 +238,12 @@ export class Coordinator {
       case 'offer':
         this.#offer(instruction.peer, instruction.leases)
         return
-      case 'cancel': {
-        const { peer, leases, reason } = instruction
-        this.#tell(peer, { type: 'cancel', leases: [...leases], reason })
+      case 'cancel':
+        this.#notices.cancel(instruction.peer, instruction.leases, instruction.reason)
         return
-      }
       case 'result': {
-        const first = this.#receipts.get(instruction.lease)
-        this.#receipts.delete(instruction.lease)
-        if (first) void this.#runs.get(instruction.job)?.take(instruction.shard, first)
+        const first = this.#results.get(instruction.lease)
+        if (first) this.#runs.get(instruction.job)?.take(first)
         this.#note(instruction.job, instruction.shard, 'accepted', instruction.peer)
         return
       }
@@ -238,7 +264,10 @@ export class Coordinator {
         return run && shard ? [{ order, job: run.spec, epoch: run.epoch, shard, run }] : []
       })
       if (known.length === 0) continue
-      this.#offers.send(peer, known).then(
+      const employed = Promise.all(known.map(({ run }) => run.workforce.take(peer)))
+      const sending = employed.then(() => this.#offers.send(peer, known))
+      this.#rollCalls.after(peer, sending)
+      sending.then(
         (bytes) => {
           known[0]!.run.bytes.sent += bytes
         },
@@ -269,45 +298,35 @@ export class Coordinator {
   }
 
   #received(peer: string, message: ControlMessageOf<'receipts'>, body: Uint8Array): void {
-    const { receipts, by } = openReceipts(message.batch)
-    if (peerIdOf(by) !== peer) throw peerError('receipt.signer', `receipts from ${peer} are signed by ${peerIdOf(by)}`)
-    const inline = inlineBlobs(message.inline, body)
-    for (const receipt of receipts) {
-      const lease = this.#scheduler.leases.get(receipt.lease)
-      if (lease && (lease.shard.id !== receipt.shard || lease.job.epoch !== receipt.epoch))
-        throw peerError('receipt.lease', `the receipt of ${peer} for ${receipt.lease} names another shard or epoch`)
-      if (receipt.worker !== peer || (lease && lease.device.worker.peer !== peer))
-        throw peerError('receipt.worker', `${peer} sent a receipt of ${receipt.worker} for ${receipt.lease}`)
-      const bytes = inline.get(receipt.outputs.blob)
-      if (bytes && !this.#ports.matches(receipt.outputs, bytes))
-        throw peerError(
-          'blob.wrong-chunk',
-          `the outputs of ${peer} for ${receipt.lease} are not what its receipt names`,
-        )
-      this.#receipts.set(receipt.lease, { receipt, inline: bytes })
-      this.#dispatch({ type: 'receipt', peer, lease: receipt.lease })
-      if (this.#receipts.delete(receipt.lease)) this.#settle(peer, receipt.lease) // another was first
+    const { leases } = this.#scheduler
+    for (const result of verifiedResults(this.#ports, leases, peer, message, body)) this.#receive(peer, result)
+  }
+
+  #receive(peer: string, result: VerifiedResult): void {
+    const { job, shard, lease } = result.receipt
+    const run = this.#runs.get(job)
+    if (!run) return // of a job that has not been taken up here: the worker keeps it
+    const isLeased = this.#scheduler.leases.has(lease)
+    if (run.state !== 'running' || !(isLeased || run.workforce.has(peer))) this.#notices.settle(peer, lease)
+    else if (this.#scheduler.jobs.get(job)?.shards.has(shard)) {
+      this.#results.set(lease, result)
+      this.#dispatch({ type: 'receipt', peer, lease, job, shard })
+      this.#results.delete(lease)
+    } else run.takeLate(result)
+  }
+
+  /** What a worker holds of our jobs. Leases whose result nobody waits for are called off, the others found again. */
+  #held(peer: string, { jobs, leases }: ControlMessageOf<'held'>): void {
+    const wanted: HeldLease[] = []
+    const useless: string[] = []
+    for (const held of leases) {
+      const run = this.#runs.get(held.job)
+      if (!run || (run.state === 'running' && !run.workforce.has(peer))) continue
+      if (run.state !== 'running' || run.isOver(held.shard) || run.hasResult(held.shard)) useless.push(held.lease)
+      else wanted.push(held)
     }
-  }
-
-  #settle(peer: string, lease: string): void {
-    const leases = this.#settled.get(peer)
-    if (leases) leases.push(lease)
-    else this.#settled.set(peer, [lease])
-  }
-
-  #flushSettled(): void {
-    for (const [peer, leases] of this.#settled)
-      for (const some of chunks(leases, limit('leasesPerOffer')))
-        this.#tell(peer, { type: 'settled', leases: [...some] })
-    this.#settled.clear()
-  }
-
-  #tell(peer: string, message: ControlMessageOf<'cancel' | 'settled'>): void {
-    for (const leases of chunks(message.leases, limit('leasesPerOffer')))
-      this.#ports.swarm.send(peer, { ...message, leases: [...leases] }).catch((error) => {
-        this.#ports.logger.debug({ peer, error: toAividaError(error).code }, `${message.type} could not be sent`)
-      })
+    this.#notices.cancel(peer, useless, 'superseded')
+    this.#dispatch({ type: 'held', peer, jobs, leases: wanted })
   }
 
   #note(
@@ -349,26 +368,4 @@ export class Coordinator {
 /** A new job's id. */
 export function newJobId(random: Random): string {
   return `job-${randomId(random)}`
-}
-
-/** Cuts the blobs that came in one body apart, by name. Throws `frame.inline` when the sizes do not add up. */
-export function inlineBlobs(
-  inline: readonly { blob: string; sizeBytes: number }[],
-  body: Uint8Array,
-): Map<string, Uint8Array> {
-  const total = inline.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-  if (total !== body.byteLength)
-    throw peerError('frame.inline', `the inline blobs say ${total} bytes, the body has ${body.byteLength}`)
-  let offset = 0
-  return new Map(
-    inline.map(({ blob, sizeBytes }) => {
-      const bytes = body.subarray(offset, offset + sizeBytes)
-      offset += sizeBytes
-      return [blob, bytes]
-    }),
-  )
-}
-
-function* chunks<T>(list: readonly T[], size: number): Generator<readonly T[]> {
-  for (let i = 0; i < list.length; i += size) yield list.slice(i, i + size)
 }

@@ -1,4 +1,5 @@
 /** The submitter's side of a job: from its program's shards to committed parts. */
 export * from './coordinator.ts'
+export { inlineBlobs } from './inline-blobs.ts'
 export { statusOfRecord } from './job-status.ts'
 export * from './ports.ts'

@@ -1,11 +1,10 @@
 import {
-  AividaError,
+  type AividaError,
   aborted,
   type Digest,
   type ErrorRecord,
   invariant,
   isAividaError,
-  limit,
   sleep,
   toAividaError,
   userError,
@@ -20,7 +19,7 @@ import {
   type ShardSpec,
   shardId,
 } from '../../protocol/index.ts'
-import type { JobJournal } from '../journal/index.ts'
+import type { JobJournal, JobRecord } from '../journal/index.ts'
 import {
   type InferenceState,
   inference,
@@ -30,7 +29,10 @@ import {
 } from '../programs/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
 import { Commits } from './commits.ts'
+import { poisonError } from './poison.ts'
 import type { CoordinatorPorts } from './ports.ts'
+import { Results, type VerifiedResult } from './results.ts'
+import { Workforce } from './workforce.ts'
 
 /** Batches read or computing at once; see `InferenceOptions.window`. */
 const WINDOW = 256
@@ -46,18 +48,14 @@ const ROOM_POLL_MS = 100
 export interface RunScheduling {
   add(job: string, shards: readonly Digest[]): void
   cancel(job: string, shards: readonly Digest[]): void
-  /** The lease's result is committed, or of no use: the worker may drop it. */
+  /** A result was at hand before its shard was emitted. */
+  foundResult(job: string, result: VerifiedResult): void
+  /** The lease's result is durable here, or of no use: the worker may drop it. */
   settle(peer: string, lease: string): void
   /** The job has ended, one way or another; whatever it leases is called off. */
   ended(job: string): void
   /** Its end is durable: clients may hear of it. */
   publish(job: string): void
-}
-
-/** A receipt that was verified and came first, with its outputs when they were small enough to come along. */
-export interface FirstResult {
-  readonly receipt: Receipt
-  readonly inline: Uint8Array | undefined
 }
 
 /**
@@ -71,6 +69,7 @@ export class JobRun {
   readonly parts: ResultPart[]
   readonly rows = { read: 0, done: 0, total: undefined as number | undefined }
   readonly bytes = { sent: 0, received: 0 }
+  readonly workforce: Workforce
   readonly byWorker = new Map<string, { shards: number; rows: number; computeMs: number }>()
   failedShards = 0
   /** Shards the program has emitted, those of an earlier run that were committed among them. */
@@ -88,8 +87,10 @@ export class JobRun {
   readonly #abort = new AbortController()
   readonly #outputs = new Map<Digest, Uint8Array>()
   readonly #labels = new Map<number, readonly string[]>()
-  /** Results whose outputs could not be brought here, by shard. */
-  readonly #unfetched = new Map<Digest, readonly ShardFailure[]>()
+  readonly #results: Results
+  /** Shards whose results were accepted here or in an earlier epoch. */
+  readonly #done: Set<Digest>
+  #sourceEnded = false
   #programState: InferenceState | undefined
   #demand = 0
   #inputBytes = 0
@@ -102,22 +103,33 @@ export class JobRun {
     spec: JobSpec,
     journal: JobJournal,
     scheduling: RunScheduling,
-    committed: readonly ResultPart[],
+    before: Omit<JobRecord, 'spec'> = { parts: [], workers: [] },
   ) {
     this.#ports = ports
     this.spec = spec
     this.epoch = journal.epoch
     this.#journal = journal
     this.#scheduling = scheduling
-    this.parts = [...committed]
-    this.emitted = committed.length
-    for (const part of committed) this.rows.done += part.rows
+    this.parts = [...before.parts]
+    this.emitted = before.parts.length
+    for (const part of before.parts) this.rows.done += part.rows
+    this.#done = new Set(before.parts.map((part) => part.shard))
+    this.workforce = new Workforce(spec.job, journal, ports.logger, before.workers)
     this.#commits = new Commits({
       journal,
       write: (parts) => ports.writeParts(spec, parts),
       committed: (parts) => this.#committed(parts),
       failed: (error) => this.#fail(toAividaError(error)),
       drained: () => this.#wakeReader?.(),
+    })
+    this.#results = new Results({
+      ports,
+      job: spec.job,
+      signal: this.#abort.signal,
+      accept: (result, outputs) => this.#accept(result, outputs),
+      retract: (shard) => this.#hear({ type: 'retracted', shard }),
+      poison: (shard, failures) => this.poison(shard, failures),
+      settle: (result) => this.#settleLater(result),
     })
     this.#program = inference({ model: spec.model, outputs: spec.request.outputs, window: WINDOW })
   }
@@ -128,31 +140,44 @@ export class JobRun {
     this.#read().catch((error) => this.#fail(toAividaError(error)))
   }
 
-  /** The scheduler's first result for a shard. */
-  async take(shard: Digest, { receipt, inline }: FirstResult): Promise<void> {
-    const { outputs, worker, lease } = receipt
+  /** The first result of a shard. */
+  take(result: VerifiedResult): void {
+    const { shard, outputs } = result.receipt
     this.#hear({ type: 'result', shard, outputs })
-    try {
-      const bytes = inline ?? (await this.#ports.fetchOutputs(outputs, worker, this.#abort.signal))
-      if (this.state !== 'running') return
-      this.bytes.received += bytes.byteLength
-      this.#outputs.set(shard, bytes)
-      this.#credit(receipt)
-      this.#hear({ type: 'accepted', shard, outputs }) // the policy of today: the first receipt is believed
-      this.#outputs.delete(shard)
-      this.#commits.after(() => this.#scheduling.settle(worker, lease))
-    } catch (error) {
-      if (this.state === 'running') this.#retract(shard, worker, toAividaError(error))
-    }
+    this.#results.take(result)
   }
 
-  /** The shard is computed anew, but not for ever: outputs that never come make it poison. */
-  #retract(shard: Digest, peer: string, { code, message, retryable }: AividaError): void {
-    this.#ports.logger.warn({ job: this.spec.job, shard, peer, code, message }, 'outputs could not be fetched')
-    const failures = [...(this.#unfetched.get(shard) ?? []), { peer, code, message, retryable }]
-    this.#unfetched.set(shard, failures)
-    if (failures.length >= limit('shardAttempts')) this.poison(shard, failures)
-    else this.#hear({ type: 'retracted', shard })
+  /** A result that no lease waits for: a second one, one that was settled already, or one of an earlier epoch. */
+  takeLate(result: VerifiedResult): void {
+    const { shard } = result.receipt
+    if (this.#results.has(shard)) this.#results.takeAnother(result)
+    else if (this.isOver(shard)) this.#settleLater(result)
+    else this.#results.keepEarly(result)
+  }
+
+  /** Whether nothing that a worker may still give for a shard is wanted. */
+  isOver(shard: Digest): boolean {
+    return !this.shards.has(shard) && (this.#done.has(shard) || this.#sourceEnded)
+  }
+
+  /** Whether a result of the shard is here, or its outputs are on their way. */
+  hasResult(shard: Digest): boolean {
+    return this.#results.has(shard)
+  }
+
+  #accept({ receipt }: VerifiedResult, outputs: Uint8Array): void {
+    const { shard } = receipt
+    this.bytes.received += outputs.byteLength
+    this.#outputs.set(shard, outputs)
+    this.#done.add(shard)
+    this.#credit(receipt)
+    this.#hear({ type: 'accepted', shard, outputs: receipt.outputs }) // the policy of today: the first one is believed
+    this.#outputs.delete(shard)
+  }
+
+  /** Parts that were ordered before this are durable first: a worker never drops the only copy of a result. */
+  #settleLater({ receipt: { worker, lease } }: VerifiedResult): void {
+    this.#commits.after(() => this.#scheduling.settle(worker, lease))
   }
 
   poison(shard: Digest, failures: readonly ShardFailure[]): void {
@@ -193,21 +218,24 @@ export class JobRun {
     const emitted = step.shards.map((spec): [Digest, ShardSpec] => [shardId(spec), spec])
     this.emitted += emitted.length
     for (const [id, spec] of emitted) this.shards.set(id, spec)
-    if (emitted.length > 0)
-      this.#scheduling.add(
-        job,
-        emitted.map(([id]) => id),
-      )
+    const open = emitted.map(([id]) => id).filter((id) => !this.#takeEarly(id))
+    if (open.length > 0) this.#scheduling.add(job, open)
     this.#demand += step.pull
     this.#wakeReader?.()
     if (step.done) this.#finish(step.done)
+  }
+
+  /** Whether a worker had the shard's result already; it is taken as soon as the program has ended its step. */
+  #takeEarly(shard: Digest): boolean {
+    const result = this.#results.takeEarly(shard)
+    if (result) queueMicrotask(() => this.#scheduling.foundResult(this.spec.job, result))
+    return result !== undefined
   }
 
   #dropShard(shard: Digest): void {
     const spec = this.shards.get(shard)
     if (!spec) return
     this.shards.delete(shard)
-    this.#unfetched.delete(shard)
     this.#inputBytes -= spec.inputs.sizeBytes
     this.#ports.dropInput(this.spec.job, spec.inputs)
     this.#wakeReader?.()
@@ -244,7 +272,9 @@ export class JobRun {
       this.#hear({ type: 'batch', index, firstRow, rows, inputs })
       if (this.shards.size > before) this.#inputBytes += inputs.sizeBytes // else an equal batch is on its way already
     }
+    this.#sourceEnded = true
     this.#hear({ type: 'source-ended' })
+    for (const result of this.#results.takeUnused()) this.#settleLater(result)
   }
 
   /** Jobs share the memory for inputs: when others hold it all, this one waits its turn. Throws `disk.budget` at last. */
@@ -339,16 +369,4 @@ export class JobRun {
     await this.#journal.close().catch(() => {}) // a log that failed has nothing left to close
     this.#scheduling.publish(this.spec.job)
   }
-}
-
-function poisonError(shard: Digest, failures: readonly ShardFailure[]): AividaError {
-  const causes = failures.map(({ peer, code, message }) => `${code} on ${peer.slice(-8)}: ${message}`)
-  const every = (...areas: string[]) => failures.every(({ code }) => areas.some((area) => code.startsWith(area)))
-  const remedy = every('disk.', 'log.') ? 'see to the disks of those nodes' : 'mend the input or the model'
-  return new AividaError({
-    code: 'job.poison-shard',
-    category: every('model.', 'tensor.') ? 'user' : 'peer',
-    message: `shard ${shard.slice(0, 12)} failed on every attempt (${[...new Set(causes)].join('; ')}); ${remedy} and submit again`,
-    facts: { shard, failures },
-  })
 }

@@ -6,6 +6,7 @@ import {
   type JobSpec,
   jobSpecSchema,
   logKey,
+  peerIdSchema,
   type ResultPart,
   resultPartSchema,
   type Signer,
@@ -13,6 +14,8 @@ import {
 
 const entrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('created'), spec: jobSpecSchema }),
+  /** A worker is about to be given leases of this job for the first time. */
+  z.object({ type: z.literal('worker'), peer: peerIdSchema }),
   /** The result is committed here: the part file is durable before this entry is. */
   z.object({ type: z.literal('part'), part: resultPartSchema }),
   z.object({
@@ -27,12 +30,19 @@ const entrySchema = z.discriminatedUnion('type', [
 export type JobEntry = z.infer<typeof entrySchema>
 
 /** Kept form of a {@link JobEntry}. */
-export const jobEntryCodec: Codec<JobEntry> = codec({ name: 'job-entry', schema: entrySchema })
+export const jobEntryCodec: Codec<JobEntry> = codec({
+  name: 'job-entry',
+  version: 2,
+  schema: entrySchema,
+  upgrades: { 1: (entry) => entry }, // version 2 added `worker`
+})
 
 /** A job as its journal tells it. */
 export interface JobRecord {
   readonly spec: JobSpec
   readonly parts: readonly ResultPart[]
+  /** Workers that were given leases, in whatever epoch. */
+  readonly workers: readonly string[]
   readonly ended?: Extract<JobEntry, { type: 'ended' }>
 }
 
@@ -96,13 +106,15 @@ export class JobJournal {
     let spec: JobSpec | undefined
     let ended: JobRecord['ended']
     const parts = new Map<number, ResultPart>()
+    const workers = new Set<string>()
     for await (const { entry } of this.#log.read(1)) {
       const event = jobEntryCodec.decode(entry)
       if (event.type === 'created') spec = event.spec
       else if (event.type === 'part') parts.set(event.part.index, event.part)
+      else if (event.type === 'worker') workers.add(event.peer)
       else ended = event
     }
-    return spec && { spec, parts: [...parts.values()], ...(ended && { ended }) }
+    return spec && { spec, parts: [...parts.values()], workers: [...workers], ...(ended && { ended }) }
   }
 
   close(): Promise<void> {

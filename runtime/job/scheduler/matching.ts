@@ -61,6 +61,15 @@ export function match(state: SchedulerState, devices: Iterable<DeviceRecord>, no
   for (const device of usable) keepReady(state, device)
 }
 
+/** Gives a lease its place on its device, in its job and with its shard. */
+export function hold(state: SchedulerState, lease: LeaseRecord): void {
+  lease.shard.state = 'leased'
+  lease.shard.leases.add(lease)
+  lease.device.leases.add(lease)
+  lease.job.leases++
+  state.leases.set(lease.id, lease)
+}
+
 /** Puts a device on, or off, the list of those with room. */
 export function keepReady(state: SchedulerState, device: DeviceRecord): void {
   const places = device.device.slots * (1 + state.options.prefetchPerSlot)
@@ -106,6 +115,7 @@ function fits(job: JobRecord, device: DeviceRecord): boolean {
 function nextShard(state: SchedulerState, device: DeviceRecord): { job: JobRecord; shard: ShardRecord } | undefined {
   for (let i = 0; i < state.turn.length; i++) {
     const job = state.turn[i]!
+    if (job.awaited.size > 0) continue
     if (job.leases >= job.maxLeases || job.pendingFrom >= job.pending.length || !fits(job, device)) continue
     const shard = takePending(state, job, device)
     if (!shard) continue
@@ -180,20 +190,19 @@ function grant(
   nowMs: number,
   out: Instructions,
 ): void {
+  const number = job.nextLease++
   const lease: LeaseRecord = {
-    id: `${job.id}.${job.epoch}.${job.nextLease++}`,
+    id: `${job.id}.${job.epoch}.${number}`,
     job,
+    epoch: job.epoch,
+    number,
     shard,
     device,
     state: 'offered',
     offeredMs: nowMs,
     deadlineMs: nowMs + state.options.leaseMs,
   }
-  shard.state = 'leased'
-  shard.leases.add(lease)
-  device.leases.add(lease)
-  job.leases++
-  state.leases.set(lease.id, lease)
+  hold(state, lease)
   out.offer(device.worker.peer, {
     lease: lease.id,
     job: job.id,

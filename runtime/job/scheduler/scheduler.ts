@@ -2,6 +2,7 @@ import { assertNever } from '../../base/index.ts'
 import type { CancelReason, Device } from '../../protocol/index.ts'
 import { expireLeases, forget, lapse, requeue } from './leases.ts'
 import { Instructions, keepReady, match, note } from './matching.ts'
+import { answered, dropClaims, endWait, found } from './roll-call.ts'
 import type {
   DeviceRecord,
   JobRecord,
@@ -35,10 +36,10 @@ function apply(
 ): Iterable<DeviceRecord> | undefined {
   switch (event.type) {
     case 'job-opened':
-      openJob(state, event)
+      openJob(state, event, nowMs)
       return []
     case 'shards':
-      addShards(state, event)
+      addShards(state, event, nowMs)
       return undefined
     case 'shards-cancelled':
       cancelShards(state, event, out)
@@ -67,19 +68,23 @@ function apply(
     case 'declined':
       return decline(state, event, nowMs, out)
     case 'receipt':
-      return receive(state, event.peer, event.lease, nowMs, out)
+      return receive(state, event, nowMs, out)
+    case 'held':
+      answered(state, event, nowMs, out)
+      return undefined
     case 'failed':
       fail(state, event, nowMs, out)
       return undefined
     case 'tick':
       expireLeases(state, nowMs, out)
+      endWait(state, nowMs)
       return undefined
     default:
       return assertNever(event)
   }
 }
 
-function openJob(state: SchedulerState, event: Extract<SchedulerEvent, { type: 'job-opened' }>): void {
+function openJob(state: SchedulerState, event: Extract<SchedulerEvent, { type: 'job-opened' }>, nowMs: number): void {
   if (state.jobs.has(event.job)) return
   const job: JobRecord = {
     id: event.job,
@@ -91,6 +96,9 @@ function openJob(state: SchedulerState, event: Extract<SchedulerEvent, { type: '
     pending: [],
     pendingFrom: 0,
     nextLease: 0,
+    claims: new Map(),
+    awaited: new Set(event.awaited),
+    awaitedUntilMs: nowMs + state.options.returnMs,
     leases: 0,
     durationsMs: [],
     refused: new Map(),
@@ -102,13 +110,16 @@ function openJob(state: SchedulerState, event: Extract<SchedulerEvent, { type: '
   state.turn.push(job)
 }
 
-function addShards(state: SchedulerState, event: Extract<SchedulerEvent, { type: 'shards' }>): void {
+function addShards(state: SchedulerState, event: Extract<SchedulerEvent, { type: 'shards' }>, nowMs: number): void {
   const job = state.jobs.get(event.job)
   if (!job) return
   for (const id of event.shards) {
     if (job.shards.has(id)) continue // the same work has the same id, and one lease is enough
     job.shards.set(id, { id, state: 'pending', leases: new Set(), failures: [] })
-    job.pending.push(id)
+    job.pending.push(id) // passed over while a lease is found for it
+    const claim = job.claims.get(id)
+    job.claims.delete(id)
+    if (claim) found(state, claim, nowMs)
   }
 }
 
@@ -207,6 +218,7 @@ function lose(state: SchedulerState, peer: string, out: Instructions): void {
     keepReady(state, device)
     for (const job of state.jobs.values()) job.refused.delete(device.key)
   }
+  dropClaims(state, (claim) => claim.peer === peer)
   state.workers.delete(peer)
 }
 
@@ -231,20 +243,24 @@ function decline(
 
 function receive(
   state: SchedulerState,
-  peer: string,
-  id: string,
+  { peer, lease: id, ...named }: Extract<SchedulerEvent, { type: 'receipt' }>,
   nowMs: number,
   out: Instructions,
 ): Iterable<DeviceRecord> {
   const lease = state.leases.get(id)
-  if (!lease || lease.device.worker.peer !== peer) return []
-  const { job, shard, device } = lease
-  const freed = [device]
-  job.durationsMs.push(nowMs - lease.offeredMs)
-  if (job.durationsMs.length > DURATIONS) job.durationsMs.shift()
-  device.worker.failuresInARow = 0
+  if (lease && lease.device.worker.peer !== peer) return []
+  const job = lease?.job ?? state.jobs.get(named.job)
+  const shard = lease?.shard ?? job?.shards.get(named.shard)
+  if (!job || !shard) return []
+  const freed: DeviceRecord[] = []
   shard.state = 'done'
-  forget(state, lease)
+  if (lease) {
+    freed.push(lease.device)
+    lease.device.worker.failuresInARow = 0
+    if (lease.epoch === job.epoch) job.durationsMs.push(nowMs - lease.offeredMs)
+    if (job.durationsMs.length > DURATIONS) job.durationsMs.shift()
+    forget(state, lease)
+  }
   for (const other of shard.leases) freed.push(other.device)
   cancel(state, [...shard.leases], 'superseded', out)
   job.shards.delete(shard.id)
@@ -259,6 +275,7 @@ function fail(
   out: Instructions,
 ): void {
   const lease = state.leases.get(event.lease)
+  if (!lease) dropClaims(state, (claim) => claim.lease === event.lease && claim.peer === event.peer)
   if (!lease || lease.device.worker.peer !== event.peer) return
   const { job, shard } = lease
   forget(state, lease)

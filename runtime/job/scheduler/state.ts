@@ -1,5 +1,13 @@
-import type { Digest } from '../../base/index.ts'
-import type { CancelReason, Device, RefusalReason, Requirements, ShardKind } from '../../protocol/index.ts'
+import { type Digest, limit } from '../../base/index.ts'
+import type {
+  CalledJob,
+  CancelReason,
+  Device,
+  HeldLease,
+  RefusalReason,
+  Requirements,
+  ShardKind,
+} from '../../protocol/index.ts'
 
 /** What the scheduler is tuned by; every duration is on the submitter's monotonic clock. */
 export interface SchedulerOptions {
@@ -16,6 +24,8 @@ export interface SchedulerOptions {
   /** Failures in a row after which a worker gets nothing for {@link workerPauseMs}. */
   readonly workerFailures: number
   readonly workerPauseMs: number
+  /** A job that goes on from its journal leases nothing until its workers have answered, and no longer than this. */
+  readonly returnMs: number
 }
 
 /** The defaults of {@link SchedulerOptions}. */
@@ -27,6 +37,7 @@ export const SCHEDULER_DEFAULTS: SchedulerOptions = {
   stragglerMinMs: 2_000,
   workerFailures: 3,
   workerPauseMs: 30_000,
+  returnMs: limit('returnMs'),
 }
 
 /** One failed attempt at a shard. */
@@ -47,6 +58,8 @@ export type SchedulerEvent =
       readonly requirements: Requirements
       /** Leases the job may hold at once. */
       readonly maxLeases: number
+      /** Workers that an earlier epoch leased to: they may have results, or be at work. Default: none. */
+      readonly awaited?: Iterable<string>
     }
   | { readonly type: 'shards'; readonly job: string; readonly shards: readonly Digest[] }
   | { readonly type: 'shards-cancelled'; readonly job: string; readonly shards: readonly Digest[] }
@@ -62,7 +75,21 @@ export type SchedulerEvent =
       readonly leases: readonly { lease: string; reason: RefusalReason; retryAfterMs: number }[]
     }
   | { readonly type: 'progress'; readonly peer: string; readonly leases: readonly string[] }
-  | { readonly type: 'receipt'; readonly peer: string; readonly lease: string }
+  /** A result. Its lease may be of an earlier epoch, and unknown here: then the shard tells. */
+  | {
+      readonly type: 'receipt'
+      readonly peer: string
+      readonly lease: string
+      readonly job: string
+      readonly shard: Digest
+    }
+  /** A worker's answer to a roll call; its receipts came before. */
+  | {
+      readonly type: 'held'
+      readonly peer: string
+      readonly jobs: readonly CalledJob[]
+      readonly leases: readonly HeldLease[]
+    }
   | { readonly type: 'failed'; readonly peer: string; readonly lease: string; readonly failure: ShardFailure }
   | { readonly type: 'tick' }
 
@@ -112,12 +139,21 @@ export type SchedulerInstruction =
 export interface LeaseRecord {
   readonly id: string
   readonly job: JobRecord
+  /** The job's, or an earlier one whose lease was found again. */
+  readonly epoch: number
+  /** Counts the leases of its epoch. */
+  readonly number: number
   readonly shard: ShardRecord
   readonly device: DeviceRecord
   state: 'offered' | 'accepted' | 'lapsed'
   readonly offeredMs: number
   /** When it lapses unless progress extends it. */
   deadlineMs: number
+}
+
+/** A lease that a worker was found with; see {@link JobRecord.claims}. */
+export interface Claim extends HeldLease {
+  readonly peer: string
 }
 
 /** A shard of a job on its way to a result. */
@@ -142,6 +178,12 @@ export interface JobRecord {
   /** Index of the first live entry of {@link pending}. */
   pendingFrom: number
   nextLease: number
+  /** Leases of an earlier epoch that workers hold for shards which the program has not emitted again yet. */
+  readonly claims: Map<Digest, Claim>
+  /** Workers whose answer to a roll call is waited for before anything is leased ... */
+  readonly awaited: Set<string>
+  /** ... until this time. */
+  awaitedUntilMs: number
   leases: number
   /** Durations of the last finished leases, ms. */
   readonly durationsMs: number[]

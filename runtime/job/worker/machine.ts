@@ -1,5 +1,12 @@
 import { assertNever, limit } from '../../base/index.ts'
-import { type CancelReason, type Device, type Lease, type RefusalReason, refusal } from '../../protocol/index.ts'
+import {
+  type CalledJob,
+  type CancelReason,
+  type Device,
+  type Lease,
+  type RefusalReason,
+  refusal,
+} from '../../protocol/index.ts'
 
 /** What happens to a worker. Signatures are checked before an offer gets here. */
 export type WorkerEvent =
@@ -11,6 +18,8 @@ export type WorkerEvent =
       readonly known: ReadonlySet<string>
     }
   | { readonly type: 'fetched'; readonly lease: string }
+  /** The engine is done with it; its result is on its way to the disk. */
+  | { readonly type: 'computed'; readonly lease: string }
   /** The result is durable and reported, or the failure is. */
   | { readonly type: 'finished'; readonly lease: string }
   | {
@@ -19,6 +28,8 @@ export type WorkerEvent =
       readonly leases: readonly string[]
       readonly reason: CancelReason
     }
+  /** A coordinator has come (back) and names its running jobs; who may not speak for a job was sorted out before. */
+  | { readonly type: 'roll-call'; readonly from: string; readonly jobs: readonly CalledJob[] }
   | { readonly type: 'submitter-lost'; readonly peer: string }
   | { readonly type: 'devices'; readonly devices: readonly Device[] }
   | { readonly type: 'drain' }
@@ -31,7 +42,14 @@ export type WorkerInstruction =
   /** Bring graph, weights and inputs here; then say `fetched`. */
   | { readonly type: 'fetch'; readonly lease: Lease; readonly from: string }
   | { readonly type: 'run'; readonly lease: Lease; readonly from: string; readonly slot: number }
-  /** Report the result that is already known. */
+  /** Say again what is owed of these jobs, then which leases of them are held. */
+  | {
+      readonly type: 'answer'
+      readonly to: string
+      readonly jobs: readonly CalledJob[]
+      readonly leases: readonly Lease[]
+    }
+  /** Report the result that is already known; compute it when it is not known after all. */
   | { readonly type: 'replay'; readonly lease: Lease; readonly from: string }
   /** Stop fetching, or kill the engine child, at once; no report is owed. */
   | { readonly type: 'abort'; readonly lease: string }
@@ -47,8 +65,12 @@ export interface Declined {
 
 interface Held {
   readonly lease: Lease
-  readonly from: string
-  phase: 'fetching' | 'ready' | 'running'
+  /** Its coordinator: another node may have taken the job over. */
+  from: string
+  /** `following`: another lease for the same work is ahead of it, and its result will be this one's too. */
+  phase: 'following' | 'fetching' | 'ready' | 'running' | 'ending'
+  /** The lease that it follows. */
+  leader: string | undefined
   slot: number
   extendAtMs: number
 }
@@ -89,13 +111,17 @@ export function step(state: WorkerState, event: WorkerEvent, nowMs: number): Wor
       if (held?.phase === 'fetching') held.phase = 'ready'
       return fill(state)
     }
+    case 'computed':
+      return [...computed(state, event.lease), ...fill(state)]
     case 'finished':
-      drop(state, event.lease)
-      return fill(state)
+      return [...drop(state, event.lease), ...fill(state)]
     case 'cancel':
       return [...cancel(state, event), ...fill(state)]
     case 'submitter-lost':
-      return [...abortAll(state, (held) => held.from === event.peer), ...fill(state)]
+      // what runs ends by itself, and its result waits for the submitter to come back
+      return [...abortAll(state, (held) => held.from === event.peer && held.phase !== 'running'), ...fill(state)]
+    case 'roll-call':
+      return [...rollCall(state, event), ...fill(state)]
     case 'devices':
       setDevices(state, event.devices)
       return fill(state)
@@ -125,10 +151,12 @@ function answer(
     }
     rememberEpoch(state, lease)
     accepted.push(lease)
+    const leader = offer.known.has(lease.id) ? undefined : sameWork(state, lease)
     state.held.set(lease.id, {
       lease,
       from: offer.from,
-      phase: 'fetching',
+      phase: leader === undefined ? 'fetching' : 'following',
+      leader,
       slot: -1,
       extendAtMs: nowMs + lease.durationMs / 3,
     })
@@ -137,7 +165,8 @@ function answer(
   if (accepted.length > 0) out.push({ type: 'accept', to: offer.from, leases: accepted.map((lease) => lease.id) })
   if (declined.length > 0) out.push({ type: 'decline', to: offer.from, leases: declined })
   for (const lease of accepted)
-    out.push({ type: offer.known.has(lease.id) ? 'replay' : 'fetch', lease, from: offer.from })
+    if (state.held.get(lease.id)?.phase === 'fetching')
+      out.push({ type: offer.known.has(lease.id) ? 'replay' : 'fetch', lease, from: offer.from })
   return out
 }
 
@@ -158,7 +187,7 @@ function decline(state: WorkerState, lease: Lease): Omit<Declined, 'lease'> | un
   if (misfit) return no(misfit, `the device does not meet the job's requirements`)
   let [onDevice, ofAccount] = [0, 0]
   for (const held of state.held.values()) {
-    if (held.lease.device === lease.device) onDevice++
+    if (held.lease.device === lease.device && held.phase !== 'ending') onDevice++
     if (held.lease.account === lease.account) ofAccount++
   }
   if (ofAccount >= limit('leasesPerAccount'))
@@ -168,10 +197,46 @@ function decline(state: WorkerState, lease: Lease): Omit<Declined, 'lease'> | un
   return undefined
 }
 
-function rememberEpoch(state: WorkerState, lease: Lease): void {
+/** The lease under which the same work is being done here already. */
+function sameWork(state: WorkerState, { shard, account, device }: Lease): string | undefined {
+  const classOf = (id: string) => state.devices.get(id)?.device.determinismClass
+  for (const { lease, leader } of state.held.values())
+    if (leader === undefined && lease.shard === shard && lease.account === account)
+      if (classOf(lease.device) === classOf(device)) return lease.id
+  return undefined
+}
+
+function rememberEpoch(state: WorkerState, lease: Pick<Lease, 'job' | 'epoch'>): void {
   state.epochs.delete(lease.job) // re-inserted last: the map drops whom it has not heard of longest
   state.epochs.set(lease.job, lease.epoch)
   if (state.epochs.size > EPOCHS) state.epochs.delete(state.epochs.keys().next().value as string)
+}
+
+/** The slot is free; the lease stays until its result is durable, so that the same work is not begun again. */
+function computed(state: WorkerState, id: string): WorkerInstruction[] {
+  const held = state.held.get(id)
+  if (held?.phase !== 'running') return []
+  held.phase = 'ending'
+  state.devices.get(held.lease.device)?.busy.delete(held.slot)
+  return []
+}
+
+/**
+ * Leases of the coordinator's jobs are its own from now on, under whatever epoch they were given. Called off are those
+ * that an earlier epoch gave and whose inputs are not here yet (they went with it), and those of jobs it has no more.
+ */
+function rollCall(state: WorkerState, call: Extract<WorkerEvent, { type: 'roll-call' }>): WorkerInstruction[] {
+  const jobs = call.jobs.filter(({ job, epoch }) => epoch >= (state.epochs.get(job) ?? 0))
+  const epochs = new Map(jobs.map(({ job, epoch }) => [job, epoch]))
+  for (const job of jobs) if (state.epochs.has(job.job)) rememberEpoch(state, job)
+  for (const held of state.held.values()) if (epochs.has(held.lease.job)) held.from = call.from
+  const doomed = abortAll(state, ({ lease, from, phase }) => {
+    if (from !== call.from || phase === 'running') return false
+    const epoch = epochs.get(lease.job)
+    return epoch === undefined || (lease.epoch < epoch && phase !== 'ready')
+  })
+  const leases = [...state.held.values()].map(({ lease }) => lease).filter((lease) => epochs.has(lease.job))
+  return [...doomed, { type: 'answer', to: call.from, jobs, leases }]
 }
 
 /** Gives free slots to leases whose inputs are here, first come first served. */
@@ -208,16 +273,26 @@ function cancel(state: WorkerState, event: Extract<WorkerEvent, { type: 'cancel'
 }
 
 function abortAll(state: WorkerState, which: (held: Held) => boolean): WorkerInstruction[] {
-  const doomed = [...state.held.values()].filter(which)
-  for (const held of doomed) drop(state, held.lease.id)
-  return doomed.map((held) => ({ type: 'abort', lease: held.lease.id }))
+  const doomed = [...state.held.values()].filter((held) => held.phase !== 'ending' && which(held))
+  const heirs = doomed.flatMap((held) => drop(state, held.lease.id))
+  return [
+    ...doomed.map((held): WorkerInstruction => ({ type: 'abort', lease: held.lease.id })),
+    ...heirs.filter((heir) => heir.type !== 'replay' || state.held.has(heir.lease.id)), // some were doomed themselves
+  ]
 }
 
-function drop(state: WorkerState, lease: string): void {
-  const held = state.held.get(lease)
-  if (!held) return
-  state.held.delete(lease)
-  state.devices.get(held.lease.device)?.busy.delete(held.slot)
+/** A lease is over. Of those that followed it, the first one goes ahead: its result is known now, or it computes. */
+function drop(state: WorkerState, id: string): WorkerInstruction[] {
+  const held = state.held.get(id)
+  if (!held) return []
+  state.held.delete(id)
+  if (held.phase === 'running') state.devices.get(held.lease.device)?.busy.delete(held.slot)
+  const [first, ...others] = [...state.held.values()].filter(({ leader }) => leader === id)
+  if (!first) return []
+  first.leader = undefined
+  first.phase = 'fetching'
+  for (const other of others) other.leader = first.lease.id
+  return [{ type: 'replay', lease: first.lease, from: first.from }]
 }
 
 function setDevices(state: WorkerState, devices: readonly Device[]): void {

@@ -31,8 +31,10 @@ export interface WorkerPorts {
   ) => Promise<{ readonly outputs: NamedTensors; readonly computeMs: number }>
   /** The job holds no lease here any more: its engine children may go. */
   readonly jobIdle: (job: string) => void
-  /** Names outputs, and keeps them when they are too large to go inline, until they are settled. */
+  /** Names outputs, and keeps them durably when they are too large to go inline, until they are settled. */
   readonly putOutputs: (outputs: NamedTensors) => Promise<{ readonly ref: BlobRef; readonly inline?: Uint8Array }>
+  /** Keeps outputs that were put, for as long again. Throws `blob.not-found`. */
+  readonly keepOutputs: (ref: BlobRef) => Promise<void>
   readonly dropOutputs: (ref: BlobRef) => void
   /** Whether outputs that were put are still here. */
   readonly hasOutputs: (ref: BlobRef) => boolean

@@ -7,21 +7,13 @@ interface Outbox {
   failures: ControlMessageOf<'failed'>['leases']
 }
 
-/** Reports that wait for a submitter to say it has them. */
-const OWED = 10_000
-
 /**
  * What goes back to submitters. Reports that fall due together share one message and one signature; a report whose
- * message is lost is not repeated here: the submitter's lease lapses, it asks again, and the answer is known.
+ * message is lost is not repeated here: a receipt is in the journal, and told again at the next roll call.
  */
 export class Reports {
   readonly #ports: WorkerPorts
   readonly #outboxes = new Map<string, Outbox>()
-  /** Outputs that submitters may still fetch, by lease. */
-  readonly #owed = new Map<
-    string,
-    { readonly to: string; readonly account: string; readonly receipt: Receipt; readonly inline: boolean }
-  >()
   #sending: Promise<void> = Promise.resolve()
   #scheduled = false
 
@@ -30,9 +22,7 @@ export class Reports {
   }
 
   /** A durable receipt, on its way to `to`. */
-  receipt(to: string, account: string, receipt: Receipt, inline: Uint8Array | undefined): void {
-    this.#owed.set(receipt.lease, { to, account, receipt, inline: inline !== undefined })
-    if (this.#owed.size > OWED) this.#drop(this.#owed.keys().next().value as string)
+  receipt(to: string, receipt: Receipt, inline: Uint8Array | undefined): void {
     this.#outbox(to).receipts.push({ receipt, inline })
   }
 
@@ -47,28 +37,22 @@ export class Reports {
     })
   }
 
-  /** The submitter has these: outputs may go. */
-  settled(from: string, leases: readonly string[]): void {
-    for (const lease of leases) if (this.#owed.get(lease)?.to === from) this.#drop(lease)
-  }
-
-  owes(peer: string, blob: string): boolean {
-    for (const { to, receipt } of this.#owed.values()) if (to === peer && receipt.outputs.blob === blob) return true
-    return false
+  /** Hands everything that was reported so far to the network; what is sent after this follows it. */
+  flush(): void {
+    this.#scheduled = false
+    for (const [to, { receipts, failures }] of this.#outboxes) {
+      for (let i = 0; i < receipts.length; i += limit('leasesPerOffer'))
+        this.#send(to, receipts.slice(i, i + limit('leasesPerOffer')))
+      for (let i = 0; i < failures.length; i += limit('leasesPerOffer'))
+        this.#deliver(to, { type: 'failed', leases: failures.slice(i, i + limit('leasesPerOffer')) }, [])
+    }
+    this.#outboxes.clear()
   }
 
   /** Resolves when everything that was reported so far has been handed to the network. */
   async flushed(): Promise<void> {
-    this.#flush()
+    this.flush()
     await this.#sending
-  }
-
-  #drop(lease: string): void {
-    const owed = this.#owed.get(lease)
-    this.#owed.delete(lease)
-    if (!owed || owed.inline) return
-    this.#ports.journal.forget(owed.account, owed.receipt)
-    this.#ports.dropOutputs(owed.receipt.outputs)
   }
 
   #outbox(to: string): Outbox {
@@ -79,20 +63,9 @@ export class Reports {
     }
     if (!this.#scheduled) {
       this.#scheduled = true
-      queueMicrotask(() => this.#flush())
+      queueMicrotask(() => this.flush())
     }
     return outbox
-  }
-
-  #flush(): void {
-    this.#scheduled = false
-    for (const [to, { receipts, failures }] of this.#outboxes) {
-      for (let i = 0; i < receipts.length; i += limit('leasesPerOffer'))
-        this.#send(to, receipts.slice(i, i + limit('leasesPerOffer')))
-      for (let i = 0; i < failures.length; i += limit('leasesPerOffer'))
-        this.#deliver(to, { type: 'failed', leases: failures.slice(i, i + limit('leasesPerOffer')) }, [])
-    }
-    this.#outboxes.clear()
   }
 
   #send(to: string, batch: Outbox['receipts']): void {

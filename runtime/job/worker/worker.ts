@@ -1,5 +1,6 @@
 import { aborted, every, limit, peerError, toAividaError } from '../../base/index.ts'
 import {
+  type CalledJob,
   type ControlMessage,
   type ControlMessageOf,
   type Device,
@@ -42,7 +43,7 @@ export class Worker {
   constructor(ports: WorkerPorts) {
     this.#ports = ports
     this.#state = initialWorker(ports.swarm.self)
-    for (const [job, epoch] of ports.journal.epochs()) this.#state.epochs.set(job, epoch)
+    for (const [job, { epoch }] of ports.journal.jobs()) this.#state.epochs.set(job, epoch)
     this.#reports = new Reports(ports)
   }
 
@@ -51,7 +52,10 @@ export class Worker {
     this.setDevices(devices)
     swarm.on('offer', (from, message, body) => this.#offered(from, message, body))
     swarm.on('cancel', (from, { leases, reason }) => this.#dispatch({ type: 'cancel', from, leases, reason }))
-    swarm.on('settled', (from, { leases }) => this.#reports.settled(from, leases))
+    swarm.on('settled', (from, { leases }) => this.#settled(from, leases))
+    swarm.on('roll-call', (from, { jobs }) => {
+      this.#dispatch({ type: 'roll-call', from, jobs: jobs.filter(({ job }) => this.#mayCall(from, job)) })
+    })
     this.#stops.push(
       swarm.subscribe({ lost: (peer) => this.#dispatch({ type: 'submitter-lost', peer }) }),
       every(clock, TICK_MS, () => this.#dispatch({ type: 'tick' })),
@@ -64,8 +68,9 @@ export class Worker {
 
   /** Leases held: how many run, how many wait. */
   load(): { running: number; queued: number } {
-    const running = [...this.#state.held.values()].filter((held) => held.phase === 'running').length
-    return { running, queued: this.#state.held.size - running }
+    const count = (...phases: string[]) =>
+      [...this.#state.held.values()].filter(({ phase }) => phases.includes(phase)).length
+    return { running: count('running'), queued: count('following', 'fetching', 'ready') }
   }
 
   /** Takes nothing new, lets what runs end; resolves when nothing is held and all of it is reported. */
@@ -85,7 +90,7 @@ export class Worker {
 
   /** Whether this node, as a worker, owes a peer these outputs. */
   owes(peer: string, blob: string): boolean {
-    return this.#reports.owes(peer, blob)
+    return this.#ports.journal.owed({ to: peer }).some(({ receipt }) => receipt.outputs.blob === blob)
   }
 
   #offered(from: string, message: ControlMessageOf<'offer'>, body: Uint8Array): void {
@@ -109,6 +114,20 @@ export class Worker {
     for (const { id } of value.leases)
       if (!this.#work.has(id)) this.#work.set(id, { abort: new AbortController(), inputs: given.get(id) })
     this.#dispatch({ type: 'offer', from, leases: value.leases, known })
+  }
+
+  /** The submitter has these: outputs may go. */
+  #settled(from: string, leases: readonly string[]): void {
+    for (const outputs of this.#ports.journal.settle(from, leases)) this.#ports.dropOutputs(outputs)
+  }
+
+  /** A job belongs to whom it was leased by, and to other nodes of that one's account. */
+  #mayCall(from: string, job: string): boolean {
+    const { journal, swarm } = this.#ports
+    const owner = journal.jobs().get(job)?.from
+    if (owner === undefined || owner === from) return true
+    const account = swarm.accountOf(owner)
+    return account !== undefined && swarm.accountOf(from) === account
   }
 
   #keepGrants(from: string, grants: readonly Signed[]): void {
@@ -149,13 +168,16 @@ export class Worker {
           })
         return
       case 'fetch':
-        void this.#fetch(instruction.lease, instruction.from)
+        void this.#fetch(instruction.lease)
         return
       case 'run':
-        this.#track(this.#run(instruction.lease, instruction.from, instruction.slot))
+        this.#track(this.#run(instruction.lease, instruction.slot))
         return
       case 'replay':
-        this.#replay(instruction.lease, instruction.from)
+        this.#track(this.#replay(instruction.lease))
+        return
+      case 'answer':
+        this.#answer(instruction.to, instruction.jobs, instruction.leases)
         return
       case 'abort':
         this.#work.get(instruction.lease)?.abort.abort(aborted('the lease was called off'))
@@ -171,12 +193,13 @@ export class Worker {
         .leased(
           job,
           group[0]!.epoch,
+          to,
           group.map((lease) => lease.id),
         )
         .catch((error) => this.#ports.logger.error({ job, error: String(error) }, 'leases could not be journalled'))
   }
 
-  async #fetch(lease: Lease, from: string): Promise<void> {
+  async #fetch(lease: Lease): Promise<void> {
     const work = this.#work.get(lease.id)
     if (!work) return
     const grant = this.#grants.get(lease.job)
@@ -188,7 +211,7 @@ export class Worker {
       work.inputs = inputs
       this.#dispatch({ type: 'fetched', lease: lease.id })
     } catch (error) {
-      this.#finish(lease, from, work, error)
+      this.#finish(lease, work, error)
     }
   }
 
@@ -197,55 +220,86 @@ export class Worker {
     void reporting.finally(() => this.#reporting.delete(reporting))
   }
 
-  async #run(lease: Lease, from: string, slot: number): Promise<void> {
+  async #run(lease: Lease, slot: number): Promise<void> {
     const work = this.#work.get(lease.id)
     if (!work?.inputs) return
+    const { decodeInputs, compute, putOutputs, determinismClassOf, clock, swarm } = this.#ports
+    const startedWallMs = clock.wallMs()
     try {
-      const tensors = this.#ports.decodeInputs(work.inputs)
-      const { outputs, computeMs } = await this.#ports.compute(lease, slot, tensors, work.abort.signal)
-      this.#finish(lease, from, work) // the slot is free: what follows is disk and network
-      const { ref, inline } = await this.#ports.putOutputs(outputs)
-      await this.#report(lease, from, ref, inline, computeMs)
+      const tensors = decodeInputs(work.inputs)
+      const { outputs, computeMs } = await compute(lease, slot, tensors, work.abort.signal)
+      work.inputs = undefined
+      this.#dispatch({ type: 'computed', lease: lease.id }) // the slot is free: what follows is disk and network
+      const { ref, inline } = await putOutputs(outputs)
+      const receipt: Receipt = {
+        lease: lease.id,
+        job: lease.job,
+        epoch: lease.epoch,
+        shard: lease.shard,
+        worker: swarm.self,
+        device: lease.device,
+        determinismClass: determinismClassOf(lease.device),
+        outputs: ref,
+        computeMs,
+      }
+      await this.#report(lease, work, { receipt, inline }, startedWallMs)
     } catch (error) {
-      this.#finish(lease, from, work, error)
+      this.#finish(lease, work, error)
     }
   }
 
-  async #report(
-    lease: Lease,
-    from: string,
-    outputs: Receipt['outputs'],
-    inline: Uint8Array | undefined,
-    computeMs: number,
-  ): Promise<void> {
-    const receipt: Receipt = {
-      lease: lease.id,
-      job: lease.job,
-      epoch: lease.epoch,
-      shard: lease.shard,
-      worker: this.#ports.swarm.self,
-      device: lease.device,
-      determinismClass: this.#ports.determinismClassOf(lease.device),
-      outputs,
-      computeMs,
-    }
-    await this.#ports.journal.finished(lease.account, receipt, inline)
-    this.#reports.receipt(from, lease.account, receipt, inline)
-  }
-
-  #replay(lease: Lease, from: string): void {
+  async #replay(lease: Lease): Promise<void> {
     const known = this.#knownResult(lease)
     const work = this.#work.get(lease.id)
-    if (!known || !work) return void this.#fetch(lease, from)
-    this.#finish(lease, from, work)
-    const receipt = { ...known.receipt, lease: lease.id, job: lease.job, epoch: lease.epoch, device: lease.device }
-    this.#reports.receipt(from, lease.account, receipt, known.inline)
+    if (!known || !work) return this.#fetch(lease)
+    try {
+      if (!known.inline) await this.#ports.keepOutputs(known.receipt.outputs)
+      const receipt = { ...known.receipt, lease: lease.id, job: lease.job, epoch: lease.epoch, device: lease.device }
+      await this.#report(lease, work, { receipt, inline: known.inline })
+    } catch (error) {
+      this.#finish(lease, work, error)
+    }
+  }
+
+  /** A result counts as finished, here and for its submitter, once its receipt is durable. */
+  async #report(lease: Lease, work: Work, { receipt, inline }: KnownResult, startedWallMs?: number): Promise<void> {
+    const to = this.#submitterOf(lease)
+    await this.#ports.journal.finished({ to, account: lease.account, receipt, inline, startedWallMs })
+    const now = this.#submitterOf(lease)
+    if (now !== to) this.#ports.journal.owe(lease.job, now)
+    this.#reports.receipt(now, receipt, inline)
+    this.#finish(lease, work)
+  }
+
+  /** What is owed of these jobs is said again, whoever it was owed to: its coordinator asks. */
+  #answer(to: string, jobs: readonly CalledJob[], leases: readonly Lease[]): void {
+    const { journal, hasOutputs, logger } = this.#ports
+    for (const { job, epoch } of jobs) {
+      const known = journal.jobs().get(job)
+      if (known && (known.epoch !== epoch || known.from !== to))
+        journal.leased(job, epoch, to, []).catch((error) => {
+          logger.error({ job, error: String(error) }, 'an epoch could not be journalled')
+        })
+      journal.owe(job, to)
+      for (const owed of journal.owed({ job }))
+        if (owed.inline || hasOutputs(owed.receipt.outputs)) this.#reports.receipt(to, owed.receipt, owed.inline)
+        else journal.forget(owed)
+    }
+    this.#reports.flush() // before the leases: one that is not held has a receipt, or is lost
+    const held = leases.map(({ id, job, epoch, shard, device }) => ({ lease: id, job, epoch, shard, device }))
+    this.#tell(to, { type: 'held', jobs: [...jobs], leases: held })
+  }
+
+  /** Whose lease it is now; another node may have taken its job over since it was given. */
+  #submitterOf(lease: Lease): string {
+    return this.#state.held.get(lease.id)?.from ?? lease.providers[0]!
   }
 
   /** The lease leaves the machine; a failure that was not our own doing is reported. */
-  #finish(lease: Lease, from: string, work: Work, error?: unknown): void {
+  #finish(lease: Lease, work: Work, error?: unknown): void {
     const calledOff = work.abort.signal.aborted
-    if (error !== undefined && !calledOff) this.#reports.failure(from, lease, toAividaError(error, 'engine.failed'))
+    if (error !== undefined && !calledOff)
+      this.#reports.failure(this.#submitterOf(lease), lease, toAividaError(error, 'engine.failed'))
     if (this.#work.get(lease.id) === work) this.#work.delete(lease.id)
     this.#dispatch({ type: 'finished', lease: lease.id })
     if (![...this.#state.held.values()].some((held) => held.lease.job === lease.job)) this.#ports.jobIdle(lease.job)

@@ -248,7 +248,7 @@ test('a coordinator that starts anew goes on from its journal under a higher epo
   await swarm.outcome(s.coordinator.stop())
   const again = await withJobs(swarm, await swarm.restarted(s), s.kept)
   await again.startJobs()
-  const resumed = await resumeJob(swarm, again, job)
+  const resumed = await resumeJob(again, job)
   assert.equal([resumed.epoch, resumed.rows.done], [epoch + 1, done * 2])
   assert.is((await end(swarm, again, job)).state, 'done')
   assert.equal(resultOf(again, job), doubled(12), 'each part written once, in all')

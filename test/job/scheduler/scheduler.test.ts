@@ -37,6 +37,13 @@ const worker = (peer: string, over: Partial<Device> = {}): SchedulerEvent => ({
   peer,
   devices: [device(over)],
 })
+const receipt = (peer: string, lease: string, shard = ''): SchedulerEvent => ({
+  type: 'receipt',
+  peer,
+  lease,
+  job: 'J',
+  shard,
+})
 const failure = (peer: string, retryable = true) => ({ peer, code: 'engine.died', message: 'x', retryable })
 
 /** Drives a machine and keeps what it said, without the notes. */
@@ -84,7 +91,7 @@ test('a receipt yields the result once and frees the place for the next shard', 
   s.send(job())
   s.send(worker('A'))
   s.send({ type: 'shards', job: 'J', shards: ['1', '2', '3'] })
-  assert.equal(s.send({ type: 'receipt', peer: 'A', lease: 'J.1.0' }), [
+  assert.equal(s.send(receipt('A', 'J.1.0')), [
     { type: 'result', job: 'J', shard: '1', lease: 'J.1.0', peer: 'A' },
     {
       type: 'offer',
@@ -92,8 +99,8 @@ test('a receipt yields the result once and frees the place for the next shard', 
       leases: [{ lease: 'J.1.2', job: 'J', shard: '3', device: 'cpu0', durationMs: 60_000 }],
     },
   ])
-  assert.equal(s.send({ type: 'receipt', peer: 'A', lease: 'J.1.0' }), [], 'the same receipt again')
-  assert.equal(s.send({ type: 'receipt', peer: 'B', lease: 'J.1.1' }), [], "another worker's lease")
+  assert.equal(s.send(receipt('A', 'J.1.0')), [], 'the same receipt again')
+  assert.equal(s.send(receipt('B', 'J.1.1')), [], "another worker's lease")
 })
 
 test('a silent worker keeps its lease, its shard is copied, and the first receipt wins', () => {
@@ -103,11 +110,11 @@ test('a silent worker keeps its lease, its shard is copied, and the first receip
   s.send({ type: 'shards', job: 'J', shards: ['1'] })
   s.send(worker('B'))
   assert.equal(orders(s.send({ type: 'worker-suspect', peer: 'A' })), ['B:1:J.1.1'])
-  assert.equal(s.send({ type: 'receipt', peer: 'A', lease: 'J.1.0' }), [
+  assert.equal(s.send(receipt('A', 'J.1.0')), [
     { type: 'cancel', peer: 'B', leases: ['J.1.1'], reason: 'superseded' },
     { type: 'result', job: 'J', shard: '1', lease: 'J.1.0', peer: 'A' },
   ])
-  assert.equal(s.send({ type: 'receipt', peer: 'B', lease: 'J.1.1' }), [])
+  assert.equal(s.send(receipt('B', 'J.1.1')), [])
 })
 
 test('a suspect that speaks again before its shard was copied goes on alone', () => {
@@ -129,7 +136,7 @@ test('a lease without progress lapses at its deadline, progress extends it, and 
   s.at(900).send({ type: 'progress', peer: 'A', leases: ['J.1.0'] })
   assert.equal(orders(s.at(1_899).send({ type: 'tick' })), [])
   assert.equal(orders(s.at(1_900).send({ type: 'tick' })), ['B:1:J.1.1'])
-  assert.equal(s.send({ type: 'receipt', peer: 'A', lease: 'J.1.0' }).at(-1), {
+  assert.equal(s.send(receipt('A', 'J.1.0')).at(-1), {
     type: 'result',
     job: 'J',
     shard: '1',
@@ -239,7 +246,7 @@ test('an idle device copies a lease that is far older than the median', () => {
     [200, 'J.1.2'],
     [250, 'J.1.3'],
   ] as const)
-    s.at(ms).send({ type: 'receipt', peer: 'B', lease })
+    s.at(ms).send(receipt('B', lease))
   assert.equal(orders(s.at(299).send({ type: 'tick' })), [], 'three medians of 100 ms have not passed')
   assert.equal(orders(s.at(300).send({ type: 'tick' })), ['B:1:J.1.4'])
 })
@@ -278,7 +285,7 @@ function chaos(seed: number): void {
     const mine = [...held].filter(([, holder]) => holder === peer).map(([lease]) => lease)
     const lease = mine.length > 0 ? pick(mine) : 'none'
     const roll = random.float()
-    if (roll < 0.45) send({ type: 'receipt', peer, lease })
+    if (roll < 0.45) send(receipt(peer, lease))
     else if (roll < 0.55) send({ type: 'failed', peer, lease, failure: failure(peer) })
     else if (roll < 0.65) send({ type: 'accepted', peer, leases: mine })
     else if (roll < 0.7) send({ type: 'declined', peer, leases: [{ lease, reason: 'busy', retryAfterMs: 50 }] })
@@ -293,5 +300,75 @@ function chaos(seed: number): void {
     `seed ${seed}: a shard was resolved twice`,
   )
 }
+
+const held = (peer: string, epoch: number, before: number, ...leases: [string, string, number][]): SchedulerEvent => ({
+  type: 'held',
+  peer,
+  jobs: [{ job: 'J', epoch, before }],
+  leases: leases.map(([lease, shard, of]) => ({ lease, job: 'J', epoch: of, shard, device: 'cpu0' })),
+})
+
+test('a job that goes on leases nothing before its workers have answered, and not for ever', () => {
+  for (const answers of [true, false]) {
+    const s = scheduler({ returnMs: 1_000 })
+    s.send(job({ epoch: 2, awaited: ['A', 'B'] }))
+    s.send(worker('A'))
+    assert.equal(s.send({ type: 'shards', job: 'J', shards: ['x'] }), [])
+    assert.equal(s.send(held('A', 2, 0)), [], 'B may have it')
+    const out = answers ? s.send(held('B', 2, 0)) : s.at(1_000).send({ type: 'tick' })
+    assert.equal(orders(out), ['A:x:J.2.0'])
+  }
+})
+
+test('leases of an earlier epoch are found again, before or after their shards are emitted', () => {
+  const s = scheduler()
+  s.send(job({ epoch: 2, awaited: ['A'] }))
+  s.send(worker('A', { slots: 2 }))
+  s.send(worker('B', { slots: 2 }))
+  s.send({ type: 'shards', job: 'J', shards: ['x'] })
+  s.send(held('A', 2, 0, ['J.1.7', 'x', 1], ['J.1.8', 'y', 1]))
+  assert.equal(s.send({ type: 'shards', job: 'J', shards: ['y'] }), [])
+  assert.equal(s.send(receipt('A', 'J.1.8', 'y')).at(-1), {
+    type: 'result',
+    job: 'J',
+    shard: 'y',
+    lease: 'J.1.8',
+    peer: 'A',
+  })
+  assert.equal([...s.state.leases.keys()], ['J.1.7'])
+})
+
+test('a result of an earlier epoch is taken by its shard, and the lease given for it called off', () => {
+  const s = scheduler()
+  s.send(job({ epoch: 2 }))
+  s.send(worker('B'))
+  s.send({ type: 'shards', job: 'J', shards: ['x'] })
+  assert.equal(s.send(receipt('A', 'J.1.3', 'x')), [
+    { type: 'cancel', peer: 'B', leases: ['J.2.0'], reason: 'superseded' },
+    { type: 'result', job: 'J', shard: 'x', lease: 'J.1.3', peer: 'A' },
+  ])
+})
+
+test('leases that a worker says nothing of lapse at once, those given after the call excepted', () => {
+  const s = scheduler()
+  s.send(job())
+  s.send(worker('A', { slots: 3 }))
+  s.send({ type: 'shards', job: 'J', shards: ['x', 'y', 'z'] })
+  s.send(worker('B', { slots: 3 }))
+  assert.equal(orders(s.send(held('A', 1, 2, ['J.1.0', 'x', 1]))), ['A:y:J.1.3'], 'z may be on its way')
+})
+
+test('a worker that was lost gets its leases back, those that nobody else has got', () => {
+  const s = scheduler()
+  s.send(job())
+  s.send(worker('A', { slots: 2 }))
+  s.send({ type: 'shards', job: 'J', shards: ['x', 'y'] })
+  s.send({ type: 'worker-lost', peer: 'A' })
+  s.send({ ...worker('B'), devices: [device({ kinds: [] })] } as SchedulerEvent)
+  s.send({ ...worker('A'), devices: [device({ slots: 0 })] } as SchedulerEvent)
+  s.send(held('A', 1, 2, ['J.1.0', 'x', 1]))
+  assert.is(s.state.leases.get('J.1.0')?.state, 'accepted')
+  assert.is(s.state.leases.get('J.1.1')?.state, 'lapsed')
+})
 
 test.run()

@@ -134,11 +134,72 @@ test('progress is told three times a lease duration', () => {
   assert.equal(w.send({ type: 'tick' }, 2_000), [{ type: 'progress', to: 'S', leases: ['a'] }])
 })
 
-test('a lost submitter loses its leases', () => {
+test('a lost submitter loses what waits; what runs ends by itself', () => {
   const w = worker()
-  w.send(offer(lease('a')))
-  assert.equal(w.send({ type: 'submitter-lost', peer: 'S' }), [{ type: 'abort', lease: 'a' }])
-  assert.is(w.state.held.size, 0)
+  w.send(offer(lease('a'), lease('b')))
+  w.send({ type: 'fetched', lease: 'a' })
+  assert.equal(w.send({ type: 'submitter-lost', peer: 'S' }), [{ type: 'abort', lease: 'b' }])
+  assert.equal([...w.state.held.keys()], ['a'])
+})
+
+const call = (from: string, epoch: number, ...jobs: string[]): WorkerEvent => ({
+  type: 'roll-call',
+  from,
+  jobs: jobs.map((job) => ({ job, epoch, before: 9 })),
+})
+
+test('a roll call of a newer epoch takes over what is here, and drops what its inputs would not come for', () => {
+  const w = worker({ slots: 1 })
+  const [a, b, c, d] = [lease('a'), lease('b'), lease('c'), lease('d')]
+  w.send(offer(a, b, c, d))
+  for (const id of ['d', 'a', 'b']) w.send({ type: 'fetched', lease: id })
+  w.send({ type: 'computed', lease: 'd' }) // its slot went to a
+  assert.equal(w.send(call('S2', 2, 'job-1')), [
+    { type: 'abort', lease: 'c' },
+    { type: 'answer', to: 'S2', jobs: [{ job: 'job-1', epoch: 2, before: 9 }], leases: [a, b, d] },
+  ])
+  assert.equal(
+    [...w.state.held.values()].map(({ from }) => from),
+    ['S2', 'S2', 'S2'],
+  )
+  assert.equal(reasons(w.send(offer(lease('e')))), ['epoch'], 'the older coordinator is fenced off')
+  assert.equal(w.send(call('S', 1, 'job-1')).at(-1), { type: 'answer', to: 'S', jobs: [], leases: [] })
+})
+
+test('a roll call of the same epoch changes nothing; jobs it does not name are over', () => {
+  const w = worker()
+  const [a, b] = [lease('a'), lease('b', { job: 'job-2' })]
+  w.send(offer(a, b))
+  assert.equal(w.send(call('S', 1, 'job-1')), [
+    { type: 'abort', lease: 'b' },
+    { type: 'answer', to: 'S', jobs: [{ job: 'job-1', epoch: 1, before: 9 }], leases: [a] },
+  ])
+})
+
+test('a lease for work under way follows it: its result is told, or it goes ahead when there is none', () => {
+  const w = worker()
+  const same = { shard: 'f'.repeat(64) }
+  const [a, b, c] = [lease('a', same), lease('b', same), lease('c', same)]
+  w.send(offer(a))
+  assert.equal(w.send(offer(b, c)), [{ type: 'accept', to: 'S', leases: ['b', 'c'] }])
+  w.send({ type: 'fetched', lease: 'a' })
+  assert.equal(w.send({ type: 'computed', lease: 'a' }), [])
+  assert.equal(w.send({ type: 'finished', lease: 'a' }), [{ type: 'replay', lease: b, from: 'S' }])
+  assert.equal(w.send({ type: 'cancel', from: 'S', leases: ['b'], reason: 'cancelled' }), [
+    { type: 'abort', lease: 'b' },
+    { type: 'replay', lease: c, from: 'S' },
+  ])
+})
+
+test('a slot is free once the engine is done; its lease stays until the result is durable', () => {
+  const w = worker()
+  const b = lease('b')
+  w.send(offer(lease('a'), b))
+  w.send({ type: 'fetched', lease: 'a' })
+  w.send({ type: 'fetched', lease: 'b' })
+  assert.equal(w.send({ type: 'computed', lease: 'a' }), [{ type: 'run', lease: b, from: 'S', slot: 0 }])
+  assert.equal(w.send({ type: 'cancel', from: 'S', leases: ['a'], reason: 'cancelled' }), [], 'too late')
+  assert.equal(w.send({ type: 'finished', lease: 'a' }), [])
 })
 
 test.run()

@@ -47,12 +47,14 @@ function heardBy({ swarm }: VirtualNode) {
     failed: [] as ControlMessageOf<'failed'>['leases'],
     receipts: [] as Receipt[],
     outputs: new Map<string, number[]>(),
+    held: [] as string[][],
   }
   swarm.on('accept', (_, { leases }) => heard.accepted.push(...leases))
   swarm.on('decline', (_, { leases }) =>
     heard.declined.push(...leases.map(({ lease, reason }) => `${lease} ${reason}`)),
   )
   swarm.on('progress', (_, { leases }) => heard.progress.push(...leases))
+  swarm.on('held', (_, { leases }) => heard.held.push(leases.map(({ lease }) => lease)))
   swarm.on('failed', (_, { leases }) => heard.failed.push(...leases))
   swarm.on('receipts', (_, { batch, inline }, body) => {
     const { receipts } = openReceipts(batch)
@@ -272,16 +274,66 @@ test('nobody cancels the leases of another', async () => {
   await swarm.stop()
 })
 
-test('a lost submitter frees its slots', async () => {
+test('what a lost submitter had waiting here is dropped; what runs ends, and is told when it comes back', async () => {
   const { swarm, w, s, graph } = await world()
-  w.engine.computeMs = 600_000
+  w.engine.computeMs = 30_000
   await offerAll(s, w, [shardOf(graph, 1), shardOf(graph, 2)], 'l')
   await swarm.pass(1_000)
   swarm.network.kill(s.peer)
   await swarm.pass(5_000)
   assert.equal(w.worker.load(), { running: 1, queued: 1 })
   await swarm.pass(limit('lostAfterMs'))
-  assert.equal([w.worker.load(), w.engine.abortedMs.length], [{ running: 0, queued: 0 }, 1])
+  assert.equal([w.worker.load(), w.engine.abortedMs], [{ running: 1, queued: 0 }, []])
+  await swarm.pass(20_000)
+  assert.equal(w.worker.load(), { running: 0, queued: 0 })
+  const again = await swarm.restarted(s)
+  const heard = heardBy(again)
+  await again.start()
+  await swarm.pass(3_000)
+  await again.swarm.send(w.peer, { type: 'roll-call', jobs: [{ job: JOB, epoch: 2, before: 0 }] })
+  await swarm.pass(100)
+  assert.equal([heard.receipts.map(({ lease, epoch }) => [lease, epoch]), heard.held], [[['l0', 1]], [[]]])
+  await swarm.stop()
+})
+
+test('only its own account speaks for a job: another calls in vain, and fences nobody', async () => {
+  const { swarm, w, s, submitters, graph, heard } = await world('other')
+  const foreign = heardBy(submitters[1]!)
+  await offerAll(s, w, [shardOf(graph, 1)], 'l')
+  await swarm.pass(2_000)
+  await submitters[1]!.swarm.send(w.peer, { type: 'roll-call', jobs: [{ job: JOB, epoch: 99, before: 0 }] })
+  await swarm.pass(100)
+  assert.equal([foreign.receipts, foreign.held], [[], [[]]])
+  await offerAll(s, w, [shardOf(graph, 2)], 'm')
+  await swarm.pass(2_000)
+  assert.equal([heard.declined, heard.receipts.length], [[], 2])
+  await swarm.stop()
+})
+
+test('the same work under two leases is done once, and both are answered', async () => {
+  const { swarm, w, s, graph, heard } = await world()
+  const shard = shardOf(graph, 1, 2)
+  await offerAll(s, w, [shard], 'old')
+  await swarm.pass(500)
+  await offerAll(s, w, [shard], 'new', { epoch: 2 })
+  await swarm.pass(2_000)
+  assert.equal([heard.receipts.map(({ lease }) => lease), w.engine.runs.length], [['old0', 'new0'], 1])
+  await swarm.stop()
+})
+
+test('outputs that two submitters are owed stay until both have settled', async () => {
+  const { swarm, w, s, submitters, graph } = await world('other')
+  const other = submitters[1]!
+  const shard = shardOf(graph, ...Array.from({ length: 10_000 }, (_, at) => at))
+  await offerAll(s, w, [shard], 's')
+  await offerAll(other, w, [shard], 'o', { job: 'job-bbbbbbbbbbbbbbbb', providers: [other.peer] })
+  await swarm.pass(3_000)
+  await s.swarm.send(w.peer, { type: 'settled', leases: ['s0'] })
+  await swarm.pass(100)
+  assert.is(w.kept.blobs.pinned('owed').roots.length, 1)
+  await other.swarm.send(w.peer, { type: 'settled', leases: ['o0'] })
+  await swarm.pass(100)
+  assert.equal(w.kept.blobs.pinned('owed').roots, [])
   await swarm.stop()
 })
 

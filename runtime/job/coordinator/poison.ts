@@ -1,0 +1,15 @@
+import { AividaError, type Digest } from '../../base/index.ts'
+import type { ShardFailure } from '../scheduler/index.ts'
+
+/** `job.poison-shard`: why no attempt at a shard gave a result, and what to do about it. */
+export function poisonError(shard: Digest, failures: readonly ShardFailure[]): AividaError {
+  const causes = failures.map(({ peer, code, message }) => `${code} on ${peer.slice(-8)}: ${message}`)
+  const every = (...areas: string[]) => failures.every(({ code }) => areas.some((area) => code.startsWith(area)))
+  const remedy = every('disk.', 'log.') ? 'see to the disks of those nodes' : 'mend the input or the model'
+  return new AividaError({
+    code: 'job.poison-shard',
+    category: every('model.', 'tensor.') ? 'user' : 'peer',
+    message: `shard ${shard.slice(0, 12)} failed on every attempt (${[...new Set(causes)].join('; ')}); ${remedy} and submit again`,
+    facts: { shard, failures },
+  })
+}

@@ -1,0 +1,217 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { limit } from '../../../runtime/base/index.ts'
+import {
+  acceptances,
+  doubled,
+  type JobNode,
+  type Rows,
+  restartedJobs,
+  resultOf,
+  resumeJob,
+  submit,
+  withJobs,
+} from '../../support/virtual-jobs.ts'
+import { VirtualSwarm } from '../../support/virtual-swarm.ts'
+
+/** Outputs that do not fit a message, of two rows. */
+const LARGE = 20_000
+
+/** A submitter that computes nothing itself, and workers; all see each other. */
+async function cluster<N extends readonly string[]>(...workers: N) {
+  const swarm = new VirtualSwarm()
+  const nodes: JobNode[] = []
+  for (const name of ['submitter', ...workers]) {
+    const node = await withJobs(swarm, await swarm.node(name))
+    if (name === 'submitter') node.devices = []
+    nodes.push(node)
+    await node.startJobs()
+  }
+  await swarm.until(() => nodes.every((node) => node.swarm.members().length === workers.length), 10_000)
+  return [swarm, ...(nodes as unknown as [JobNode, ...{ [Index in keyof N]: JobNode }])] as const
+}
+
+const status = (node: JobNode, job: string) => node.coordinator.status(job)!
+const isDone = (node: JobNode, job: string) => status(node, job)?.state === 'done'
+const runs = (...nodes: JobNode[]) => nodes.flatMap(({ engine }) => engine.runs)
+
+/** Kills a submitter, lets time pass, and takes its job up again in a new process. */
+async function back(swarm: VirtualSwarm, s: JobNode, job: string, awayMs: number): Promise<JobNode> {
+  const again = await restartedJobs(swarm, s)
+  await swarm.pass(awayMs)
+  await resumeJob(again, job)
+  await again.startJobs()
+  return again
+}
+
+/** Ends a job and checks that its result is whole and that nothing was computed more than once. */
+async function whole(swarm: VirtualSwarm, s: JobNode, job: string, rows: number, workers: JobNode[]) {
+  await swarm.until(() => status(s, job).state !== 'running', 120_000, 'the end of the job')
+  await swarm.pass(1_000)
+  assert.is(status(s, job).state, 'done', JSON.stringify(status(s, job).error))
+  assert.equal(resultOf(s, job), doubled(rows))
+  assert.equal(new Set(acceptances(s, job)), new Set([1]))
+  const computed = runs(...workers)
+  assert.is(computed.length, new Set(computed).size, 'no shard was computed twice')
+  for (const { kept, worker } of workers) {
+    assert.equal(kept.blobs.pinned('owed').roots, [], 'outputs are let go')
+    assert.equal(worker.load(), { running: 0, queued: 0 })
+  }
+}
+
+for (const [what, width] of [
+  ['small', 1],
+  ['large', LARGE],
+] as const) {
+  const rows: Rows = { rows: 12, rowsPerShard: 2, width }
+
+  for (const awayMs of [500, 5_000, 30_000])
+    test(`${what} outputs: a submitter away for ${awayMs} ms finds its leases and results again`, async () => {
+      const [swarm, s, a, b] = await cluster('a', 'b')
+      b.engine.computeMs = 40_000 // at work all the while
+      const { job } = await submit(s, rows)
+      await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
+      await swarm.pass(500) // one is under way
+      const again = await back(swarm, s, job, awayMs)
+      await whole(swarm, again, job, 12, [a, b])
+      await swarm.stop()
+    })
+
+  test(`${what} outputs: a part that was not durable yet is fetched again, not computed again`, async () => {
+    const [swarm, s, a] = await cluster('a')
+    s.kept.writeMs = 20_000
+    const { job } = await submit(s, { ...rows, rows: 4 })
+    await swarm.until(() => a.engine.runs.length === 2 && a.engine.running === 0, 10_000)
+    await swarm.pass(2_000) // both results are accepted, none is on disk
+    assert.equal(s.kept.parts, [])
+    const again = await back(swarm, s, job, 1_000)
+    again.kept.writeMs = 0
+    await whole(swarm, again, job, 4, [a])
+    await swarm.stop()
+  })
+
+  test(`${what} outputs: a worker that dies before it can report offers its journalled receipts`, async () => {
+    const [swarm, s, a] = await cluster('a')
+    const { job } = await submit(s, { ...rows, rows: 2 })
+    await swarm.until(() => a.engine.running === 1, 5_000)
+    swarm.cut(s, a)
+    await swarm.pass(1_500) // finished, journalled, not heard
+    assert.is(a.engine.running, 0)
+    const again = await restartedJobs(swarm, a)
+    swarm.heal(s, a)
+    await again.startJobs()
+    await whole(swarm, s, job, 2, [a, again])
+    await swarm.stop()
+  })
+
+  test(`${what} outputs: submitter and worker killed together lose nothing that was finished`, async () => {
+    const [swarm, s, a] = await cluster('a')
+    const { job } = await submit(s, rows)
+    await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
+    swarm.cut(s, a)
+    await swarm.pass(1_200)
+    const finished = a.engine.runs.slice(0, a.engine.runs.length - a.engine.running)
+    const a2 = await restartedJobs(swarm, a)
+    const s2 = await back(swarm, s, job, 1_000)
+    swarm.heal(s, a)
+    await a2.startJobs()
+    await swarm.until(() => isDone(s2, job), 60_000)
+    assert.equal(resultOf(s2, job), doubled(12))
+    assert.equal(
+      finished.filter((shard) => a2.engine.runs.includes(shard)),
+      [],
+    )
+    await swarm.stop()
+  })
+}
+
+test('a worker that dies while its outputs are fetched is waited for', async () => {
+  const [swarm, s, a, b] = await cluster('a', 'b')
+  b.engine.computeMs = 500
+  const { blobs } = a.kept
+  const open = blobs.open.bind(blobs)
+  blobs.open = async (...args) => {
+    await new Promise<void>((resolve) => void swarm.clock.after(60_000, resolve)) // the disk hangs
+    return open(...args)
+  }
+  const request = { requirements: { nodes: [a.peer, b.peer] } }
+  const { job } = await submit(s, { rows: 2, rowsPerShard: 2, width: LARGE, request })
+  await swarm.until(() => a.engine.runs.length + b.engine.runs.length === 1, 5_000)
+  await swarm.pass(3_000)
+  blobs.open = open
+  const again = await restartedJobs(swarm, a)
+  await swarm.pass(4_000)
+  await again.startJobs()
+  await whole(swarm, s, job, 2, [a, again, b])
+  await swarm.stop()
+})
+
+test('a worker that dies with its outputs is not waited for for ever', async () => {
+  const [swarm, s, a, b] = await cluster('a', 'b')
+  b.engine.computeMs = 8_000
+  const { job } = await submit(s, { rows: 4, rowsPerShard: 2, width: LARGE })
+  await swarm.until(() => a.engine.running === 1, 5_000)
+  swarm.cut(s, a)
+  await swarm.pass(1_500)
+  a.die()
+  const tookMs = await swarm.until(() => isDone(s, job), 60_000)
+  assert.ok(tookMs < limit('lostAfterMs') + limit('returnMs') + 20_000, `${tookMs} ms`)
+  assert.equal(resultOf(s, job), doubled(4))
+  await swarm.stop()
+})
+
+test('what a restarted worker was at is leased again at once, not when its leases lapse', async () => {
+  const [swarm, s, a] = await cluster('a')
+  const { job } = await submit(s, { rows: 4, rowsPerShard: 2 })
+  await swarm.until(() => a.engine.running === 1, 5_000)
+  const again = await restartedJobs(swarm, a)
+  await again.startJobs()
+  const tookMs = await swarm.until(() => isDone(s, job), 30_000)
+  assert.ok(tookMs < 8_000, `${tookMs} ms`)
+  await swarm.stop()
+})
+
+test('a resumed job waits for the workers it had, and for no longer than a restart takes', async () => {
+  const [swarm, s, a, b] = await cluster('a', 'b')
+  const { job } = await submit(s, { rows: 12, rowsPerShard: 2 })
+  await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
+  a.die()
+  const before = b.engine.runs.length
+  const again = await back(swarm, s, job, 1_000)
+  await swarm.pass(limit('returnMs') - 1_000)
+  assert.ok(b.engine.runs.length <= before + 1, 'what it holds is not given away')
+  await swarm.until(() => isDone(again, job), 30_000)
+  assert.equal(resultOf(again, job), doubled(12))
+  await swarm.stop()
+})
+
+test('a resumed job whose workers are all here goes on at once', async () => {
+  const [swarm, s, a] = await cluster('a')
+  const { job } = await submit(s, { rows: 12, rowsPerShard: 2 })
+  await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
+  const again = await back(swarm, s, job, 200)
+  const left = 4
+  const tookMs = await swarm.until(() => isDone(again, job), 30_000)
+  assert.ok(tookMs < left * a.engine.computeMs + 2_500, `${tookMs} ms`)
+  await swarm.stop()
+})
+
+test('leases of a job that has ended meanwhile are called off', async () => {
+  const [swarm, s, a] = await cluster('a')
+  a.engine.computeMs = 30_000
+  const { job } = await submit(s, { rows: 8, rowsPerShard: 2 })
+  await swarm.until(() => a.engine.running === 1, 5_000)
+  swarm.cut(s, a)
+  await swarm.outcome(s.coordinator.cancel(job, 'a test'))
+  const again = await restartedJobs(swarm, s)
+  swarm.heal(s, a)
+  const other = await submit(again, { rows: 2, rowsPerShard: 2, width: 2 })
+  await again.startJobs()
+  await swarm.pass(2_000)
+  assert.is(a.worker.load().queued <= 1, true, 'what waited is gone, the new lease may wait')
+  await swarm.until(() => isDone(again, other.job), 90_000)
+  assert.is(a.engine.runs.length, 2)
+  await swarm.stop()
+})
+
+test.run()
