@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import { OneRowJobs } from '../dispatch/one-row-jobs.ts'
 import { exponent, runCore } from '../dispatch/scheduler-core.ts'
-import { type Check, median, medianCheck, round, type Suite } from '../report.ts'
+import { type Peer, type PeerRates, peerRates } from '../peers/peer.ts'
+import { type Check, median, medianCheck, round, type Skipped, type Suite } from '../report.ts'
 
 const ROUNDS = 3
 /** Shards of one measured job. */
@@ -13,11 +14,12 @@ const ONE_BY_ONE_SHARDS = 600
 
 /**
  * What a shard costs beside its computation: the scheduler machine alone, then one-row shards of a graph of one node
- * through the daemon as it is, all at once and one in flight.
+ * through the daemon as it is, all at once and one in flight; against Ray and Dask where they are installed.
  */
 export const suite: Suite = async ({ full, say }) => {
   const rounds = full ? 5 : ROUNDS
   const checks: Check[] = core(rounds)
+  const skipped: Skipped[] = []
   say('measured the scheduler alone')
   const folder = await mkdtemp(join(tmpdir(), 'aivida-bench-'))
   const cluster = await LocalCluster.start({ workers: 2 })
@@ -35,11 +37,41 @@ export const suite: Suite = async ({ full, say }) => {
       medianCheck({ name: 'shards_per_s_batched', unit: 'shards/s', gate: '>= 1500', goal: '>= 5000' }, batched),
       medianCheck({ name: 'roundtrips_per_s', unit: 'shards/s', gate: '>= 300', goal: '>= 800' }, oneByOne),
     )
+    for (const each of await peers(say)) {
+      if ('reason' in each) skipped.push(each)
+      else checks.push(...against(each, batched, oneByOne))
+    }
   } finally {
     await cluster.stop()
     await rm(folder, { recursive: true, force: true })
   }
-  return { checks, seed: 0, n: rounds }
+  return { checks, skipped, seed: 0, n: rounds }
+}
+
+/** Each peer by itself, our own nodes idle beside it. */
+async function peers(say: (line: string) => void): Promise<((PeerRates & { name: Peer }) | Skipped)[]> {
+  const found = []
+  for (const [name, tasks] of [
+    ['ray', 5_000],
+    ['dask', 2_000],
+  ] as const) {
+    const rates = await peerRates(name, { tasks, roundTrips: 300 })
+    if ('reason' in rates) found.push({ name: `vs_${name}`, reason: rates.reason })
+    else {
+      found.push({ name, ...rates })
+      say(`${name} ${rates.version}: ${Math.round(rates.async)} tasks/s, one by one ${Math.round(rates.sync)}`)
+    }
+  }
+  return found
+}
+
+function against({ name, async, sync }: PeerRates & { name: Peer }, batched: number[], oneByOne: number[]): Check[] {
+  const ratio = (kind: string, ours: readonly number[], theirs: number) =>
+    medianCheck(
+      { name: `vs_${name}_${kind}`, unit: 'x', goal: '>= 1' },
+      ours.map((rate) => rate / theirs),
+    )
+  return [ratio('async', batched, async), ratio('sync', oneByOne, sync)]
 }
 
 function core(rounds: number): Check[] {
