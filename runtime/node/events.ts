@@ -16,6 +16,8 @@ export interface Subscription {
   readonly after?: number
   /** Only what concerns this job. */
   readonly job?: string
+  /** Only events of this type, and gaps. */
+  readonly type?: NodeEvent['type']
   readonly signal?: AbortSignal
 }
 
@@ -78,7 +80,7 @@ export class EventBus {
    * limit `eventReaders` follow already.
    */
   async *subscribe(subscription: Subscription = {}): AsyncGenerator<NodeEvent, void, void> {
-    const { job, signal } = subscription
+    const { job, type, signal } = subscription
     if (this.#readers >= limit('eventReaders'))
       throw new AividaError({
         code: 'events.too-many-readers',
@@ -98,14 +100,14 @@ export class EventBus {
           const at = this.#last
           const state = this.#snapshot()
           if (missed) yield this.#stamp({ type: 'gap', after: position, oldest: this.oldestSeq }, at)
-          for (const body of state) if (concerns(body, job)) yield this.#stamp(body, at)
+          for (const body of state) if (concerns(body, job, type)) yield this.#stamp(body, at)
           position = at
           missed = true
         } else if (position === this.#last) {
           await this.#next(signal)
         } else {
           const event = this.#ring[++position % this.#ring.length]
-          if (event && this.#current(event) && concerns(event, job)) yield event
+          if (event && concerns(event, job, type) && this.#current(event)) yield event
         }
       }
     } finally {
@@ -147,7 +149,8 @@ function stateKey(event: NodeEvent): string | undefined {
   return undefined
 }
 
-function concerns(event: NodeEventBody, job: string | undefined): boolean {
+function concerns(event: NodeEventBody, job: string | undefined, type: NodeEvent['type'] | undefined): boolean {
+  if (type !== undefined && event.type !== type && event.type !== 'gap') return false
   if (job === undefined || event.type === 'gap') return true
   if (event.type === 'job') return event.status.job === job
   return (event.type === 'shard' || event.type === 'part') && event.job === job

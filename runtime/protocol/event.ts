@@ -75,6 +75,9 @@ export const nodeEventSchema = z.discriminatedUnion('type', [
   z.object({ ...base, type: z.literal('gap'), after: countSchema, oldest: countSchema }),
 ])
 
+/** The types of {@link nodeEventSchema}. */
+export const EVENT_TYPES = nodeEventSchema.options.map((option) => option.shape.type.value)
+
 /** See {@link nodeEventSchema}. */
 export type NodeEvent = z.infer<typeof nodeEventSchema>
 

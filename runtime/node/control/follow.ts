@@ -9,6 +9,8 @@ export interface FollowOptions {
   readonly after?: number | undefined
   /** Only what concerns this job. */
   readonly job?: string | undefined
+  /** Only events of this type, and gaps. */
+  readonly type?: NodeEvent['type'] | undefined
   /** Ends the iteration, without an error. */
   readonly signal?: AbortSignal | undefined
 }
@@ -24,13 +26,14 @@ export async function* follow(
   clock: Clock,
   options: FollowOptions = {},
 ): AsyncGenerator<NodeEvent, void, void> {
-  const { job, signal } = options
+  const { job, type, signal } = options
   let after = options.after
   let connected = false
   for (let failures = 0; !signal?.aborted; ) {
     const query = new URLSearchParams()
     if (after !== undefined) query.set('after', String(after))
     if (job !== undefined) query.set('job', job)
+    if (type !== undefined) query.set('type', type)
     try {
       const body = await connection.open({
         method: 'GET',

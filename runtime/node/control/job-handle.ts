@@ -2,7 +2,7 @@ import type { Table } from 'apache-arrow'
 import { AividaError, aborted, type Clock, fromRecord } from '../../base/index.ts'
 import type { JobStatus, NodeEvent, ResultPart } from '../../protocol/index.ts'
 import type { Connection, RequestOptions } from './connection.ts'
-import { follow } from './follow.ts'
+import { type FollowOptions, follow } from './follow.ts'
 
 /** What {@link JobHandle.done} may be given. */
 export interface DoneOptions extends RequestOptions {
@@ -28,7 +28,7 @@ export class JobHandle {
   }
 
   /** Its events from now on, its present state first, until it has ended. Throws `job.unknown`. */
-  async *events(options: RequestOptions = {}): AsyncGenerator<NodeEvent, void, void> {
+  async *events(options: RequestOptions & Pick<FollowOptions, 'type'> = {}): AsyncGenerator<NodeEvent, void, void> {
     for await (const event of follow(this.#connection, this.#clock, { ...options, job: this.id })) {
       yield event
       if (event.type === 'job' && event.status.state !== 'running') return
@@ -38,7 +38,7 @@ export class JobHandle {
   /** Resolves when the job is done. Rejects with what it failed of, with `job.cancelled`, or with `aborted`. */
   async done({ onStatus, signal }: DoneOptions = {}): Promise<JobStatus> {
     let last: JobStatus | undefined
-    for await (const event of this.events({ signal })) {
+    for await (const event of this.events({ signal, type: 'job' })) {
       if (event.type !== 'job') continue
       last = event.status
       onStatus?.(last)

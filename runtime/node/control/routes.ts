@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { limit } from '../../base/index.ts'
 import {
+  EVENT_TYPES,
   errorRecordSchema,
   jobRequestSchema,
   jobStatusSchema,
@@ -138,6 +139,7 @@ export const uploadSchema = z.object({ path: z.string(), sizeBytes: z.number().i
 export const eventsQuerySchema = z.object({
   after: z.coerce.number().int().nonnegative().optional().describe('go on after this seq; absent: a snapshot first'),
   job: z.string().min(1).max(64).optional().describe('only this job'),
+  type: z.enum(EVENT_TYPES).optional().describe('only events of this type, and gaps'),
 })
 
 /** Media type of Arrow's streaming format (https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format). */

@@ -36,13 +36,14 @@ export function streamRoutes(instance: FastifyInstance, { service, uploads, cloc
       } as { querystring: typeof eventsQuerySchema },
     },
     async (request, reply) => {
-      const { after, job } = request.query
+      const { after, job, type } = request.query
       if (job !== undefined) await service.job(job) // an unknown job is an error, not silence
       const signal = AbortSignal.any([hangUp(reply), closing])
       const events = service.events.subscribe({
         signal,
         ...(after !== undefined && { after }),
         ...(job !== undefined && { job }),
+        ...(type !== undefined && { type }),
       })
       reply.hijack()
       await streamEvents(reply.raw, events, { clock, signal })

@@ -30,6 +30,19 @@ test('events come numbered, a snapshot first', async () => {
   await events.return()
 })
 
+test('who waits for a job hears of its states alone', async () => {
+  await using control = await startTestControl()
+  control.service.update(JOB, { name: 'one' })
+  const events = control.client.job(JOB).events({ type: 'job' })
+  assert.is((await next(events)).type, 'job')
+  const waiting = next(events)
+  for (let i = 0; i < 3; i++) control.service.events.publish(shard)
+  control.service.update(JOB, { name: 'two' })
+  const event = await waiting
+  assert.is(event.type === 'job' && event.status.name, 'two')
+  await events.return()
+})
+
 test('the wire form is server-sent events with a version', async () => {
   await using control = await startTestControl()
   const { lastSeq } = control.service.events
