@@ -73,8 +73,7 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
       const written = await writeParts(outputDir, parts, disk)
       return written.map((part, i) => ({ ...part, shard: ordered[i]!.order.shard }))
     },
-    nameOf: (peer) =>
-      peer === swarm.self ? swarm.card().name : (swarm.members().find((m) => m.peer === peer)?.card?.name ?? ''),
+    nameOf: (peer) => swarm.cardOf(peer)?.name ?? '',
     signGrant: (grant) => signDocument(grantCodec, grant, signer),
     emit: (event) => {
       events.publish(event)

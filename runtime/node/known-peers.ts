@@ -4,13 +4,15 @@ import { replaceFile, systemDisk } from '../log/disk.ts'
 import type { Seed } from '../swarm/membership/seed.ts'
 import type { NodeSwarm } from '../swarm/node-swarm.ts'
 
-/** Peers kept for the next start. */
-const KEPT = 64
+/** Peers kept for the next start, and addresses of each. */
+const PEERS = 64
+const ADDRESSES = 4
+const KEPT = PEERS * ADDRESSES
 
 /** Where to begin: at the addresses of the last run (and of the ticket), and of the configuration. */
 export interface KnownPeers {
   readonly seeds: readonly Seed[]
-  /** Keeps the addresses of the members that are here now. */
+  /** Keeps addresses of members that are here now: first of those with a link, which are proven. */
   save(swarm: NodeSwarm): Promise<void>
 }
 
@@ -25,7 +27,10 @@ export async function knownPeers(file: string, configured: readonly string[]): P
       ...configured.map((address): Seed => ({ address, source: 'config' })),
     ],
     async save(swarm) {
-      const addresses = swarm.members().flatMap(({ card }) => card?.addresses ?? [])
+      const linked = swarm.members().flatMap(({ card }) => card ?? [])
+      const heardOf = swarm.acquaintances().flatMap(([, { card, isHere }]) => (isHere ? card : []))
+      const cards = [...new Map([...linked, ...heardOf].map((card) => [card.node, card])).values()]
+      const addresses = cards.slice(0, PEERS).flatMap((card) => card.addresses.slice(0, ADDRESSES))
       if (addresses.length === 0 || addresses.join() === saved) return
       await keepAddresses(file, addresses)
       saved = addresses.join()

@@ -8,6 +8,7 @@ import { systemDisk } from '../log/index.ts'
 import type { Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
 import type { Cluster, Member as ClusterMember, Door, MemberRole } from '../swarm/charter/index.ts'
 import { memberRoleSchema } from '../swarm/charter/index.ts'
+import { skewSentence } from '../swarm/membership/network-watch.ts'
 import type { JobArchive } from './job-archive.ts'
 import type { JobParts } from './job-ports.ts'
 import type { Scrubbing } from './log-scrub.ts'
@@ -90,7 +91,13 @@ export class LocalService implements NodeService {
       if (view) events.publish({ type: 'peer', peer: view })
     }
     swarm.warden.onNoted = publish
-    return swarm.subscribe({ card: publish, suspect: publish, alive: publish, lost: (peer) => this.#lost(peer) })
+    return swarm.subscribe({
+      card: publish,
+      suspect: publish,
+      alive: publish,
+      lost: (peer) => this.#lost(peer),
+      network: (network) => events.publish({ type: 'network', network }),
+    })
   }
 
   async info(): Promise<NodeInfo> {
@@ -163,13 +170,14 @@ export class LocalService implements NodeService {
 
   async members(): Promise<readonly MemberView[]> {
     const { cluster, swarm, name } = this.#init
-    const present = new Map(swarm.members().map((member) => [member.peer, member]))
+    const present = new Set([swarm.self, ...swarm.members().map(({ peer }) => peer)])
+    for (const [peer, { isHere }] of swarm.acquaintances()) if (isHere) present.add(peer)
     return cluster.roster.members().map((member: ClusterMember) => ({
       peer: member.node,
-      name: member.node === swarm.self ? name : (present.get(member.node)?.card?.name ?? ''),
+      name: member.node === swarm.self ? name : (swarm.cardOf(member.node)?.name ?? ''),
       ...(member.account !== undefined && { account: member.account }),
       role: member.role,
-      present: member.node === swarm.self || present.has(member.node),
+      present: present.has(member.node),
     }))
   }
 
@@ -302,6 +310,9 @@ export class LocalService implements NodeService {
       !addresses.some((a) => a.includes('/quic-v1'))
     )
       warnings.push('QUIC (UDP) is unavailable: TCP only, several times slower for many streams')
+    const { island, clockSkewMs = 0 } = swarm.network()
+    if (island) warnings.push(island.message)
+    if (Math.abs(clockSkewMs) > limit('clockWarnMs')) warnings.push(skewSentence(clockSkewMs))
     for (const { peer, carrier } of swarm.members())
       if (carrier === 'tcp') warnings.push(`${peer.slice(-8)} is reached over TCP: UDP does not get through`)
     for (const [host, { code, message, gatedUntilMs }] of swarm.warden.hosts())

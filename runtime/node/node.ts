@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { type Config, every, type Logger, METRICS_HOST, systemClock, systemRandom } from '../base/index.ts'
+import { type Config, every, type Logger, METRICS_HOST, sleep, systemClock, systemRandom } from '../base/index.ts'
 import { probeDevices } from '../compute/device/index.ts'
 import { EngineChild } from '../compute/engine/index.ts'
 import { DiskBudget, directoryBlobStore, memoryBlobStore, type OpenProvider } from '../data/blob/index.ts'
@@ -42,6 +42,8 @@ export interface RunningNode {
 
 /** A killed node finds the others again by what was kept at most this long ago. */
 const SAVE_PEERS_MS = 5_000
+/** A peer that takes longer to hear that this node stops will find out by itself. */
+const FAREWELL_MS = 500
 /** Memory for inputs of shards on their way, in and out. */
 const INPUT_MEMORY_BYTES = 1 << 30
 
@@ -99,7 +101,9 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     signer: keys.node,
     clock,
     logger,
+    random: systemRandom,
     seeds: known.seeds,
+    discoveries: config.mdns ? [mdnsDiscovery({ logger })] : [],
     describe: () => ({ name, software: SOFTWARE, devices: [...devices], ...(account !== undefined && { account }) }),
     refusalsOf: (peer) => coordinator.refusalsOf(peer),
   })
@@ -200,15 +204,6 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   coordinator.start()
   await service.resumeJobs()
   await swarm.start()
-  const mdns = mdnsDiscovery({
-    peer: swarm.self,
-    addresses: () => transport.addresses(),
-    onPeer: (_, addresses) => {
-      for (const address of addresses) swarm.noteAddress(address)
-    },
-    logger,
-  })
-  if (config.mdns) await mdns.start()
   sampler.start(
     () => worker.load(),
     (event) => events.publish(event),
@@ -230,10 +225,10 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
       stopFollowing()
       stopSaving()
       await control.stop()
-      await mdns.stop()
       worker.stop()
       await coordinator.stop()
       await known.save(swarm)
+      await Promise.race([swarm.sayFarewell(), sleep(clock, FAREWELL_MS)])
       await swarm.stop()
       await engines.stop()
       await workerSide.journal.close()

@@ -7,16 +7,29 @@ import type { NodeSwarm } from '../swarm/node-swarm.ts'
 /** A peer that is not connected: nothing is known of it but what is given. */
 export function absentPeer(peer: string, what: Pick<PeerView, 'state' | 'silentMs'> & Partial<PeerView>): PeerView {
   const unknown = { name: '', address: '', software: '', role: '', devices: [], refusals: {} }
-  return { ...unknown, peer, self: false, carrier: 'quic', ...what }
+  return { ...unknown, peer, self: false, carrier: 'none', ...what }
 }
 
-/** The peers of a node, itself aside: connected ones, then those that are kept out. */
+/** The peers of a node, itself aside: connected ones, those heard of through others, then those that are kept out. */
 export function peerViews(swarm: NodeSwarm, clock: Clock): PeerView[] {
   const members = swarm.members()
   const here = new Set(members.map(({ peer }) => peer))
+  const far = swarm.acquaintances().filter(([peer, { isHere }]) => isHere && !here.has(peer))
   const gated = swarm.warden.gated().filter((peer) => !here.has(peer))
   return [
     ...members.map((member) => viewOf(member, swarm, clock)),
+    ...far.map(([peer, { card, heardMs }]) =>
+      absentPeer(peer, {
+        state: 'alive',
+        silentMs: Math.max(0, clock.monoMs() - heardMs),
+        name: card.name,
+        address: card.addresses[0] ?? '',
+        software: card.software,
+        role: swarm.roleOf(peer),
+        devices: card.devices,
+        ...conductOf(peer, swarm, clock),
+      }),
+    ),
     ...gated.map((peer) => absentPeer(peer, { state: 'gated', silentMs: 0, ...conductOf(peer, swarm, clock) })),
   ]
 }

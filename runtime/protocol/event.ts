@@ -26,7 +26,8 @@ export const peerViewSchema = z.object({
   name: z.string(),
   self: z.boolean(),
   state: z.enum(['alive', 'suspect', 'lost', 'gated']),
-  carrier: z.enum(['quic', 'tcp', 'memory', 'self']),
+  /** `none`: heard of through others; a link is made when there is something to send. */
+  carrier: z.enum(['quic', 'tcp', 'memory', 'self', 'none']),
   address: z.string(),
   software: z.string(),
   role: z.string(),

@@ -21,9 +21,40 @@ const heartbeatSchema = z.object({
   /** The sender's newest card; a peer that knows an older one asks for nothing, the card follows by itself. */
   cardSequence: countSchema,
   refusals: refusalCountsSchema,
+  /** The sender's wall clock, for measuring skew. */
+  wallMs: countSchema.optional(),
+  /** The last heartbeat heard from the receiver, and how long ago: what is left of the round trip is the way. */
+  echo: z.object({ sequence: countSchema, heldMs: z.number().nonnegative() }).optional(),
+  /** Whether the sender has a use for this link; one that neither side keeps is closed. Absent: it has. */
+  keeps: z.boolean().optional(),
 })
 
 const cardMessageSchema = z.object({ type: z.literal('card'), card: signedSchema })
+
+/**
+ * Who is about, as far as the sender knows, for peer ids from `from` up to, not including, `to` (empty: no end). An
+ * `ask` names everybody in that range; the answer names those whom the asker knows less of, and whose cards it lacks.
+ */
+const gossipSchema = z.object({
+  type: z.literal('gossip'),
+  ask: z.boolean(),
+  from: z.string().max(64),
+  to: z.string().max(64),
+  /** The sequence of each member's newest card, and how long ago anybody has heard from it. */
+  heard: z
+    .array(z.object({ peer: peerIdSchema, sequence: countSchema, ageMs: countSchema }))
+    .max(limit('gossipMembers')),
+  /** Members whose newer cards the sender would like to have. */
+  wants: z.array(peerIdSchema).max(limit('gossipMembers')),
+})
+
+/** Cards of members, each with the proof that it is one. */
+const cardsSchema = z.object({
+  type: z.literal('cards'),
+  cards: z
+    .array(z.object({ card: signedSchema, membership: signedSchema, ageMs: countSchema }))
+    .max(limit('gossipMembers')),
+})
 
 /** New charter updates, in order, for a peer that may not have them. */
 const charterMessageSchema = z.object({
@@ -138,6 +169,8 @@ const heldMessageSchema = z.object({
 export const controlMessageSchema = z.discriminatedUnion('type', [
   heartbeatSchema,
   cardMessageSchema,
+  gossipSchema,
+  cardsSchema,
   charterMessageSchema,
   leaveMessageSchema,
   offerMessageSchema,

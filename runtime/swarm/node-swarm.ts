@@ -1,36 +1,29 @@
-import {
-  type AividaError,
-  type Clock,
-  every,
-  isAividaError,
-  type Logger,
-  limit,
-  peerError,
-  toAividaError,
-} from '../base/index.ts'
+import { type AividaError, type Clock, every, type Logger, limit, type Random, toAividaError } from '../base/index.ts'
 import {
   type ControlMessage,
   type NetworkView,
   type NodeCard,
-  nodeCardCodec,
-  openDocument,
   PROTOCOLS,
-  peerIdOf,
   type RefusalCounts,
   type Signed,
   type Signer,
 } from '../protocol/index.ts'
 import type { Cluster, Door } from './charter/index.ts'
 import { Warden } from './conduct/index.ts'
-import { AddressBook, peerOfAddress } from './membership/address-book.ts'
-import { ControlLink } from './membership/control-link.ts'
+import type { Discovery } from './discovery/discovery.ts'
+import { AddressBook } from './membership/address-book.ts'
+import { Announcements } from './membership/announcements.ts'
 import { Conversations } from './membership/conversations.ts'
-import { Dialler } from './membership/dialler.ts'
-import { Greeter, type Greeting } from './membership/greeter.ts'
+import { type Acquaintance, Directory } from './membership/directory.ts'
+import { Gossip } from './membership/gossip.ts'
+import { Greeter } from './membership/greeter.ts'
+import { Links } from './membership/links.ts'
 import { initialLiveness } from './membership/liveness.ts'
 import type { Member } from './membership/member.ts'
 import { MemberTable } from './membership/member-table.ts'
+import { NetworkWatch } from './membership/network-watch.ts'
 import { CARD_MS, type CardContent, OwnCard } from './membership/own-card.ts'
+import { Pulse } from './membership/pulse.ts'
 import type { Seed } from './membership/seed.ts'
 import type { ControlHandler, Swarm, SwarmEvents } from './swarm.ts'
 import type { StreamOptions, Transport } from './transport/transport.ts'
@@ -43,6 +36,7 @@ export interface NodeSwarmInit {
   readonly door: Door
   readonly signer: Signer
   readonly clock: Clock
+  readonly random: Random
   readonly logger: Logger
   /** This node's card as of now, but for its sequence, times and addresses. */
   readonly describe: () => CardContent
@@ -52,75 +46,101 @@ export interface NodeSwarmInit {
   readonly seeds: readonly Seed[]
   /** Who keeps each peer within its share; the transport's gate asks the same one. Default: one of its own. */
   readonly warden?: Warden
+  /** Further ways to find peers. Default: none. */
+  readonly discoveries?: readonly Discovery[]
 }
 
-const RECONNECT_MS = 1_000
-/** Charter updates passed on at once; a peer that lacks more says hello again. */
-const CHARTER_TAIL = 256
+/** How often whom to be connected with is looked at. */
+const REVIEW_MS = 1_000
+/** How often our own addresses are compared with those on the card: a machine changes networks. */
+const ADDRESSES_MS = 5_000
 
 /**
- * The swarm of a real node. It puts together who is connected ({@link MemberTable}), who is called next
- * ({@link Dialler}), who is let in ({@link Greeter}) and what is said ({@link Conversations}), and says itself what
- * members tell each other about the swarm: heartbeats, cards, charter updates, goodbyes.
+ * The swarm of a real node. It puts together who is known ({@link Directory}) and how that spreads ({@link Gossip}),
+ * who is connected ({@link MemberTable}) and ought to be ({@link Links}), who is let in ({@link Greeter}), what is said
+ * ({@link Conversations}, {@link Announcements}, {@link Pulse}), and whether all is well ({@link NetworkWatch}).
  */
 export class NodeSwarm implements Swarm {
   readonly self: string
   /** What each peer may take, and who misbehaved. */
   readonly warden: Warden
   readonly #init: NodeSwarmInit
-  readonly #book = new AddressBook()
+  readonly #directory = new Directory()
   readonly #stops: (() => void)[] = []
-  readonly #members: MemberTable
   readonly #card: OwnCard
+  readonly #members: MemberTable
   readonly #greeter: Greeter
-  readonly #dialler: Dialler
+  readonly #links: Links
   readonly #conversations: Conversations
-  #heartbeats = 0
+  readonly #announcements: Announcements
+  readonly #gossip: Gossip
+  readonly #pulse: Pulse
+  readonly #watch: NetworkWatch
 
   constructor(init: NodeSwarmInit) {
     this.#init = init
     this.self = init.transport.peer
+    const liveness = initialLiveness({ suspectAfterMs: limit('suspectAfterMs'), lostAfterMs: limit('lostAfterMs') })
     this.#card = new OwnCard(init)
-    const { transport, cluster, door, clock, logger } = init
-    const book = this.#book
-    this.warden = init.warden ?? new Warden({ clock, logger, isMember: (peer) => this.#isMember(peer) })
+    this.#members = new MemberTable({ ...init, liveness })
+    this.warden = init.warden ?? new Warden({ ...init, isMember: (peer) => this.roleOf(peer) !== '' })
     this.warden.onGated = (peer) => this.#showOut(peer)
-    this.#members = new MemberTable({
-      transport,
-      clock,
-      logger,
-      liveness: initialLiveness({ suspectAfterMs: limit('suspectAfterMs'), lostAfterMs: limit('lostAfterMs') }),
-    })
-    this.#greeter = new Greeter({
-      transport,
-      cluster,
-      door,
-      clock,
+    const shared = {
+      ...init,
+      warden: this.warden,
+      self: this.self,
+      book: new AddressBook(),
+      directory: this.#directory,
       card: this.#card,
-      book,
-      admit: (greeting) => this.#admit(greeting),
+      members: this.#members,
+      post: (member: Member, message: ControlMessage) => this.#post(member, message),
+    }
+    this.#greeter = new Greeter({
+      ...shared,
+      others: (count) => this.#others(count),
+      admit: (greeting) => this.#links.admit(greeting),
       charterChanged: () => this.charterChanged(),
     })
-    this.#dialler = new Dialler({
-      transport,
-      clock,
-      logger,
-      book,
+    this.#links = new Links({
+      ...shared,
       greeter: this.#greeter,
-      wants: (peer) => this.#wants(peer),
+      joined: (member, card, isOurs) => {
+        if (card) this.#announcements.hearCard(member, card)
+        if (isOurs) this.#gossip.compare(member)
+      },
+      released: (peer) => this.#pulse.skew.forget(peer),
     })
-    this.#conversations = new Conversations({
-      members: this.#members,
-      warden: this.warden,
-      clock,
-      logger,
-      hear: (member, message) => this.#hear(member, message),
+    this.#conversations = new Conversations({ ...shared, hear: (member, message) => this.#hear(member, message) })
+    this.#announcements = new Announcements({
+      ...shared,
+      spread: (peer) => this.#gossip.spread(peer),
+      offended: (peer, error) => this.#conversations.offended(peer, error),
+      greet: (peer) => this.join(peer),
     })
-    for (const { address } of init.seeds) this.noteAddress(address, true)
+    this.#gossip = new Gossip({
+      ...shared,
+      learnt: (peer, known) => this.#announcements.learnt(peer, known),
+      outdone: (sequence) => {
+        this.#card.outdo(sequence)
+        this.refreshCard()
+      },
+    })
+    this.#pulse = new Pulse({ ...shared, keeps: (member) => this.#links.keeps(member) })
+    this.#watch = new NetworkWatch({
+      ...shared,
+      skew: this.#pulse.skew,
+      seeds: () => this.#links.dialler.seeds(),
+    })
+    this.#members.listeners.add({
+      lost: (peer) => {
+        this.#directory.away(peer, init.clock.monoMs() + limit('awayMs'), init.clock.wallMs())
+        this.#pulse.skew.forget(peer)
+      },
+    })
   }
 
   async start(): Promise<void> {
-    const { transport, clock } = this.#init
+    const { transport, clock, discoveries = [] } = this.#init
     transport.handle(PROTOCOLS.hello, (stream) =>
       this.#judged(stream.peer, async () => {
         await this.warden.helloTurn(stream.peer)
@@ -129,31 +149,55 @@ export class NodeSwarm implements Swarm {
     )
     transport.handle(PROTOCOLS.control, (stream) =>
       this.#judged(stream.peer, async () => {
-        await this.#guard(stream.peer)
+        await this.#links.guard(stream.peer)
         await this.#conversations.read(stream)
       }),
     )
     await transport.start()
     this.refreshCard()
+    this.#learnSeeds()
     this.#stops.push(
       this.warden.watch(transport),
-      transport.subscribe({ disconnected: (peer) => this.#members.observe({ type: 'disconnected', peer }) }),
+      transport.subscribe({ disconnected: (peer) => this.#links.disconnected(peer) }),
       every(clock, limit('heartbeatMs'), () => this.#beat()),
-      every(clock, RECONNECT_MS, () => this.#dialler.tick()),
+      every(clock, limit('gossipMs'), () => this.#gossip.round()),
+      every(clock, REVIEW_MS, () => this.#review()),
+      every(clock, ADDRESSES_MS, () => this.#followAddresses()),
       every(clock, CARD_MS, () => this.refreshCard()),
     )
-    this.#dialler.tick()
+    this.#links.dialler.tick()
+    const onPeer = (_: string, addresses: readonly string[]) => {
+      for (const address of addresses) this.noteAddress(address)
+    }
+    const host = { peer: this.self, addresses: () => transport.addresses(), onPeer }
+    await Promise.all(discoveries.map((discovery) => discovery.start(host)))
   }
 
   async stop(): Promise<void> {
     for (const stop of this.#stops.splice(0)) stop()
+    await Promise.all((this.#init.discoveries ?? []).map((discovery) => discovery.stop()))
     for (const member of this.#members.all()) member.link.close()
     await this.#init.transport.stop()
   }
 
-  /** Admitted peers, this node not among them. */
+  /** Members that this node has a link to. */
   members(): readonly Member[] {
     return this.#members.all()
+  }
+
+  /** Members that this node has heard of, linked or not; see {@link Acquaintance.isHere}. */
+  acquaintances(): readonly [peer: string, known: Acquaintance][] {
+    return this.#directory.all()
+  }
+
+  /** A member's newest card. */
+  cardOf(peer: string): NodeCard | undefined {
+    return peer === this.self ? this.card() : this.#directory.get(peer)?.card
+  }
+
+  /** What a member is there for; empty for who is none. */
+  roleOf(peer: string): string {
+    return this.#init.cluster.roster.member(peer)?.role ?? ''
   }
 
   /** Our card as it was last signed. */
@@ -163,63 +207,48 @@ export class NodeSwarm implements Swarm {
 
   /** Why hellos were refused lately, by peer. */
   refusedHellos(): ReadonlyMap<string, AividaError> {
-    return this.#dialler.refused
+    return this.#links.dialler.refused
   }
 
   /** How the swarm looks from here. */
   network(): NetworkView {
-    const { cluster, seeds } = this.#init
-    const members = this.#members.all()
-    const [first] = members
-    return {
-      connected: members.length,
-      reachable: members.length,
-      known: cluster.roster.size - 1,
-      ...(first && { carrier: first.carrier }),
-      missing: [],
-      seeds: seeds.map((seed) => {
-        const refused = this.#dialler.refused.get(peerOfAddress(seed.address) ?? '')
-        return { ...seed, ...(refused && { lastError: { code: refused.code, message: refused.message } }) }
-      }),
-    }
+    return this.#watch.view()
   }
 
-  /** A way to reach a peer, learnt from a seed list, mDNS or another member. */
-  noteAddress(address: string, seed = false): void {
-    this.#dialler.note(address, seed)
+  /** A way to reach a peer, found on the network. */
+  noteAddress(address: string): void {
+    this.#links.dialler.found(address)
   }
 
   /** Connects to a peer and says hello. Throws `peer.unreachable`, and what the gate refuses with. */
   async join(peer: string, options: StreamOptions = {}): Promise<void> {
-    await this.#dialler.join(peer, options)
+    await this.#links.dialler.join(peer, options)
   }
 
   /** Signs our card anew and tells everybody: devices or addresses have changed. */
   refreshCard(): void {
-    this.#card.renew()
-    const { value, signed } = this.#card.current
-    for (const member of this.#members.all()) this.#post(member, { type: 'card', card: signed })
-    this.#members.listeners.card(this.self, value)
+    this.#announcements.refreshCard()
   }
 
   /** Passes charter updates on, and drops members that the charter no longer knows. */
   charterChanged(): void {
-    const { charter } = this.#init.cluster
-    for (const member of this.#members.all()) {
-      this.#post(member, { type: 'charter', updates: charter.updates.slice(-CHARTER_TAIL) })
-      if (!this.#isMember(member.peer)) this.#dismiss(member.peer)
-    }
+    this.#announcements.charterChanged()
+    this.#learnSeeds()
   }
 
-  /** Tells everybody that this node leaves. */
+  /** Tells everybody that this node leaves the cluster. */
   async sayGoodbye(leave: Signed): Promise<void> {
-    await Promise.allSettled(this.members().map((member) => member.link.send({ type: 'leave', leave })))
+    await this.#announcements.tellAll({ type: 'leave', leave })
+  }
+
+  /** Tells everybody that this node is about to stop, so that nobody misses it; resolves when that is on its way. */
+  async sayFarewell(): Promise<void> {
+    await this.#announcements.tellAll({ type: 'card', card: this.#card.goodbye() })
   }
 
   async send(peer: string, message: ControlMessage, body: readonly Uint8Array[] = []): Promise<void> {
     if (peer === this.self) return queueMicrotask(() => this.#conversations.handle(peer, () => message, joined(body)))
-    const member = this.#members.get(peer)
-    if (!member) throw peerError('peer.not-connected', `${peer} is not connected`)
+    const member = await this.#links.reached(peer)
     await member.link.send(message, body)
   }
 
@@ -232,30 +261,30 @@ export class NodeSwarm implements Swarm {
   }
 
   async open(peer: string, protocol: string, options?: StreamOptions): Promise<Channel> {
-    if (!this.#members.has(peer)) throw peerError('peer.not-connected', `${peer} is not connected`)
+    await this.#links.reached(peer, options)
     return channel(await this.#init.transport.open(peer, protocol, options), { meter: this.warden.traffic })
   }
 
   serve(protocol: string, handler: (channel: Channel) => Promise<void>): void {
     this.#init.transport.handle(protocol, (stream) =>
       this.#judged(stream.peer, async () => {
-        await this.#guard(stream.peer)
-        await handler(channel(stream, { meter: this.warden.traffic, maxBodyBytes: limit('chunkBytes') }))
+        const member = await this.#links.guard(stream.peer)
+        member.inUse++
+        try {
+          await handler(channel(stream, { meter: this.warden.traffic, maxBodyBytes: limit('chunkBytes') }))
+        } finally {
+          member.inUse--
+          this.#links.used(member)
+        }
       }),
     )
   }
 
   subscribe(events: Partial<SwarmEvents>): () => void {
-    const stop = this.#members.subscribe(events)
+    const stop = this.#members.listeners.add(events)
+    for (const [peer, { card, isHere }] of this.#directory.all()) if (isHere) events.card?.(peer, card)
     events.card?.(this.self, this.#card.current.value)
     return stop
-  }
-
-  /** Only members get past hello; a peer whose hello is under way is waited for. */
-  async #guard(peer: string): Promise<void> {
-    await this.#greeter.settled(peer)
-    if (!this.#members.has(peer))
-      throw peerError('peer.not-admitted', `${peer} is not a member that said hello; only ${PROTOCOLS.hello} is open`)
   }
 
   /** Serves a stream; what its peer did wrong on it is held against the peer. */
@@ -268,113 +297,64 @@ export class NodeSwarm implements Swarm {
     }
   }
 
-  /** Members that fell silent are dialled anew once their connection is gone. */
-  #wants(peer: string): boolean {
-    const member = this.#members.get(peer)
-    if (!member) return true
-    const connected = this.#init.transport.connections().some((connection) => connection.peer === peer)
-    return member.state === 'suspect' && !connected
-  }
-
-  #admit({ member: { node: peer, role }, connection: { carrier, address }, software, card }: Greeting): void {
-    const { clock, transport, logger } = this.#init
-    this.warden.admit(peer)
-    const known = this.#members.get(peer)
-    known?.link.retire()
-    const member: Member = {
-      peer,
-      role,
-      software,
-      link: new ControlLink(peer, transport, this.warden.traffic),
-      carrier,
-      address,
-      card: known?.card,
-      state: 'alive',
-      heardMs: clock.monoMs(),
-      refusals: known?.refusals ?? {},
-    }
-    this.#members.admit(member)
-    logger.info({ peer, carrier, address, software }, 'a member is here')
-    if (card) this.#learnCard(member, card)
-    if (known) this.#members.listeners.tell('alive', peer)
-  }
-
-  #isMember(peer: string): boolean {
-    return this.#init.cluster.roster.member(peer) !== undefined
+  /** Ends what a peer has here, be it a member or a stranger. */
+  #showOut(peer: string): void {
+    this.#members.drop(peer)
+    this.#init.transport.disconnect(peer).catch(() => {}) // it may be gone already
   }
 
   #hear(member: Member, message: ControlMessage): void {
     switch (message.type) {
       case 'heartbeat':
-        member.refusals = message.refusals
+        this.#pulse.hear(member, message)
         return
       case 'card':
-        this.#learnCard(member, message.card)
+        this.#announcements.hearCard(member, message.card)
+        return
+      case 'gossip':
+        this.#gossip.hear(member, message)
+        return
+      case 'cards':
+        this.#gossip.take(message.cards)
         return
       case 'charter':
-        void this.#learnUpdates(member, message.updates)
+        void this.#announcements.hearUpdates(member, message.updates, () => this.charterChanged())
         return
       case 'leave':
-        void this.#letGo(member, message.leave)
+        void this.#announcements.hearLeave(member, message.leave)
         return
       default: // what jobs say to each other is for their handlers
-    }
-  }
-
-  #learnCard(member: Member, signed: Signed): void {
-    const { value, by } = openDocument(nodeCardCodec, signed)
-    if (value.node !== member.peer || peerIdOf(by) !== member.peer)
-      throw peerError('card.signer', `${member.peer} sent a card of ${value.node}, signed by ${peerIdOf(by)}`)
-    if ((member.card?.sequence ?? -1) >= value.sequence) return
-    member.card = value
-    this.#book.note(member.peer, value.addresses)
-    this.#members.listeners.card(member.peer, value)
-  }
-
-  async #learnUpdates(member: Member, updates: readonly Signed[]): Promise<void> {
-    const { cluster } = this.#init
-    const { length } = cluster.charter.updates
-    try {
-      await cluster.learnUpdates(updates)
-      if (cluster.charter.updates.length > length) this.charterChanged()
-    } catch (error) {
-      if (isAividaError(error, 'charter.gap'))
-        await this.join(member.peer).catch(() => {}) // a hello brings them all
-      else this.#conversations.offended(member.peer, error)
-    }
-  }
-
-  async #letGo(member: Member, leave: Signed): Promise<void> {
-    try {
-      await this.#init.cluster.remove(leave)
-      if (!this.#isMember(member.peer)) this.#dismiss(member.peer)
-    } catch (error) {
-      this.#conversations.offended(member.peer, error)
+        this.#links.used(member)
     }
   }
 
   #beat(): void {
-    this.#heartbeats++
-    for (const member of this.#members.all())
-      this.#post(member, {
-        type: 'heartbeat',
-        sequence: this.#heartbeats,
-        cardSequence: this.#card.sequence,
-        refusals: this.#init.refusalsOf(member.peer),
-      })
+    this.#pulse.beat(this.#members.all())
     this.#members.observe({ type: 'tick' })
+    this.#links.closeUnused()
   }
 
-  /** Drops a peer that is no member any more. */
-  #dismiss(peer: string): void {
-    this.#book.forget(peer)
-    this.#members.drop(peer)
+  #review(): void {
+    this.#links.review()
+    if (this.#watch.review()) this.#members.listeners.network(this.#watch.view())
   }
 
-  /** Ends what a peer has here, be it a member or a stranger. */
-  #showOut(peer: string): void {
-    this.#members.drop(peer)
-    this.#init.transport.disconnect(peer).catch(() => {}) // it may be gone already
+  #followAddresses(): void {
+    if (this.#init.transport.addresses().join() !== this.card().addresses.join()) this.refreshCard()
+  }
+
+  #learnSeeds(): void {
+    const { seeds = [] } = this.#init.cluster.charter.state.terms
+    for (const address of seeds) this.#links.dialler.seed({ address, source: 'charter' })
+  }
+
+  /** Some members that are here, drawn by chance. */
+  #others(count: number): { peer: string; addresses: string[] }[] {
+    const here = this.#directory.here()
+    const start = Math.floor(this.#init.random.float() * here.length)
+    return [...here.slice(start), ...here.slice(0, start)]
+      .slice(0, count)
+      .map((peer) => ({ peer, addresses: [...this.#directory.get(peer)!.card.addresses] }))
   }
 
   #post(member: Member, message: ControlMessage): void {

@@ -136,6 +136,7 @@ export class VirtualSwarm {
       door,
       signer: key,
       clock,
+      random: seededRandom(keys),
       logger: { ...silentLogger, warn: ({ code }) => warnings.push(String(code)) },
       describe: () => ({ name, software: 'test', devices: node.devices }),
       refusalsOf: () => node.refusals,

@@ -210,7 +210,7 @@ test('an outsider opens nothing but hello, and is told why it is refused', async
     [{ ...own, cluster }, 'membership.other-cluster'],
     [own, 'hello.other-cluster'],
     [{ ...own, versions: [0] }, 'hello.version'],
-    [{ ...own, versions: [2, 3] }, 'hello.version'],
+    [{ ...own, versions: [3, 4] }, 'hello.version'],
     [{ ...own, cluster, membership: b.cluster.own.document }, 'membership.node'],
   ]
   for (const [hello, code] of said) {

@@ -18,6 +18,8 @@ export const termsSchema = z.object({
   /** Micro-credits for one reference unit of work, by tier. */
   prices: z.record(z.string().max(64), microCreditsSchema).optional(),
   tiers: z.array(z.string().max(64)).max(64).optional(),
+  /** Where to find the cluster: addresses of nodes that are mostly up, each ending in `/p2p/<peer>`. */
+  seeds: z.array(z.string().max(256)).max(16).optional(),
   /** Settlement rails by CAIP-2 id. */
   rails: z.array(z.string().max(128)).max(16).optional(),
 })

@@ -4,8 +4,8 @@ import { completeBinding, proposeBinding } from '../identity/index.ts'
 import { amendCharter, type Charter, foundCharter, mergeUpdates } from './charter.ts'
 import type { AdmissionMode, Change } from './charter-document.ts'
 import type { ClusterStore } from './cluster-store.ts'
-import { type Member, openLeave, openMembership, signLeave, signMembership } from './membership.ts'
-import { Roster } from './roster.ts'
+import { assertStanding, type Member, openLeave, openMembership, signLeave, signMembership } from './membership.ts'
+import { hasLeft, Roster } from './roster.ts'
 import { sharedSave } from './shared-save.ts'
 import { checkWelcome, type Welcome } from './welcome.ts'
 
@@ -119,11 +119,29 @@ export class Cluster {
     if (this.#roster.add(member)) await this.#saveRoster()
   }
 
-  /** Takes out a member by its own word. Throws `membership.leave`, `membership.other-cluster`, `signature.*`. */
-  async remove(document: Signed): Promise<void> {
+  /**
+   * Checks a membership of this node that another member passed on: whether it holds, here and now. Throws
+   * `membership.*`, `signature.*`, `binding.*`.
+   */
+  vouch(node: string, document: Signed): Member {
+    const { state } = this.#charter
+    const held = this.#roster.member(node)
+    const isHeld = held !== undefined && Buffer.compare(held.document.sig, document.sig) === 0
+    const member = isHeld ? held : openMembership(document)
+    if (member.node !== node)
+      throw peerError('membership.node', `expected the membership of ${node}, found ${member.node}'s`)
+    assertStanding(state, member, this.#init.clock.wallMs())
+    if (hasLeft(this.#roster, member)) throw peerError('membership.left', `${member.node} has left the cluster`)
+    return member
+  }
+
+  /** Takes out a member by its own word; gives back who that was, if it was one. Throws `membership.leave`, `membership.other-cluster`, `signature.*`. */
+  async remove(document: Signed): Promise<string | undefined> {
     const leave = openLeave(this.#charter.state.cluster, document)
     const isKnown = this.#roster.member(leave.node) !== undefined // strangers shall not crowd out the leaves of members
-    if (isKnown && this.#roster.leave(leave)) await this.#saveRoster()
+    if (!isKnown || !this.#roster.leave(leave)) return undefined
+    await this.#saveRoster()
+    return leave.node
   }
 
   /** Checks and keeps what a welcome of `peer` proves; gives back the peer as a member. Throws as {@link checkWelcome}. */

@@ -22,7 +22,14 @@ const SWEEP_MS = 1_000
 /** Hellos of one peer that come at once. */
 const HELLO_BURST = 8
 /** What members tell each other about the swarm, unasked; the rest is said about leases, which are bounded by themselves. */
-const CHATTER: ReadonlySet<ControlMessage['type']> = new Set(['heartbeat', 'card', 'charter', 'leave'])
+const CHATTER: ReadonlySet<ControlMessage['type']> = new Set([
+  'heartbeat',
+  'card',
+  'gossip',
+  'cards',
+  'charter',
+  'leave',
+])
 
 /** The shares of one peer. */
 interface Shares {

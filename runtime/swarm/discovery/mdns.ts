@@ -2,18 +2,10 @@ import { type ComponentLogger, start, stop } from '@libp2p/interface'
 import { type MulticastDNSComponents, mdns } from '@libp2p/mdns'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Logger } from '../../base/index.ts'
-import type { PeerId } from '../transport/transport.ts'
+import type { Discovery, DiscoveryHost } from './discovery.ts'
 
 /** What {@link mdnsDiscovery} is made from. */
 export interface MdnsInit {
-  readonly peer: PeerId
-  /** The addresses to answer with, asked anew each time; only private ones are told. */
-  addresses(): readonly string[]
-  /**
-   * A peer answered; called at each answer, whoever it is. What it says is unproven: dialling it proves the peer, hello
-   * the cluster. Addresses end in `/p2p/<peer>`.
-   */
-  onPeer(peer: PeerId, addresses: readonly string[]): void
   readonly logger: Logger
   /** Milliseconds between questions to the network. Default: 10 s. */
   readonly intervalMs?: number
@@ -21,16 +13,30 @@ export interface MdnsInit {
   readonly port?: number
 }
 
-/** Finds nodes on the local network by multicast DNS (libp2p's mDNS discovery, RFC 6762), and is found by them. */
-export interface MdnsDiscovery {
-  /** A network that carries no multicast is not an error: then nobody is found. */
-  start(): Promise<void>
-  stop(): Promise<void>
+/**
+ * Finds nodes on the local network by multicast DNS (libp2p's mDNS discovery, RFC 6762), and is found by them: only
+ * private addresses are told. Where no multicast is carried nobody is found.
+ */
+export function mdnsDiscovery(init: MdnsInit): Discovery {
+  let running: MulticastDNS | undefined
+  return {
+    async start(host) {
+      running = multicast(init, host)
+      await start(running)
+    },
+    async stop() {
+      await stop(running)
+      running = undefined
+    },
+  }
 }
 
-/** See {@link MdnsDiscovery}. */
-export function mdnsDiscovery(init: MdnsInit): MdnsDiscovery {
-  const { peer, addresses, onPeer, logger, intervalMs = 10_000, port } = init
+type MulticastDNS = ReturnType<ReturnType<typeof mdns>>
+
+function multicast(
+  { logger, intervalMs = 10_000, port }: MdnsInit,
+  { peer, addresses, onPeer }: DiscoveryHost,
+): MulticastDNS {
   const service = mdns({
     peerName: peer,
     serviceTag: SERVICE,
@@ -50,10 +56,7 @@ export function mdnsDiscovery(init: MdnsInit): MdnsDiscovery {
         multiaddrs.map((address) => `${address}/p2p/${found}`),
       )
   })
-  return {
-    start: () => start(discovery),
-    stop: () => stop(discovery),
-  }
+  return discovery
 }
 
 /** Apart from other libp2p applications on the same network, whose nodes could not answer our hello. */

@@ -2,6 +2,7 @@ import { type AividaError, type Clock, deadline, type Logger, limit, toAividaErr
 import type { StreamOptions, Transport } from '../transport/transport.ts'
 import { type AddressBook, peerOfAddress } from './address-book.ts'
 import type { Greeter } from './greeter.ts'
+import { headStartMs, type Seed, type SeedRecord } from './seed.ts'
 
 /** What a {@link Dialler} is made from. */
 export interface DiallerInit {
@@ -10,14 +11,17 @@ export interface DiallerInit {
   readonly logger: Logger
   readonly book: AddressBook
   readonly greeter: Greeter
-  /** Whether a peer that may be dialled now should be. */
-  readonly wants: (peer: string) => boolean
+  readonly seeds: readonly Seed[]
+  /** Why a peer that may be dialled now should be: a neighbour comes before one that is merely looked for. */
+  readonly wants: (peer: string) => 'neighbour' | 'search' | undefined
 }
 
-/** Dials under way at once. */
+/** Dials under way at once, of each kind: those who do not answer shall not keep neighbours waiting. */
 const DIALS = 8
 /** Peers whose refusal is remembered. */
 const REFUSED = 64
+/** Seeds kept: those of the configuration, the charter and the last run. */
+const SEEDS = 128
 
 /** Who is called next: dials peers of the address book, says hello to them, and remembers who refused. */
 export class Dialler {
@@ -25,19 +29,38 @@ export class Dialler {
   readonly refused: ReadonlyMap<string, AividaError>
   readonly #init: DiallerInit
   readonly #refused = new Map<string, AividaError>()
-  #dials = 0
+  readonly #seeds = new Map<string, SeedRecord>()
+  readonly #underWay = new Map<string, Promise<void>>()
+  readonly #dials = { neighbour: 0, search: 0 }
+  readonly #startMs: number
 
   constructor(init: DiallerInit) {
     this.#init = init
     this.refused = this.#refused
+    this.#startMs = init.clock.monoMs()
+    for (const seed of init.seeds) this.seed(seed)
   }
 
-  /** A way to reach a peer, learnt from a seed list, mDNS or another member. */
-  note(address: string, seed: boolean): void {
-    const { book, transport } = this.#init
-    const peer = peerOfAddress(address)
-    if (peer !== undefined && peer !== transport.peer)
-      book.note(peer, [...new Set([...book.addresses(peer), address])].slice(-16), seed)
+  /** Adds a seed; it is tried until its peer is here, and again when that is lost. */
+  seed(seed: Seed): void {
+    const peer = this.#stranger(seed.address)
+    if (peer === undefined || this.#seeds.has(seed.address) || this.#seeds.size >= SEEDS) return
+    this.#seeds.set(seed.address, seed)
+    const notBeforeMs = this.#startMs + headStartMs(seed.source, this.#init.seeds)
+    if (seed.source === 'cached') this.#init.book.hint(peer, seed.address)
+    else this.#init.book.pin(peer, seed.address, notBeforeMs)
+  }
+
+  /** A way to reach a peer, found on the network: unproven until it is dialled. */
+  found(address: string): void {
+    const peer = this.#stranger(address)
+    const startMs = this.#startMs + headStartMs('found', this.#init.seeds)
+    if (peer !== undefined) this.#init.book.hint(peer, address, startMs > this.#init.clock.monoMs() ? startMs : 0)
+  }
+
+  /** Where this node begins, and what came of it. */
+  seeds(): readonly SeedRecord[] {
+    return [...this.#seeds.values()]
   }
 
   /** Connects to a peer and says hello. Throws `peer.unreachable`, and what the gate refuses with. */
@@ -47,26 +70,55 @@ export class Dialler {
       await greeter.greet(await transport.connect(book.addresses(peer), options), options)
       book.reached(peer)
       this.#refused.delete(peer)
+      this.#record(peer, undefined)
     } catch (error) {
       book.failed(peer, clock.monoMs())
       this.#refused.set(peer, toAividaError(error))
       if (this.#refused.size > REFUSED) this.#refused.delete(this.#refused.keys().next().value as string)
+      this.#record(peer, toAividaError(error))
       throw error
     }
+  }
+
+  /** Like {@link join}, for a call that needs the peer now: those that come together share one dial. */
+  reach(peer: string): Promise<void> {
+    const underWay = this.#underWay.get(peer)
+    if (underWay) return underWay
+    const joining = this.join(peer, { signal: deadline(this.#init.clock, limit('dialMs')) }).finally(() =>
+      this.#underWay.delete(peer),
+    )
+    this.#underWay.set(peer, joining)
+    return joining
   }
 
   /** Dials who is due and wanted, a few at once. */
   tick(): void {
     const { book, clock, greeter, wants, logger } = this.#init
     for (const peer of book.due(clock.monoMs())) {
-      if (this.#dials >= DIALS) return
-      if (greeter.isGreeting(peer) || !wants(peer)) continue
-      this.#dials++
-      this.join(peer, { signal: deadline(clock, limit('dialMs')) })
+      if (greeter.isGreeting(peer) || this.#underWay.has(peer)) continue
+      const why = wants(peer)
+      if (!why || this.#dials[why] >= DIALS) continue
+      this.#dials[why]++
+      this.reach(peer)
         .catch((error) => logger.debug({ peer, error: toAividaError(error).code }, 'a peer was not reached'))
         .finally(() => {
-          this.#dials--
+          this.#dials[why]--
         })
     }
+  }
+
+  #record(peer: string, error: AividaError | undefined): void {
+    const nowWallMs = Math.floor(this.#init.clock.wallMs())
+    for (const { lastError: _, ...seed } of this.#seeds.values()) {
+      if (peerOfAddress(seed.address) !== peer) continue
+      const outcome = error ? { lastError: { code: error.code, message: error.message } } : { reachedWallMs: nowWallMs }
+      this.#seeds.set(seed.address, { ...seed, triedWallMs: nowWallMs, ...outcome })
+    }
+  }
+
+  /** The peer of an address, unless that is this node, or none. */
+  #stranger(address: string): string | undefined {
+    const peer = peerOfAddress(address)
+    return peer === this.#init.transport.peer ? undefined : peer
   }
 }

@@ -13,6 +13,8 @@ export interface Greeting {
   readonly member: ClusterMember
   readonly connection: PeerConnection
   readonly software: string
+  /** The newest protocol generation that both sides speak. */
+  readonly version: number
   readonly card: Signed | undefined
 }
 
@@ -24,6 +26,8 @@ export interface GreeterInit {
   readonly clock: Clock
   readonly card: OwnCard
   readonly book: AddressBook
+  /** Some members that are about, to tell a newcomer. */
+  readonly others: (count: number) => { peer: string; addresses: string[] }[]
   /** Called for each member that was greeted, either way; on our side of the door before it hears so. */
   readonly admit: (greeting: Greeting) => void
   /** Called when a welcome brought charter updates, after {@link admit}. */
@@ -94,13 +98,14 @@ export class Greeter {
     const reply = await sayHello(channel(await transport.open(peer, PROTOCOLS.hello, options)), hello, options.signal)
     const known = cluster.charter.updates.length
     const member = await cluster.takeWelcome(peer, reply)
-    for (const other of reply.peers) if (other.peer !== transport.peer) book.note(other.peer, other.addresses)
-    admit({ member, connection, software: reply.software, card: reply.card })
+    for (const other of reply.peers)
+      if (other.peer !== transport.peer) for (const address of other.addresses) book.hint(other.peer, address)
+    admit({ member, connection, software: reply.software, version: reply.version, card: reply.card })
     if (cluster.charter.updates.length > known) charterChanged()
   }
 
   async #judge(peer: string, hello: Hello): Promise<HelloReply> {
-    const { cluster, door, transport, card, book, admit } = this.#init
+    const { cluster, door, transport, card, others, admit } = this.#init
     const answer = await door.hello(peer, hello)
     if (answer.outcome === 'refused') return answer
     if (answer.outcome === 'left') throw peerError('hello.left', `${peer} has left; goodbye`)
@@ -108,19 +113,20 @@ export class Greeter {
     if (!connection) throw peerError('peer.not-connected', `${peer} hung up during its hello`)
     // A newcomer has no card yet: it says hello again once it is up. A member is admitted before the answer leaves, so
     // that its next stream finds the door open.
-    if (hello.card) admit({ member: answer.member, connection, software: hello.software, card: hello.card })
+    const { member, version } = answer
+    if (hello.card) admit({ member, connection, software: hello.software, version, card: hello.card })
     const { genesis, updates } = cluster.charter
     const { value, signed } = card.current
     return {
       outcome: 'welcome',
-      version: answer.version,
+      version,
       software: value.software,
       membership: cluster.own.document,
       ...(answer.granted && { granted: answer.granted }),
       card: signed,
       genesis,
       updates: updates.slice(hello.membership ? hello.charterLength : 0),
-      peers: book.some(TOLD_PEERS),
+      peers: others(TOLD_PEERS),
     }
   }
 }

@@ -2,8 +2,8 @@ import { AividaError, peerError, toAividaError } from '../../base/index.ts'
 import { type Hello, type HelloReply, helloCodec, helloReplyCodec } from '../../protocol/index.ts'
 import type { Channel } from '../wire/index.ts'
 
-/** Protocol generations this software speaks, newest first. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1]
+/** Protocol generations this software speaks, newest first: 2 brought gossip. */
+export const PROTOCOL_VERSIONS: readonly number[] = [2, 1]
 
 /** The answer to a hello that was heard out. */
 export type WelcomeReply = Extract<HelloReply, { outcome: 'welcome' }>

@@ -1,5 +1,4 @@
 import type { Clock, Logger } from '../../base/index.ts'
-import type { SwarmEvents } from '../swarm.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type LivenessEvent, type LivenessState, observe } from './liveness.ts'
 import type { Member } from './member.ts'
@@ -68,10 +67,14 @@ export class MemberTable {
     this.listeners.tell('lost', peer)
   }
 
-  /** Hears of members from now on, of those that are here first. Returns a function that stops it. */
-  subscribe(events: Partial<SwarmEvents>): () => void {
-    const stop = this.listeners.add(events)
-    for (const { peer, card } of this.#members.values()) if (card) events.card?.(peer, card)
-    return stop
+  /** Ends a link that neither side has a use for: the member is as much here as before, and nobody hears of it. */
+  release(peer: string): void {
+    const member = this.#members.get(peer)
+    if (!member) return
+    const { liveness, clock, transport } = this.#init
+    this.#members.delete(peer)
+    member.link.close()
+    observe(liveness, { type: 'left', peer }, clock.monoMs())
+    transport.disconnect(peer).catch(() => {}) // the other side may have been first
   }
 }

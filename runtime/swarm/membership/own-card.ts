@@ -2,8 +2,10 @@ import type { Clock } from '../../base/index.ts'
 import { type NodeCard, nodeCardCodec, type Signed, type Signer, signDocument } from '../../protocol/index.ts'
 import type { Transport } from '../transport/transport.ts'
 
-/** The card is signed anew this often, and good for five times as long. */
+/** The card is signed anew this often. */
 export const CARD_MS = 120_000
+/** A card is good for this long. */
+export const CARD_LIFE_MS = 5 * CARD_MS
 
 /** What a node says of itself, but for sequence, times and addresses. */
 export type CardContent = Pick<NodeCard, 'account' | 'name' | 'software' | 'devices'>
@@ -41,7 +43,20 @@ export class OwnCard {
     this.#current = undefined
   }
 
-  #sign(): { readonly value: NodeCard; readonly signed: Signed } {
+  /** Others hold a newer card of ours, from before our clock was set back: the next one goes beyond it. */
+  outdo(sequence: number): void {
+    this.#sequence = Math.max(this.#sequence, sequence)
+    this.renew()
+  }
+
+  /** Our last card: it ends as it begins, so that we are not missed. */
+  goodbye(): Signed {
+    const issuedWallMs = Math.floor(this.#init.clock.wallMs())
+    this.#current = this.#sign(issuedWallMs)
+    return this.#current.signed
+  }
+
+  #sign(endsWallMs?: number): { readonly value: NodeCard; readonly signed: Signed } {
     const { transport, clock, signer, describe } = this.#init
     const issuedWallMs = Math.floor(clock.wallMs())
     const value: NodeCard = {
@@ -49,7 +64,7 @@ export class OwnCard {
       node: transport.peer,
       sequence: ++this.#sequence,
       issuedWallMs,
-      expiresWallMs: issuedWallMs + 5 * CARD_MS,
+      expiresWallMs: endsWallMs ?? issuedWallMs + CARD_LIFE_MS,
       addresses: [...transport.addresses()],
     }
     return { value, signed: signDocument(nodeCardCodec, value, signer) }

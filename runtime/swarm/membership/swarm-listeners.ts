@@ -1,4 +1,4 @@
-import type { NodeCard } from '../../protocol/index.ts'
+import type { NetworkView, NodeCard } from '../../protocol/index.ts'
 import type { SwarmEvents } from '../swarm.ts'
 
 /** Whoever wants to hear of members. */
@@ -13,6 +13,10 @@ export class SwarmListeners {
 
   card(peer: string, card: NodeCard): void {
     for (const listener of this.#listeners) listener.card?.(peer, card)
+  }
+
+  network(view: NetworkView): void {
+    for (const listener of this.#listeners) listener.network?.(view)
   }
 
   tell(type: 'suspect' | 'alive' | 'lost', peer: string): void {

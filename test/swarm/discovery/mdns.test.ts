@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLogger } from '../../../runtime/base/index.ts'
-import { type MdnsDiscovery, mdnsDiscovery } from '../../../runtime/swarm/discovery/mdns.ts'
+import type { DiscoveryHost } from '../../../runtime/swarm/discovery/discovery.ts'
+import { mdnsDiscovery } from '../../../runtime/swarm/discovery/mdns.ts'
 import { skip } from '../../support/skip.ts'
 
 const test = suite('mDNS discovery')
@@ -14,17 +15,13 @@ const port = 40_000 + (process.pid % 20_000)
 
 test('two nodes of one machine find each other, whatever network is up', async () => {
   const found = new Map<string, readonly string[]>()
-  const node = (peer: string): MdnsDiscovery =>
-    mdnsDiscovery({
-      peer,
-      addresses: () => [`/ip4/127.0.0.1/udp/4001/quic-v1/p2p/${peer}`, `/ip4/127.0.0.1/tcp/4001/p2p/${peer}`],
-      onPeer: (other, addresses) => found.set(`${peer} found ${other}`, addresses),
-      logger: silentLogger,
-      intervalMs: 200,
-      port,
-    })
-  const nodes = [node(A), node(B)]
-  await Promise.all(nodes.map((each) => each.start()))
+  const host = (peer: string): DiscoveryHost => ({
+    peer,
+    addresses: () => [`/ip4/127.0.0.1/udp/4001/quic-v1/p2p/${peer}`, `/ip4/127.0.0.1/tcp/4001/p2p/${peer}`],
+    onPeer: (other, addresses) => found.set(`${peer} found ${other}`, addresses),
+  })
+  const nodes = [A, B].map(() => mdnsDiscovery({ logger: silentLogger, intervalMs: 200, port }))
+  await Promise.all([nodes[0]!.start(host(A)), nodes[1]!.start(host(B))])
   for (let i = 0; i < 30 && found.size < 2; i++) await pause(100)
   await Promise.all(nodes.map((each) => each.stop()))
   if (found.size === 0 && !(await carriesMulticast())) return skip('no network here carries multicast')
