@@ -123,6 +123,11 @@ export const CONFIG_OPTIONS = {
     description: 'resident memory of one engine child, above which it is ended',
     live: false,
   }),
+  shareBlobs: option(yesOrNo, {
+    default: true,
+    description: 'fetch models from other workers of the same job, and pass them on to those',
+    live: false,
+  }),
   diskBudgetBytes: option(bytes(Number.MAX_SAFE_INTEGER), {
     default: 20 * GiB,
     unit: 'bytes',

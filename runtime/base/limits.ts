@@ -126,6 +126,7 @@ export const LIMITS = {
   // Jobs
   jobsPerNode: { value: 256, unit: 'count', reason: 'live jobs of one submitter' },
   leasesPerOffer: { value: 256, unit: 'count', reason: 'one signature and one frame cover this many' },
+  leaseProviders: { value: 32, unit: 'count', reason: 'nodes that a lease names; they name each other later' },
   leasesPerWorker: { value: 1_024, unit: 'count', reason: 'queue of one worker, all submitters together' },
   leasesPerAccount: { value: 512, unit: 'count', reason: 'one account cannot fill a worker that others share' },
   shardAttempts: { value: 4, unit: 'count', reason: 'a shard that failed on this many nodes is named poison' },
@@ -172,6 +173,13 @@ export const LIMITS = {
     reason: 'chunks on their way from one provider: 8 MiB hides 80 ms at 100 MB/s',
   },
   blobReplyMs: { value: 30_000, unit: 'ms', reason: 'one chunk at 35 kB/s; a slower provider is passed over' },
+  blobPeers: { value: 8, unit: 'count', reason: 'co-workers that one blob is fetched from at once, and the origin' },
+  blobChoiceChunks: {
+    value: 4_096,
+    unit: 'count',
+    reason: 'chunks named in one request or piece of news: 512 bytes of bits for 4 GiB',
+  },
+  blobUploads: { value: 32, unit: 'count', reason: 'chunks being sent at once, one a peer: 32 MiB of memory' },
   pinsPerOwner: {
     value: 65_536,
     unit: 'count',

@@ -1,6 +1,6 @@
 import { type Clock, type Digest, peerError } from '../base/index.ts'
-import { type BlobStore, serveBlobs } from '../data/blob/index.ts'
-import { grantCodec, openDocument, PROTOCOLS, peerIdOf, signedCodec } from '../protocol/index.ts'
+import { type BlobStore, type ServedStore, Spread, serveBlobs, UploadTurns } from '../data/blob/index.ts'
+import { type Grant, grantCodec, openDocument, PROTOCOLS, peerIdOf, signedCodec } from '../protocol/index.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 
 /** What the desk asks of the rest of the node. */
@@ -13,40 +13,56 @@ export interface BlobDeskInit {
   readonly serves: (job: string) => boolean
   /** Whether this node, as a worker, owes a peer these outputs. */
   readonly owes: (peer: string, blob: Digest) => boolean
+  /** Whether this node, as a worker, passes this blob on to others that work on the same job of the same submitter. */
+  readonly shares: (job: string, submitter: string, blob: Digest) => boolean
+  readonly isMember: (peer: string) => boolean
   readonly sent: (job: string, sizeBytes: number) => void
 }
 
-/** Serves blobs to members: a job's inputs and model to whoever holds its grant, outputs to whom they are owed. */
+/**
+ * Serves blobs to members: a job's inputs and model to whoever holds its grant, outputs to whom they are owed, and as a
+ * worker the models of its jobs to co-workers, as far as they are here.
+ */
 export function openBlobDesk(init: BlobDeskInit): void {
-  init.swarm.serve(PROTOCOLS.blob, async (channel) => {
-    const store: Pick<BlobStore, 'open'> = {
-      open: (root, options) => (init.stores.find((each) => each.has(root)) ?? init.stores[0]).open(root, options),
-    }
+  const { swarm, clock, stores, owes } = init
+  const [spread, turns] = [new Spread(), new UploadTurns(clock)]
+  const store: ServedStore = {
+    open: (root, options) => (stores.find((each) => each.has(root)) ?? stores[0]).open(root, options),
+    arriving: (root) => stores.map((each) => each.arriving(root)).find((each) => each !== undefined),
+  }
+  swarm.serve(PROTOCOLS.blob, async (channel) => {
     let job: string | undefined
     await serveBlobs(channel, store, {
+      spread,
+      turns,
       authorise: (peer, { blob, grant }) => {
-        job = grant ? grantedJob(init, peer, blob, grant) : undefined
-        if (job === undefined && !init.owes(peer, blob))
+        const granted = grant ? openGrant(init, peer, blob, grant) : undefined
+        if (granted === undefined && !owes(peer, blob))
           throw peerError(
             'grant.missing',
             `no grant was shown for blob ${blob}; the submitter sends one with its leases`,
           )
+        job = granted?.submitter === swarm.self ? granted.job : undefined
+        return granted?.job
       },
       sent: (bytes) => job !== undefined && init.sent(job, bytes),
     })
   })
 }
 
-/** The job of a grant that holds here and now. Throws `grant.*`, `signature.*`. */
-function grantedJob({ swarm, clock, serves }: BlobDeskInit, peer: string, blob: Digest, bytes: Uint8Array): string {
+/** A grant that holds here and now. Throws `grant.*`, `signature.*`. */
+function openGrant(init: BlobDeskInit, peer: string, blob: Digest, bytes: Uint8Array): Grant {
+  const { swarm, clock, serves, shares, isMember } = init
   const { value, by } = openDocument(grantCodec, signedCodec.decode(bytes))
   const refuse = (what: string, message: string) => peerError(`grant.${what}`, message)
-  if (value.submitter !== swarm.self || peerIdOf(by) !== swarm.self)
-    throw refuse('issuer', `the grant is of ${value.submitter}; this node honours its own`)
+  if (peerIdOf(by) !== value.submitter || (value.submitter !== swarm.self && !isMember(value.submitter)))
+    throw refuse('issuer', `the grant is of ${value.submitter}, signed by ${peerIdOf(by)}; expected a member's own`)
   if (!value.audience.includes(peer)) throw refuse('audience', `the grant is not for ${peer}`)
   if (value.untilWallMs <= clock.wallMs()) throw refuse('expired', `the grant ended; the next lease brings a new one`)
   if (value.blobs.length > 0 && !value.blobs.includes(blob))
     throw refuse('blob', `the grant does not name blob ${blob}`)
-  if (!serves(value.job)) throw refuse('job', `job ${value.job} is not running here`)
-  return value.job
+  const { job, submitter } = value
+  if (submitter === swarm.self ? !serves(job) : !shares(job, submitter, blob))
+    throw refuse('job', `job ${job} of ${submitter} is not running here, or has no such blob`)
+  return value
 }

@@ -1,7 +1,16 @@
 import { availableParallelism } from 'node:os'
-import { type Clock, canonicalBytes, type Logger, limit, sha256, userError } from '../base/index.ts'
+import {
+  type AividaError,
+  type Clock,
+  canonicalBytes,
+  type Logger,
+  limit,
+  type Random,
+  sha256,
+  userError,
+} from '../base/index.ts'
 import { EngineChild, EnginePool, type ModelSource } from '../compute/engine/index.ts'
-import { type BlobStore, fetchBlob, type OpenBlob, type OpenProvider, type Pin } from '../data/blob/index.ts'
+import { type BlobStore, type FetchOptions, fetchBlob, type OpenBlob, type OpenProvider } from '../data/blob/index.ts'
 import type { NamedTensors } from '../data/tensor/index.ts'
 import { type BlobRef, type Lease, type ModelRef, type Signed, signedCodec } from '../protocol/index.ts'
 
@@ -16,6 +25,11 @@ export interface EngineHostInit {
   readonly models: BlobStore
   /** Opens a blob stream to a peer. */
   readonly provider: (peer: string) => OpenProvider
+  readonly random: Random
+  /** Whether models are fetched from co-workers, too. */
+  readonly coWorkers: boolean
+  /** Hears of a provider that lied. */
+  readonly offended: (peer: string, error: AividaError) => void
 }
 
 /** The next empty child is started once nothing has been computed for this long, so that no job pays for it ... */
@@ -59,38 +73,43 @@ export class EngineHost {
 
   /** Brings a lease's graph and weights here. Throws `blob.*`, `grant.*`, `disk.*`, `aborted`. */
   async fetchModel(lease: Lease, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
-    const { models, clock } = this.#init
+    const { models, clock, coWorkers, provider: reach, random } = this.#init
     const { graph, weights } = lease.spec.model
     const key = `${lease.job}/${modelDigest(lease.spec.model)}`
     const nowMs = Math.floor(clock.wallMs())
     const isHere = models.has(graph.blob) && weights.every(({ blob }) => models.has(blob))
     if (isHere && (this.#pinned.get(key) ?? 0) - nowMs > MODEL_PIN_MS / 2) return
     const untilWallMs = nowMs + MODEL_PIN_MS
+    const known = lease.providers.slice(1)
     for (const ref of [graph, ...weights])
-      await this.fetch(ref, models, lease, grant, signal, { owner: lease.job, untilWallMs })
+      await this.#fetch(ref, models, lease, grant, signal, {
+        pin: { owner: lease.job, untilWallMs },
+        ...(coWorkers && { coWorkers: { known, reach, random } }),
+      })
     this.#pinned.delete(key)
     this.#pinned.set(key, untilWallMs)
     if (this.#pinned.size > limit('jobsPerNode')) this.#pinned.delete(this.#pinned.keys().next().value as string)
   }
 
-  /** Brings one blob of a lease into a store. Throws as {@link fetchModel} does. */
-  async fetch(
+  /** Brings a lease's inputs into a store, from the submitter: nobody else has them. Throws as {@link fetchModel} does. */
+  async fetchInputs(lease: Lease, store: BlobStore, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
+    await this.#fetch(lease.spec.inputs, store, lease, grant, signal)
+  }
+
+  async #fetch(
     { blob, sizeBytes }: BlobRef,
     store: BlobStore,
-    lease: Lease,
+    { providers: [submitter] }: Lease,
     grant: Signed | undefined,
     signal: AbortSignal,
-    pin?: Pin,
+    more: Pick<FetchOptions, 'pin' | 'coWorkers'> = {},
   ): Promise<void> {
-    const { clock, provider } = this.#init
+    const { clock, provider, offended } = this.#init
     await fetchBlob({
       root: blob,
       sizeBytes,
-      providers: lease.providers.map(provider),
-      store,
-      clock,
-      signal,
-      ...(pin && { pin }),
+      providers: [provider(submitter!)],
+      ...{ store, clock, signal, offended, ...more },
       ...(grant && { grant: signedCodec.encode(grant) }),
     })
   }

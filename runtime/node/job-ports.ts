@@ -98,7 +98,7 @@ export async function workerPorts(
     fetchModel: (lease, grant, signal) => engines.fetchModel(lease, grant, signal),
     fetchInputs: async (lease, grant, signal) => {
       const ref = lease.spec.inputs
-      await engines.fetch(ref, inputs, lease, grant, signal)
+      await engines.fetchInputs(lease, inputs, grant, signal)
       return inputs.readAll(ref.blob)
     },
     matches,

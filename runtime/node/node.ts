@@ -118,6 +118,9 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     cacheDir: folder.cache,
     models: blobs,
     provider,
+    random: systemRandom,
+    coWorkers: config.shareBlobs,
+    offended: (peer, error) => swarm.warden.judge(peer, error),
   })
   const jobEnded = (status: JobStatus) => void service.keepEnded(status)
   const home = (job: string) => ({ dir: join(folder.jobs, job, 'journal') })
@@ -171,6 +174,8 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     stores: [inputs, blobs],
     serves: (job) => coordinator.serves(job),
     owes: (peer, blob) => worker.owes(peer, blob),
+    shares: (job, submitter, blob) => config.shareBlobs && worker.shares(job, submitter, blob),
+    isMember: (peer) => cluster.roster.member(peer) !== undefined,
     sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
   })
 

@@ -33,8 +33,8 @@ export const leaseSchema = z.object({
   durationMs: countSchema,
   requirements: requirementsSchema,
   policy: verificationPolicySchema,
-  /** Nodes to fetch blobs from, best first. */
-  providers: z.array(peerIdSchema).min(1).max(32),
+  /** Nodes to fetch blobs from: the submitter, then co-workers, who pass on what they have of the model. */
+  providers: z.array(peerIdSchema).min(1).max(limit('leaseProviders')),
   priceCapMicroCredits: microCreditsSchema.optional(),
   fundsColour: fundsColourSchema.optional(),
 })

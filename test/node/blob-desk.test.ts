@@ -30,12 +30,14 @@ async function world() {
   const [memory, disk] = [await memoryBlobStore({ clock }), await memoryBlobStore({ clock })]
   const input = await memory.put([Buffer.from('input')])
   const output = await disk.put([new Uint8Array(3 << 20).fill(7)])
-  const state = { running: true, sent: 0, owedTo: '' }
+  const state = { running: true, sent: 0, owedTo: '', sharedFor: '' }
   openBlobDesk({
     swarm: provider.swarm,
     clock,
     stores: [memory, disk],
     serves: (job) => job === JOB && state.running,
+    shares: (job, submitter, blob) => job === JOB && submitter === state.sharedFor && blob === input.blob,
+    isMember: (peer) => provider.cluster.roster.member(peer) !== undefined,
     owes: (peer, blob) => peer === state.owedTo && blob === output.blob,
     sent: (job, sizeBytes) => {
       assert.is(job, JOB)

@@ -125,6 +125,9 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     cacheDir: '/cache',
     models: blobs,
     provider,
+    random,
+    coWorkers: true,
+    offended: (peer, error) => swarm.warden.judge(peer, error),
   })
   const journals = new Journals({ home: (job) => journalHome(durable, job, life), clock, signer: key })
   const events = new RecordingBus({ clock, snapshot: () => [] })
@@ -153,6 +156,8 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     ...{ swarm, clock, stores: [inputs, blobs] },
     serves: (job) => coordinator.serves(job),
     owes: (peer, blob) => worker.owes(peer, blob),
+    shares: (job, submitter, blob) => worker.shares(job, submitter, blob),
+    isMember: (peer) => node.cluster.roster.member(peer) !== undefined,
     sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
   })
   const startJobs = async () => {

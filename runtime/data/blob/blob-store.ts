@@ -11,7 +11,16 @@ import { memoryMedium } from './memory-medium.ts'
 import { openBlob } from './open-blob.ts'
 import { partialBlob } from './partial-blob.ts'
 import { SavedPins } from './saved-pins.ts'
-import type { BlobStore, OpenBlob, OpenOptions, PartialBlob, Pin, PutOptions, ReadAllOptions } from './store.ts'
+import type {
+  ArrivingBlob,
+  BlobStore,
+  OpenBlob,
+  OpenOptions,
+  PartialBlob,
+  Pin,
+  PutOptions,
+  ReadAllOptions,
+} from './store.ts'
 import { type BlobTree, blobTree, checkSize, chunkDigest, treeOf } from './tree.ts'
 
 /** What every store needs. */
@@ -61,6 +70,7 @@ class MediumStore implements BlobStore {
   readonly #clock: Clock
   readonly #budget: DiskBudget
   readonly #pins: SavedPins
+  readonly #arriving = new Map<Digest, ArrivingBlob>()
 
   constructor(medium: BlobMedium, index: BlobIndex, pins: SavedPins, init: BlobStoreInit) {
     this.#medium = medium
@@ -165,24 +175,35 @@ class MediumStore implements BlobStore {
       const reservation = this.#index.hasPartial(root) ? undefined : await this.#reserve(sizeBytes)
       this.#index.addPartial(tree)
       reservation?.release()
-      return await partialBlob({
+      const partial = await partialBlob({
         tree,
         draft: await this.#medium.partial(root, sizeBytes),
         committed: (pin) => {
           this.#index.forgetPartial(root)
           this.#index.add(tree, this.#clock.wallMs())
-          this.#index.endArrival(root)
+          this.#endArrival(root)
           return this.#keep(tree, pin)
         },
         ended: (kept) => {
           if (!kept) this.#index.forgetPartial(root)
-          this.#index.endArrival(root)
+          this.#endArrival(root)
         },
       })
+      this.#arriving.set(root, partial.arriving)
+      return partial
     } catch (error) {
       this.#index.endArrival(root)
       throw error
     }
+  }
+
+  arriving(root: Digest): ArrivingBlob | undefined {
+    return this.#arriving.get(root)
+  }
+
+  #endArrival(root: Digest): void {
+    this.#arriving.delete(root)
+    this.#index.endArrival(root)
   }
 
   async pin(roots: readonly Digest[], pin: Pin): Promise<void> {

@@ -1,4 +1,4 @@
-import { type AividaError, aborted, type Clock, type Digest } from '../../base/index.ts'
+import { type AividaError, aborted, type Clock, type Digest, type Random } from '../../base/index.ts'
 import type { BlobRef } from '../../protocol/index.ts'
 import { FetchAttempt } from './fetch-attempt.ts'
 import type { OpenProvider } from './provider.ts'
@@ -11,6 +11,8 @@ export interface FetchOptions {
   readonly sizeBytes?: number
   /** In order of preference. */
   readonly providers: readonly OpenProvider[]
+  /** Others that fetch the same blob and pass it on; then `providers` are only asked for what none of them has. */
+  readonly coWorkers?: CoWorkers
   readonly store: BlobStore
   readonly clock: Clock
   readonly signal?: AbortSignal
@@ -19,6 +21,17 @@ export interface FetchOptions {
   readonly pin?: Pin
   /** Providers asked at the same time. Default: 3. */
   readonly parallel?: number
+  /** Hears of each provider that lied: `blob.wrong-chunk` or `blob.protocol`. */
+  readonly offended?: (peer: string, error: AividaError) => void
+}
+
+/** Who else fetches a blob; a provider of {@link FetchOptions} names more of them as they come. */
+export interface CoWorkers {
+  /** Peers known from the start. */
+  readonly known: readonly string[]
+  readonly reach: (peer: string) => OpenProvider
+  /** Everybody wants the chunks in another order. */
+  readonly random: Random
 }
 
 /** How a fetch went. */
@@ -38,8 +51,8 @@ export interface DroppedProvider {
 
 /**
  * Brings a blob here from whoever has it: takes up what an earlier attempt left, checks each chunk as it arrives,
- * shares the work over several providers, and drops those that fail or lie. What has arrived stays when the fetch
- * fails, unless the disk is the reason.
+ * shares the work over several providers, and drops those that fail or lie. With co-workers, what is here of it is passed
+ * on while the rest arrives. What has arrived stays when the fetch fails, unless the disk is the reason.
  * Throws `blob.not-found` or `grant.*` when that is what every provider said, `blob.no-provider` otherwise (with the
  * reasons), `disk.budget`, `disk.full`, `blob.quota`, `aborted`.
  */

@@ -43,6 +43,8 @@ export interface BlobStore {
    * Throws `blob.busy` while another attempt at it is open, `disk.budget`, `disk.full`.
    */
   partial(tree: BlobTree): Promise<PartialBlob>
+  /** A blob that is arriving now, for others to read what is here of it. */
+  arriving(root: Digest): ArrivingBlob | undefined
   /** Keeps blobs from eviction, durably. Throws `blob.not-found`, `blob.quota`. */
   pin(roots: readonly Digest[], pin: Pin): Promise<void>
   /** Takes back one pin of an owner, or all of them. */
@@ -80,6 +82,17 @@ export interface OpenBlob {
   /** Throws `blob.corrupt`. */
   tree(): Promise<BlobTree>
   close(): Promise<void>
+}
+
+/** A blob that is arriving, as others may read it. */
+export interface ArrivingBlob {
+  readonly tree: BlobTree
+  /** Whether a chunk is here. */
+  has(index: number): boolean
+  /** A chunk that is here, checked again. Throws `blob.not-found` when the blob arrives no longer: whole, or given up. */
+  chunk(index: number): Promise<Uint8Array>
+  /** Hears of each chunk that comes; returns a function that stops. */
+  subscribe(came: (index: number) => void): () => void
 }
 
 /** A blob of which some chunks are here. */

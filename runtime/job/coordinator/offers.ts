@@ -17,7 +17,8 @@ const GRANT_MS = 60 * 60_000
 /** Turns the scheduler's orders into signed leases, with leave to read the job's blobs and small inputs inline. */
 export class Offers {
   readonly #ports: CoordinatorPorts
-  readonly #grants = new Map<string, { grant: Signed; untilWallMs: number }>()
+  /** By job, then by worker: who works on it. */
+  readonly #grants = new Map<string, Map<string, { grant: Signed; untilWallMs: number }>>()
 
   constructor(ports: CoordinatorPorts) {
     this.#ports = ports
@@ -29,14 +30,17 @@ export class Offers {
     orders: readonly { order: LeaseOrder; job: JobSpec; epoch: number; shard: ShardSpec }[],
   ): Promise<number> {
     const { swarm, clock } = this.#ports
-    const leases = orders.map(({ order, job, epoch, shard }) => leaseOf(swarm.self, peer, order, job, epoch, shard))
+    const grants = [...new Set(orders.map(({ job }) => job.job))].map((job) => this.#grant(job, peer, clock))
+    const leases = orders.map(({ order, job, epoch, shard }) =>
+      leaseOf([swarm.self, ...this.#coWorkers(job.job, peer)], peer, order, job, epoch, shard),
+    )
     const inline = await this.#inline(orders.map(({ shard }) => shard.inputs))
     await swarm.send(
       peer,
       {
         type: 'offer',
         offer: signDocument(offerCodec, { submitter: swarm.self, leases }, this.#ports.signer),
-        grants: [...new Set(orders.map(({ job }) => job.job))].map((job) => this.#grant(job, peer, clock)),
+        grants,
         inline: inline.map(({ ref }) => ref),
       },
       inline.map(({ bytes }) => bytes),
@@ -46,7 +50,13 @@ export class Offers {
 
   /** A job has ended: its grants are not renewed. */
   forget(job: string): void {
-    for (const key of this.#grants.keys()) if (key.startsWith(`${job}/`)) this.#grants.delete(key)
+    this.#grants.delete(job)
+  }
+
+  /** Others that were granted the job, the latest first: those are the likeliest to be here still. */
+  #coWorkers(job: string, peer: string): string[] {
+    const others = [...(this.#grants.get(job)?.keys() ?? [])].filter((other) => other !== peer).reverse()
+    return others.slice(0, limit('leaseProviders') - 1)
   }
 
   /** The small inputs, as many as an offer carries; the worker fetches the others. */
@@ -62,9 +72,10 @@ export class Offers {
   }
 
   #grant(job: string, peer: string, clock: Clock): Signed {
-    const key = `${job}/${peer}`
     const nowMs = Math.floor(clock.wallMs())
-    const known = this.#grants.get(key)
+    const ofJob = this.#grants.get(job) ?? new Map<string, { grant: Signed; untilWallMs: number }>()
+    this.#grants.set(job, ofJob)
+    const known = ofJob.get(peer)
     if (known && known.untilWallMs - nowMs > GRANT_MS / 2) return known.grant
     const untilWallMs = nowMs + GRANT_MS
     const grant = this.#ports.signGrant({
@@ -74,13 +85,13 @@ export class Offers {
       audience: [peer],
       untilWallMs,
     })
-    this.#grants.set(key, { grant, untilWallMs })
+    ofJob.set(peer, { grant, untilWallMs })
     return grant
   }
 }
 
 function leaseOf(
-  self: string,
+  providers: string[],
   worker: string,
   order: LeaseOrder,
   job: JobSpec,
@@ -99,6 +110,6 @@ function leaseOf(
     durationMs: order.durationMs,
     requirements: job.request.requirements,
     policy: { mode: 'none' },
-    providers: [self],
+    providers,
   }
 }

@@ -4,18 +4,17 @@ import {
   type ControlMessage,
   type ControlMessageOf,
   type Device,
-  grantCodec,
   type Lease,
   offerCodec,
   openDocument,
   peerIdOf,
   type Receipt,
-  type Signed,
   shardId,
 } from '../../protocol/index.ts'
 import { abortable } from '../../swarm/transport/abortable.ts'
 import { inlineBlobs } from '../coordinator/index.ts'
 import type { KnownResult } from '../journal/index.ts'
+import { Grants } from './grants.ts'
 import { initialWorker, step, type WorkerEvent, type WorkerInstruction, type WorkerState } from './machine.ts'
 import type { WorkerPorts } from './ports.ts'
 import { Reports } from './reports.ts'
@@ -34,7 +33,7 @@ export class Worker {
   readonly #ports: WorkerPorts
   readonly #state: WorkerState
   readonly #work = new Map<string, Work>()
-  readonly #grants = new Map<string, Signed>()
+  readonly #grants = new Grants()
   /** Results on their way to the journal and the report. */
   readonly #reporting = new Set<Promise<void>>()
   readonly #reports: Reports
@@ -93,11 +92,17 @@ export class Worker {
     return this.#ports.journal.owed({ to: peer }).some(({ receipt }) => receipt.outputs.blob === blob)
   }
 
+  /** Whether this node passes a model blob on to others that work on the same job. */
+  shares(job: string, submitter: string, blob: string): boolean {
+    return this.#grants.covers(job, submitter, blob, this.#ports.clock.wallMs())
+  }
+
   #offered(from: string, message: ControlMessageOf<'offer'>, body: Uint8Array): void {
     const { value, by } = openDocument(offerCodec, message.offer)
     if (peerIdOf(by) !== from || value.submitter !== from)
       throw peerError('lease.signer', `${from} offered leases of ${value.submitter}, signed by ${peerIdOf(by)}`)
-    this.#keepGrants(from, message.grants)
+    this.#grants.keep(from, message.grants)
+    this.#grants.learn(from, value.leases)
     const inline = inlineBlobs(message.inline, body)
     const known = new Set<string>()
     const given = new Map<string, Uint8Array>()
@@ -128,17 +133,6 @@ export class Worker {
     if (owner === undefined || owner === from) return true
     const account = swarm.accountOf(owner)
     return account !== undefined && swarm.accountOf(from) === account
-  }
-
-  #keepGrants(from: string, grants: readonly Signed[]): void {
-    for (const signed of grants) {
-      const { value, by } = openDocument(grantCodec, signed)
-      if (peerIdOf(by) !== from || value.submitter !== from)
-        throw peerError('grant.signer', `${from} sent a grant that it did not sign`)
-      this.#grants.delete(value.job)
-      this.#grants.set(value.job, signed)
-      if (this.#grants.size > limit('leasesPerWorker')) this.#grants.delete(this.#grants.keys().next().value as string)
-    }
   }
 
   #knownResult(lease: Lease): KnownResult | undefined {
@@ -202,7 +196,7 @@ export class Worker {
   async #fetch(lease: Lease): Promise<void> {
     const work = this.#work.get(lease.id)
     if (!work) return
-    const grant = this.#grants.get(lease.job)
+    const grant = this.#grants.of(lease.job)
     try {
       const [inputs] = await Promise.all([
         work.inputs ?? this.#ports.fetchInputs(lease, grant, work.abort.signal),

@@ -9,6 +9,7 @@ import {
   fetchBlob,
   memoryBlobStore,
   type OpenProvider,
+  type ServedStore,
   type ServeOptions,
   serveBlobs,
   treeOfBytes,
@@ -42,10 +43,16 @@ interface Log {
 /** What a provider does to the frames it sends: `undefined` ends the stream, `never` keeps silent. */
 type Tamper = (reply: { type: string; index?: number }, body: Uint8Array) => Uint8Array | undefined | 'never'
 
+/** A store of which nothing is arriving, where it does not say otherwise. */
+const withArriving = (store: Pick<BlobStore, 'open'> & Partial<Pick<BlobStore, 'arriving'>>): ServedStore => ({
+  open: (root, options) => store.open(root, options),
+  arriving: (root) => store.arriving?.(root),
+})
+
 /** A provider over a channel pair, and what it was asked. */
 function provider(
   peer: string,
-  store: Pick<BlobStore, 'open'>,
+  store: Pick<BlobStore, 'open'> & Partial<Pick<BlobStore, 'arriving'>>,
   options: { tamper?: Tamper } & Partial<ServeOptions> = {},
 ) {
   const log: Log = { requests: [], served: 0 }
@@ -68,7 +75,7 @@ function provider(
         await far.send(header, [sent], sendOptions)
       },
     }
-    serveBlobs(watched, store, { authorise: () => {}, ...serve }).catch(() => {})
+    serveBlobs(watched, withArriving(store), { authorise: () => undefined, ...serve }).catch(() => {})
     return near
   }
   return { open, log }
@@ -356,7 +363,7 @@ test('a peer that breaks the protocol is cut off', async () => {
   const store = await storeOf(contentOf(10))
   for (const header of [blobRequestCodec.encode({ type: 'chunk', index: 0 }), Uint8Array.of(1, 2, 3)]) {
     const { near, far } = channelPair({ near: 'me', far: 'server' })
-    const serving = serveBlobs(far, store, { authorise: () => {} }).catch((error) => error)
+    const serving = serveBlobs(far, store, { authorise: () => undefined }).catch((error) => error)
     await near.send(header)
     await refuses('stream.reset', near.receive())
     assert.is((await serving).category, 'peer')
@@ -368,7 +375,7 @@ test('one stream serves several blobs, until its end or an abort', async () => {
   const source = await storeOf(...contents)
   const { near, far } = channelPair({ near: 'me', far: 'server' })
   let sent = 0
-  const serving = serveBlobs(far, source, { authorise: () => {}, sent: (bytes) => (sent += bytes) })
+  const serving = serveBlobs(far, source, { authorise: () => undefined, sent: (bytes) => (sent += bytes) })
   const pooled: Channel = { ...near, end: async () => {} }
   const store = await newStore()
   for (const content of contents) await fetchInto(store, content, [async () => pooled])
@@ -378,7 +385,7 @@ test('one stream serves several blobs, until its end or an abort', async () => {
   assert.is(sent, 10 + 2 * MiB + 64 + 20)
   const controller = new AbortController()
   const pair = channelPair({ near: 'me', far: 'server' })
-  const stopped = serveBlobs(pair.far, source, { authorise: () => {}, signal: controller.signal })
+  const stopped = serveBlobs(pair.far, source, { authorise: () => undefined, signal: controller.signal })
   controller.abort()
   await refuses('aborted', stopped)
 })

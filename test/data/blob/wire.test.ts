@@ -23,7 +23,7 @@ async function started(peer: string): Promise<Transport> {
 
 async function serving(peer: string, store: BlobStore): Promise<Transport> {
   const transport = await started(peer)
-  transport.handle(BLOB_PROTOCOL, (stream) => serveBlobs(channel(stream), store, { authorise: () => {} }))
+  transport.handle(BLOB_PROTOCOL, (stream) => serveBlobs(channel(stream), store, { authorise: () => undefined }))
   return transport
 }
 

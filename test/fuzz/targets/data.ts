@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tableFromArrays, tableToIPC } from 'apache-arrow'
 import { systemClock } from '../../../runtime/base/index.ts'
-import { memoryBlobStore, serveBlobs, treeOfBytes } from '../../../runtime/data/blob/index.ts'
+import { memoryBlobStore, Spread, serveBlobs, treeOfBytes } from '../../../runtime/data/blob/index.ts'
 import { pinsCodec } from '../../../runtime/data/blob/pins.ts'
 import { blobReplyCodec, blobRequestCodec } from '../../../runtime/data/blob/protocol.ts'
 import { Provider } from '../../../runtime/data/blob/provider.ts'
@@ -98,12 +98,17 @@ async function drained(loader: Loader): Promise<void> {
 export const dataTargets: readonly Target[] = [
   codecTarget(blobRequestCodec, [
     { type: 'open', blob: smallTree.root, grant: Buffer.from('grant'), tree: true },
+    { type: 'open', blob: largeTree.root, tree: true, partial: true },
     { type: 'chunk', index: 3 },
+    { type: 'any', from: 0, wanted: Uint8Array.of(7) },
   ]),
   codecTarget(blobReplyCodec, [
     { type: 'content', sizeBytes: 12 },
     { type: 'tree', sizeBytes: 1 << 30 },
+    { type: 'tree', sizeBytes: 3 << 20, have: Uint8Array.of(5), chooses: true },
     { type: 'chunk', index: 1 },
+    { type: 'none' },
+    { type: 'news', have: [2, 0], peers: [] },
     { type: 'refused', code: 'grant.expired', message: 'ask again' },
   ]),
   codecTarget(pinsCodec, [
@@ -117,7 +122,7 @@ export const dataTargets: readonly Target[] = [
       { bytes: chunk(2), seal: (header) => streamOf([[open(largeTree.root)], [header], [header]]) },
     ],
     cost: { perByte: 256, constant: 24 << 20 }, // a chunk read, framed and kept by the stream
-    decode: (bytes) => serveBlobs(channelOf(bytes), store, { authorise() {} }),
+    decode: (bytes) => serveBlobs(channelOf(bytes), store, { authorise: () => 'job', spread: new Spread() }),
   },
   {
     name: 'blob-provider',
@@ -127,12 +132,12 @@ export const dataTargets: readonly Target[] = [
       { bytes: lastReply, seal: (reply) => answers(treeReply, packDigests(largeTree.chunks), reply) },
     ],
     async decode(bytes) {
-      const asked = { root: largeTree.root, clock: systemClock, signal: new AbortController().signal }
+      const asked = { root: largeTree.root, clock: systemClock, signal: new AbortController().signal, partial: true }
       const provider = await Provider.reach(async () => channelOf(bytes), asked)
       const { tree } = await provider.open()
       if (tree.root !== largeTree.root) throw new Error('another blob passed for the one that was asked for')
-      await provider.ask(2)
-      await provider.answer(2)
+      await provider.order({ type: 'chunk', index: 2 })
+      await provider.next()
     },
   },
   {
@@ -142,7 +147,7 @@ export const dataTargets: readonly Target[] = [
       { bytes: small, seal: (content) => streamOf([[contentReply, content]]) },
     ],
     async decode(bytes) {
-      const asked = { root: smallTree.root, clock: systemClock, signal: new AbortController().signal }
+      const asked = { root: smallTree.root, clock: systemClock, signal: new AbortController().signal, partial: false }
       const provider = await Provider.reach(async () => channelOf(bytes), asked)
       const { content } = await provider.open()
       if (content) assertSame(content, small, 'content')

@@ -27,6 +27,6 @@ export class Timeline {
       this.#slots.delete(this.#cursor++) // what is set for this very moment goes into the next slot
       for (const fn of due ?? []) fn()
     }
-    if (this.#slots.size > 0) this.#timer = setTimeout(() => this.#run(), 1)
+    if (this.#slots.size > 0) this.#timer ??= setTimeout(() => this.#run(), 1)
   }
 }
