@@ -6,6 +6,7 @@ import {
   type Grant,
   grantCodec,
   PROTOCOLS,
+  peerIdOf,
   type Signer,
   signDocument,
   signedCodec,
@@ -77,7 +78,7 @@ test('without a grant that holds here and now nothing is served', async () => {
   assert.is(await fetch(input.blob), 'grant.missing')
   assert.is(await fetch(input.blob, grantOf({ audience: [other.peer] })), 'grant.audience')
   assert.is(await fetch(input.blob, grantOf({ untilWallMs: swarm.clock.wallMs() })), 'grant.expired')
-  assert.is(await fetch(input.blob, grantOf({ submitter: asker.peer }, asker.key)), 'grant.issuer')
+  assert.is(await fetch(input.blob, grantOf({ submitter: asker.peer }, asker.key)), 'grant.job', 'a job of its own')
   assert.is(await fetch(input.blob, grantOf({}, asker.key)), 'grant.issuer', 'signed by another')
   assert.is(await fetch(input.blob, grantOf({ submitter: asker.peer })), 'grant.issuer', 'in the name of another')
   assert.is(await fetch(input.blob, grantOf({ blobs: [output.blob] })), 'grant.blob')
@@ -88,6 +89,26 @@ test('without a grant that holds here and now nothing is served', async () => {
   assert.is(await fetch(input.blob, grant), 'grant.job', 'its job has ended')
   assert.is(state.sent, 0)
   assert.is(provider.swarm.members().length, 2)
+  await swarm.stop()
+})
+
+test('a worker passes on the models of its jobs, to whom their submitter has granted it', async () => {
+  const { swarm, provider, asker, other, input, output, state, grantOf, fetch } = await world()
+  const ofOther = (over: Partial<Grant> = {}, signer: Signer = other.key) =>
+    grantOf({ submitter: other.peer, ...over }, signer)
+  assert.is(await fetch(input.blob, ofOther()), 'grant.job', 'this node does not work for that job')
+  state.sharedFor = other.peer
+  assert.is.not(typeof (await fetch(input.blob, ofOther())), 'string')
+  assert.is(await fetch(output.blob, ofOther()), 'grant.job', 'no model of that job')
+  assert.is(await fetch(input.blob, ofOther({ job: 'job-bbbbbbbbbbbbbbbb' })), 'grant.job')
+  assert.is(await fetch(input.blob, ofOther({ audience: [provider.peer] })), 'grant.audience')
+  assert.is(await fetch(input.blob, ofOther({ untilWallMs: swarm.clock.wallMs() })), 'grant.expired')
+  assert.is(await fetch(input.blob, ofOther({}, asker.key)), 'grant.issuer', 'signed by the asker itself')
+  assert.is(state.sent, 0, 'it is no byte of a job of ours')
+  const stranger = swarm.key()
+  state.sharedFor = peerIdOf(stranger.publicKey)
+  const foreign = ofOther({ submitter: state.sharedFor }, stranger)
+  assert.is(await fetch(input.blob, foreign), 'grant.issuer', 'whose submitter is no member')
   await swarm.stop()
 })
 
