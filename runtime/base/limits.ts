@@ -153,6 +153,16 @@ export const LIMITS = {
     unit: 'bytes',
     reason: 'outputs this small come with the receipt, and are journalled',
   },
+  knownResults: { value: 10_000, unit: 'count', reason: 'finished shards that a worker answers without computing' },
+  knownResultBytes: { value: 32 * MiB, unit: 'bytes', reason: 'the same in memory; some 1,000 of the largest' },
+  followedJobs: { value: 64, unit: 'count', reason: 'journals of other nodes of the account that are copied here' },
+  followedBytes: { value: 256 * MiB, unit: 'bytes', reason: 'all such copies; a million parts take about as much' },
+  journalReplyMs: { value: 20_000, unit: 'ms', reason: 'one answer about a journal, 4 MiB at 200 kB/s' },
+  journalPullBytes: {
+    value: 4 * MiB,
+    unit: 'bytes',
+    reason: 'groups in one answer to a follower, and bytes of a part',
+  },
   eventHistory: { value: 10_000, unit: 'count', reason: 'events a client can resume over without a fresh snapshot' },
   // Data
   chunkBytes: { value: 1 * MiB, unit: 'bytes', reason: 'what is verified, resumed and kept in memory at once' },

@@ -7,7 +7,7 @@ import { closed, diskError, diskFull, dropped, failed, fenced, hasErrno, inUse, 
 import { groupHash } from './frame.ts'
 import type { LogKey } from './log-key.ts'
 import { EPOCH_FILE, raiseEpoch, recover } from './recovery.ts'
-import { type FoundGroup, readGroups, type Segment, segmentName } from './segment.ts'
+import { type FoundGroup, liveSegments, readGroups, type Segment, segmentName } from './segment.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { readSnapshot, snapshotSeqs, writeSnapshot } from './snapshot-file.ts'
 import type { AppendOptions, Group, Head, LogStore, OpenOptions, Snapshot } from './store.ts'
@@ -58,7 +58,7 @@ class FileLogStore implements LogStore {
     try {
       await this.#disk.makeDir(this.#dir)
       this.#unlock = await this.#disk.lock(this.#dir)
-      const { epoch, bytes } = await raiseEpoch(this.#disk, this.#dir)
+      const { epoch, bytes } = await raiseEpoch(this.#disk, this.#dir, options.minEpoch)
       const { segments, ...found } = await recover(this.#disk, this.#dir, options)
       this.#epoch = epoch
       this.#epochBytes = bytes
@@ -174,13 +174,20 @@ class FileLogStore implements LogStore {
   async dropBefore(seq: number): Promise<void> {
     if (this.#dead) throw this.#dead
     try {
-      const [, covered = 0] = snapshotSeqs(await this.#disk.list(this.#dir))
+      const names = await this.#disk.list(this.#dir)
+      const [, covered = 0] = snapshotSeqs(names)
       const wanted = Math.min(seq, covered + 1, this.#tail)
       const kept = this.#segments.findLastIndex((segment) => segment.firstSeq <= wanted)
       const gone = this.#segments.slice(0, Math.max(0, kept))
+      if (gone.length === 0) return
       this.#segments = this.#segments.slice(gone.length)
+      const { stale } = liveSegments(names)
+      // What a later epoch took the place of goes first: without that epoch's segment, it would be read again.
+      const shadowed = stale.filter((segment) => segment.firstSeq < this.#segments[0]!.firstSeq)
+      for (const segment of shadowed) await this.#disk.remove(this.#path(segment))
+      await this.#disk.syncDir(this.#dir)
       for (const segment of gone) await this.#disk.remove(this.#path(segment)) // oldest first: what is left has no hole
-      if (gone.length > 0) await this.#disk.syncDir(this.#dir)
+      await this.#disk.syncDir(this.#dir)
     } catch (error) {
       throw diskError('dropping entries', this.#dir, error)
     }

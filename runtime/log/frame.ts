@@ -79,13 +79,13 @@ export function isSigned({ frame }: Group): boolean {
 }
 
 /** Whether a group carries this key's signature for this log. */
-export function isSignedBy(group: Group, key: LogKey): boolean {
+export function isSignedBy(group: Group, key: Pick<LogKey, 'name' | 'verify'>): boolean {
   const { frame } = group
   return isSigned(group) && key.verify(groupStatement(frame, key), frame.subarray(frame.byteLength - SIGNATURE_BYTES))
 }
 
 /** What is signed of a group: its hash, in the name of its log, so that no log's group can pass for another's. */
-function groupStatement(frame: Uint8Array, { name }: LogKey): Uint8Array {
+function groupStatement(frame: Uint8Array, { name }: Pick<LogKey, 'name'>): Uint8Array {
   return Buffer.from(`aivida/log-group/1\n${name}\n${hashOf(frame)}`)
 }
 
@@ -115,6 +115,16 @@ export function groupAt(bytes: Uint8Array, at: number): Group | undefined {
     wallMs: Number(view.getBigUint64(40, true)),
     previousHash: Buffer.from(frame.subarray(56, 88)).toString('hex'),
     frame,
+  }
+}
+
+/** The whole groups that lie end to end in these bytes, as views; ends before the first that is not whole. */
+export function* groupsIn(bytes: Uint8Array): Generator<Group> {
+  for (let at = 0; at < bytes.byteLength; ) {
+    const group = groupAt(bytes, at)
+    if (!group) return
+    yield group
+    at += group.frame.byteLength
   }
 }
 

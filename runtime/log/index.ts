@@ -5,7 +5,7 @@
  */
 export { type Disk, type DiskFile, systemDisk } from './disk.ts'
 export { type FileStoreInit, fileLogStore } from './file-store.ts'
-export { groupEntries, groupHash } from './frame.ts'
+export { groupEntries, groupHash, groupsIn, isSigned, isSignedBy, NO_HASH } from './frame.ts'
 export { type Log, type LogAppendOptions, type LogEntry, type LogInit, openLog } from './log.ts'
 export type { LogKey } from './log-key.ts'
 export { type MemoryLogHome, memoryLogHome, memoryLogStore } from './memory-store.ts'

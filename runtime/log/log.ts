@@ -18,6 +18,8 @@ export interface LogInit {
   readonly key?: LogKey
   /** What is known to have been durable: the log is refused when it lacks it. */
   readonly seen?: SeenEntry
+  /** The epoch becomes this at least. Default: one more than the last. */
+  readonly minEpoch?: number
 }
 
 /** How entries are appended. */

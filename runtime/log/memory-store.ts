@@ -33,11 +33,12 @@ class MemoryLogStore implements LogStore {
     this.#home = home
   }
 
-  async open({ seen }: OpenOptions = {}): Promise<Head> {
+  async open({ seen, minEpoch = 1 }: OpenOptions = {}): Promise<Head> {
     const last = this.#home.groups.at(-1)
     this.#tail = last ? last.firstSeq + last.count - 1 : 0
     if (seen && seen.seq > this.#tail) throw rolledBack('the log', this.#tail, seen)
-    return { epoch: ++this.#home.epoch, tail: this.#tail, hash: last ? groupHash(last) : NO_HASH, cutBytes: 0 }
+    this.#home.epoch = Math.max(minEpoch, this.#home.epoch + 1)
+    return { epoch: this.#home.epoch, tail: this.#tail, hash: last ? groupHash(last) : NO_HASH, cutBytes: 0 }
   }
 
   async append(group: Group, { epoch }: AppendOptions): Promise<void> {

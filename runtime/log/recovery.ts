@@ -25,13 +25,14 @@ export const EPOCH_FILE = 'epoch'
 const epochCodec = codec({ name: 'log epoch', schema: z.object({ epoch: z.number().int().positive() }) })
 
 /** Raises the epoch durably: from here on every older writer finds itself fenced before it acknowledges anything. */
-export async function raiseEpoch(disk: Disk, dir: string): Promise<{ epoch: number; bytes: Uint8Array }> {
+export async function raiseEpoch(disk: Disk, dir: string, minEpoch = 1): Promise<{ epoch: number; bytes: Uint8Array }> {
   const names = await disk.list(dir)
   for (const name of names) if (name.endsWith(TEMPORARY)) await disk.remove(join(dir, name))
   const path = join(dir, EPOCH_FILE)
   const stored = names.includes(EPOCH_FILE) ? epochCodec.decode(await disk.read(path)).epoch : 0
   const { live, stale } = liveSegments(names)
-  const epoch = 1 + Math.max(stored, ...live.map((segment) => segment.epoch), ...stale.map((segment) => segment.epoch))
+  const last = Math.max(stored, ...live.map((segment) => segment.epoch), ...stale.map((segment) => segment.epoch))
+  const epoch = Math.max(minEpoch, last + 1)
   const bytes = epochCodec.encode({ epoch })
   await replaceFile(disk, dir, EPOCH_FILE, [bytes])
   return { epoch, bytes }

@@ -45,6 +45,8 @@ export interface OpenOptions {
   readonly key?: LogKey
   /** The log is not opened below this entry. */
   readonly seen?: SeenEntry
+  /** The epoch becomes this at least: what outranks a writer that has a copy of the log elsewhere. Default: 1. */
+  readonly minEpoch?: number
 }
 
 /** How a group is appended. */

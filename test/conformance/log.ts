@@ -150,6 +150,19 @@ export function logConformance(name: string, makeHome: () => LogHome): void {
     await last.close()
   })
 
+  check('an epoch can be raised beyond what another writer reaches by opening', async (home) => {
+    await (await open(home)).close()
+    const clock = new VirtualClock()
+    const raised = await openLog(home(), { clock, minEpoch: 1 << 20 })
+    await append(raised, 'a')
+    assert.is(raised.epoch, 1 << 20)
+    await raised.close()
+    const next = await openLog(home(), { clock, minEpoch: 5 })
+    assert.is(next.epoch, (1 << 20) + 1, 'it never falls')
+    assert.equal(await contents(next), ['1:a'])
+    await next.close()
+  })
+
   check('the head says where the log ends, for each writer', async (home) => {
     const log = await open(home)
     assert.equal(log.head, { epoch: 1, seq: 0, hash: '0'.repeat(64) })

@@ -250,6 +250,28 @@ test('a segment that a fenced writer started late is not read', async () => {
   await last.close()
 })
 
+test('what a later epoch took the place of does not come back when that is dropped', async () => {
+  const dir = scratchDir()
+  const log = await openDir(dir, { disk })
+  await log.append(entries('a'))
+  await log.close()
+  const elsewhere = scratchDir()
+  cpSync(dir, elsewhere, { recursive: true })
+  const fenced = await openDir(elsewhere, { disk })
+  await fenced.append(entries('stale'))
+  await fenced.close()
+  const next = await openDir(dir, { disk, segmentBytes: 200 })
+  copyFileSync(segmentsOf(elsewhere)[1]!, join(dir, '0000000000000002-0000000001.seg'))
+  for (const text of ['b', 'c', 'd']) await next.append(entries(text))
+  await next.snapshot(3, new Uint8Array())
+  await next.snapshot(4, new Uint8Array())
+  await next.dropBefore(3)
+  await next.close()
+  const last = await openDir(dir, { disk })
+  assert.equal([last.first, await contents(last, last.first)], [3, ['3:c', '4:d']])
+  await last.close()
+})
+
 test('a group of a newer format is not taken for damage', async () => {
   const { dir, segment, bytes } = await threeGroups()
   const { crc32 } = await import('node:zlib')

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,14 +45,22 @@ export function openDir(dir: string, { key, seen, ...init }: OpenDirInit = {}): 
 }
 
 /** A new key that signs a log of this name. */
-export function testKey(name: string): LogKey {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+export function testKey(name: string, { privateKey, publicKey } = generateKeyPairSync('ed25519')): LogKey {
   return {
     name,
     sign: (bytes) => new Uint8Array(sign(null, bytes, privateKey)),
     verify: (bytes, signature) => verify(null, bytes, publicKey, signature),
   }
 }
+
+const privateKey = createPrivateKey({
+  key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), new Uint8Array(32).fill(7)]),
+  format: 'der',
+  type: 'pkcs8',
+})
+
+/** The same in every process. */
+export const crashKey = testKey('crashing', { privateKey, publicKey: createPublicKey(privateKey) })
 
 /** Texts as entries. */
 export function entries(...texts: string[]): Uint8Array[] {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { bytesSchema, type Codec, codec } from '../../base/index.ts'
+import { bytesSchema, type Codec, codec, invariant } from '../../base/index.ts'
 import type { Log } from '../../log/index.ts'
 import {
   accountIdSchema,
@@ -10,6 +10,8 @@ import {
   type Receipt,
   receiptSchema,
 } from '../../protocol/index.ts'
+import { sectionsOf, snapshotOf } from './entry-snapshot.ts'
+import { KnownWork } from './known-work.ts'
 
 const entrySchema = z.discriminatedUnion('type', [
   /** Leases were accepted, or a newer coordinator was heard: its epoch fences older ones, also after a restart. */
@@ -64,28 +66,49 @@ export interface FinishedWork extends OwedResult {
   readonly startedWallMs: number | undefined
 }
 
-/** Results kept in memory for work that comes again, results owed, and jobs whose newest epoch is remembered. */
-const KNOWN_RESULTS = 10_000
+/** Results owed, and jobs whose newest epoch is remembered. */
+const REMEMBERED = 10_000
+/** A snapshot is taken once this much was written since the last one, or as much as that one held. Bytes. */
+const SNAPSHOT_BYTES = 4 << 20
 
 /**
  * The worker's durable word: leases it took and receipts it gave. A receipt is owed to its submitter until that settles
  * it, over restarts of either. Finished work is looked up by account, determinism class and shard, so that no account
  * learns what another has computed, and no class passes for another.
+ *
+ * What is remembered is bounded, and so is the journal: a snapshot of it lets older entries go.
  */
 export class WorkerJournal {
   readonly #log: Log
-  readonly #known = new Map<string, KnownResult>()
+  readonly #snapshotAfterBytes: number
+  readonly #known = new KnownWork()
   readonly #owed = new Map<string, OwedResult>()
   readonly #jobs = new Map<string, { readonly epoch: number; readonly from: string | undefined }>()
 
-  private constructor(log: Log) {
+  /** Sequence number up to which entries are remembered. */
+  #learntTo = 0
+  /** Bytes written since the last snapshot, and bytes that it held. */
+  #grownBytes = 0
+  #snapshotBytes = 0
+  #compacting: Promise<void> | undefined
+
+  private constructor(log: Log, snapshotAfterBytes: number) {
     this.#log = log
+    this.#snapshotAfterBytes = snapshotAfterBytes
   }
 
-  /** Replays the log. */
-  static async open(log: Log): Promise<WorkerJournal> {
-    const journal = new WorkerJournal(log)
-    for await (const { entry } of log.read(1)) journal.#learn(workerEntryCodec.decode(entry))
+  /** Replays the log from its last snapshot. `snapshotAfterBytes`: see {@link SNAPSHOT_BYTES}, its default. */
+  static async open(log: Log, { snapshotAfterBytes = SNAPSHOT_BYTES } = {}): Promise<WorkerJournal> {
+    const journal = new WorkerJournal(log, snapshotAfterBytes)
+    const snapshot = await log.lastSnapshot()
+    if (snapshot) {
+      const [jobs = [], known = [], owed = []] = sectionsOf(snapshot.bytes)
+      for (const entry of [...jobs, ...owed]) journal.#learn(snapshot.seq, entry)
+      for (const entry of known) journal.#know(entry)
+      journal.#snapshotBytes = snapshot.bytes.byteLength
+      journal.#grownBytes = 0
+    }
+    for await (const { seq, entry } of log.read((snapshot?.seq ?? 0) + 1)) journal.#learn(seq, entry.slice())
     return journal
   }
 
@@ -139,7 +162,11 @@ export class WorkerJournal {
 
   /** A result for the same work of the same account in the same class. */
   known(account: string, determinismClass: string, shard: string): KnownResult | undefined {
-    return this.#known.get(`${account}/${determinismClass}/${shard}`)
+    const bytes = this.#known.get(`${account}/${determinismClass}/${shard}`)
+    if (!bytes) return undefined
+    const entry = workerEntryCodec.decode(bytes)
+    invariant(entry.type === 'receipt', 'what is known is kept as receipts')
+    return { receipt: entry.receipt, inline: entry.inline }
   }
 
   /** The outputs are gone: the result is not known any more. */
@@ -148,21 +175,55 @@ export class WorkerJournal {
     this.#owed.delete(receipt.lease)
   }
 
-  close(): Promise<void> {
-    return this.#log.close()
+  async close(): Promise<void> {
+    await this.#compacting
+    await this.#log.close()
   }
 
   async #append(entry: WorkerEntry): Promise<void> {
+    const bytes = workerEntryCodec.encode(entry)
     try {
-      await this.#log.append([workerEntryCodec.encode(entry)])
+      const { firstSeq } = await this.#log.append([bytes])
+      this.#learn(firstSeq, bytes, entry)
     } catch (error) {
       this.#log.resume() // entries do not build on each other: with room again, the next one may be written
       throw error
     }
-    this.#learn(entry)
+    if (this.#grownBytes > Math.max(this.#snapshotAfterBytes, this.#snapshotBytes))
+      this.#compacting ??= this.#compact().finally(() => {
+        this.#compacting = undefined
+      })
   }
 
-  #learn(entry: WorkerEntry): void {
+  /** Snapshots what is remembered, and lets the entries that led there go. */
+  async #compact(): Promise<void> {
+    const seq = this.#learntTo
+    const jobs = [...this.#jobs].map(([job, { epoch, from }]) =>
+      workerEntryCodec.encode({ type: 'leased', job, epoch, leases: [], ...(from !== undefined && { from }) }),
+    )
+    const owed = [...this.#owed.values()].map(({ to, account, receipt, inline }) =>
+      workerEntryCodec.encode({ type: 'receipt', account, receipt, to, ...(inline && { inline }) }),
+    )
+    const bytes = snapshotOf([jobs, [...this.#known.values()], owed])
+    this.#grownBytes = 0
+    this.#snapshotBytes = bytes.byteLength
+    try {
+      await this.#log.snapshot(seq, bytes)
+      await this.#log.dropBefore(seq)
+    } catch {
+      // The journal is whole without it, and tries again when it has grown as much once more.
+    }
+  }
+
+  /** A result that is known, whoever it was owed to once. */
+  #know(bytes: Uint8Array): void {
+    const entry = workerEntryCodec.decode(bytes)
+    if (entry.type === 'receipt') this.#known.set(keyOf(entry.account, entry.receipt), bytes)
+  }
+
+  #learn(seq: number, bytes: Uint8Array, entry = workerEntryCodec.decode(bytes)): void {
+    this.#learntTo = Math.max(seq, this.#learntTo) // appends resolve in order
+    this.#grownBytes += bytes.byteLength
     switch (entry.type) {
       case 'leased':
         if (entry.epoch < (this.#jobs.get(entry.job)?.epoch ?? 0)) return
@@ -171,18 +232,19 @@ export class WorkerJournal {
         trim(this.#jobs)
         return
       case 'receipt':
-        this.#learnReceipt(entry)
+        this.#learnReceipt(entry, bytes)
         return
       case 'settled':
         for (const lease of entry.leases) this.#settle(lease)
     }
   }
 
-  #learnReceipt({ account, receipt, to, ...entry }: Extract<WorkerEntry, { type: 'receipt' }>): void {
-    const key = keyOf(account, receipt)
-    const inline = entry.inline ?? this.#known.get(key)?.inline
-    this.#known.set(key, { receipt, inline })
-    trim(this.#known)
+  #learnReceipt(entry: Extract<WorkerEntry, { type: 'receipt' }>, bytes: Uint8Array): void {
+    const { account, receipt, to } = entry
+    const known = entry.inline ? undefined : this.known(account, receipt.determinismClass, receipt.shard)
+    const inline = entry.inline ?? known?.inline
+    const whole = known?.inline ? workerEntryCodec.encode({ type: 'receipt', account, receipt, inline }) : bytes
+    this.#known.set(keyOf(account, receipt), whole)
     if (to === undefined) return
     this.#owed.set(receipt.lease, { to, account, receipt, inline })
     trim(this.#owed)
@@ -205,5 +267,5 @@ function keyOf(account: string, { determinismClass, shard }: Receipt): string {
 }
 
 function trim(map: Map<string, unknown>): void {
-  if (map.size > KNOWN_RESULTS) map.delete(map.keys().next().value as string)
+  if (map.size > REMEMBERED) map.delete(map.keys().next().value as string)
 }

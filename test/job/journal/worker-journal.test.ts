@@ -1,0 +1,91 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { limit, sha256 } from '../../../runtime/base/index.ts'
+import { KnownWork } from '../../../runtime/job/journal/known-work.ts'
+import { WorkerJournal } from '../../../runtime/job/journal/worker-journal.ts'
+import { type FileStoreInit, memoryLogHome, memoryLogStore, openLog } from '../../../runtime/log/index.ts'
+import type { Receipt } from '../../../runtime/protocol/index.ts'
+import { scratchDir, testKey } from '../../log/scratch.ts'
+import { FAKE_PEER } from '../../support/fake-node-service.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
+
+const ACCOUNT = `ac_${'1'.repeat(40)}`
+const clock = new VirtualClock()
+const key = testKey('worker')
+
+const digest = (i: number) => sha256(new TextEncoder().encode(String(i)))
+const job = (i: number) => `job-${String(i).padStart(16, '0')}`
+
+const receiptOf = (i: number): Receipt => ({
+  lease: `lease-${i}`,
+  job: job(i % 3),
+  epoch: 1,
+  shard: digest(i),
+  worker: FAKE_PEER,
+  device: 'cpu0',
+  determinismClass: 'class-a',
+  outputs: { blob: digest(-i), sizeBytes: 100 },
+  computeMs: 1,
+})
+
+async function filled(home: Parameters<typeof openLog>[0], count: number, settleUpTo: number) {
+  const journal = await WorkerJournal.open(await openLog(home, { clock, key }), { snapshotAfterBytes: 20_000 })
+  for (let i = 0; i < 3; i++) await journal.leased(job(i), 7 + i, FAKE_PEER, [])
+  for (let i = 0; i < count; i++) {
+    const inline = new Uint8Array(100).fill(i)
+    await journal.finished({ to: FAKE_PEER, account: ACCOUNT, receipt: receiptOf(i), inline, startedWallMs: 1 })
+    if (i < settleUpTo) journal.settle(FAKE_PEER, [`lease-${i}`])
+  }
+  await journal.close()
+}
+
+test('a replay from a snapshot remembers what a replay of everything does', async () => {
+  const home = memoryLogHome()
+  await filled(memoryLogStore(home), 200, 150)
+  assert.ok(home.snapshots.length === 2, 'it was taken more than once')
+  assert.ok(home.groups[0]!.firstSeq > 1, 'entries were dropped')
+  const again = await WorkerJournal.open(await openLog(memoryLogStore(home), { clock, key }))
+  assert.equal(
+    [...again.jobs()].map(([name, { epoch, from }]) => [name, epoch, from]).sort(),
+    [0, 1, 2].map((i) => [job(i), 7 + i, FAKE_PEER]),
+  )
+  for (let i = 0; i < 200; i++) {
+    const known = again.known(ACCOUNT, 'class-a', digest(i))
+    assert.equal([known?.receipt, known?.inline], [receiptOf(i), new Uint8Array(100).fill(i)])
+  }
+  assert.is(again.known(`ac_${'2'.repeat(40)}`, 'class-a', digest(0)), undefined)
+  const owed = again.owed({ to: FAKE_PEER })
+  assert.equal(
+    owed.map(({ receipt }) => receipt.lease).sort(),
+    Array.from({ length: 50 }, (_, i) => `lease-${150 + i}`),
+  )
+  assert.ok(owed.every(({ inline }) => inline?.byteLength === 100))
+  await again.close()
+})
+
+test('the journal on disk stays bounded however long a worker works', async () => {
+  const home: FileStoreInit = { dir: scratchDir(), segmentBytes: 32_000 }
+  const sizes: number[] = []
+  for (let round = 0; round < 4; round++) {
+    await filled(home, 150, 150) // the same work again and again
+    const { dir } = home
+    sizes.push(readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0))
+  }
+  assert.ok(sizes[3]! < 1.5 * sizes[1]!, sizes.join(', '))
+})
+
+test('known work is bounded in number and in bytes, the oldest goes first', () => {
+  const known = new KnownWork()
+  for (let i = 0; i <= limit('knownResults'); i++) known.set(`k${i}`, new Uint8Array(1))
+  assert.is(known.get('k0'), undefined)
+  assert.ok(known.get('k1'))
+  known.set('large', new Uint8Array(limit('knownResultBytes') - 10))
+  assert.is(known.get('k9980'), undefined)
+  assert.ok(known.get(`k${limit('knownResults')}`))
+  known.set('larger', new Uint8Array(limit('knownResultBytes') + 1))
+  assert.equal([...known.values()].length, 1, 'the newest stays, whatever its size')
+})
+
+test.run()
