@@ -17,9 +17,15 @@ export interface LocalClusterInit {
   readonly dir?: string
   /** Further flags of every `aivida node`. */
   readonly flags?: readonly string[]
+  /** Further flags of one node, such as where it listens. */
+  readonly flagsOf?: (name: string) => Promise<readonly string[]>
+  /** Told of each node that has come up, restarted ones included. */
+  readonly started?: (node: LocalNode) => Promise<void>
   /** Hears of what is going on. */
   readonly say?: (line: string) => void
 }
+
+type Launch = (name: string, role: 'both' | 'worker' | 'submitter') => Promise<LocalNode>
 
 /**
  * Real nodes in processes of their own, talking QUIC on loopback: a submitter that founds the cluster, and workers that
@@ -28,21 +34,31 @@ export interface LocalClusterInit {
 export class LocalCluster implements AsyncDisposable {
   readonly dir: string
   readonly submitter: LocalNode
-  readonly workers: readonly LocalNode[]
+  readonly workers: LocalNode[]
   readonly #temporary: boolean
+  readonly #launch: Launch
 
-  private constructor(dir: string, temporary: boolean, submitter: LocalNode, workers: readonly LocalNode[]) {
+  private constructor(dir: string, temporary: boolean, submitter: LocalNode, workers: LocalNode[], launch: Launch) {
     this.dir = dir
     this.#temporary = temporary
     this.submitter = submitter
     this.workers = workers
+    this.#launch = launch
   }
 
   /** Starts all nodes; resolves when the submitter sees every worker's devices. */
   static async start(init: LocalClusterInit = {}): Promise<LocalCluster> {
     const { workers: count = 2, slots = 1, flags = [], say = () => {} } = init
+    const { flagsOf = async () => [], started: tell = async () => {} } = init
     const dir = init.dir ?? (await mkdtemp(join(tmpdir(), 'aivida-')))
     const started: LocalNode[] = []
+    const launch: Launch = async (name, role) => {
+      const own = [...flags, ...(await flagsOf(name))]
+      const node = await LocalNode.start({ name, dataDir: join(dir, name), role, slots, flags: own })
+      started.push(node)
+      await tell(node)
+      return node
+    }
     try {
       const membership = (name: string) => ({
         folder: dataFolder(join(dir, name)),
@@ -50,27 +66,19 @@ export class LocalCluster implements AsyncDisposable {
         logger: silentLogger,
       })
       await initCluster(membership('submitter'), { name: 'local' })
-      const submitter = await LocalNode.start({
-        name: 'submitter',
-        dataDir: join(dir, 'submitter'),
-        role: count === 0 ? 'both' : 'submitter',
-        slots,
-        flags,
-      })
-      started.push(submitter)
+      const submitter = await launch('submitter', count === 0 ? 'both' : 'submitter')
       say('the submitter is up')
       const { ticket } = await submitter.client.invite({ uses: Math.max(1, count), expiresMs: 600_000, role: 'member' })
       const workers = await Promise.all(
         Array.from({ length: count }, async (_, i) => {
           const name = `worker-${i + 1}`
           await joinCluster(membership(name), ticket)
-          const worker = await LocalNode.start({ name, dataDir: join(dir, name), role: 'worker', slots, flags })
-          started.push(worker)
+          const worker = await launch(name, 'worker')
           say(`${name} has joined`)
           return worker
         }),
       )
-      const cluster = new LocalCluster(dir, init.dir === undefined, submitter, workers)
+      const cluster = new LocalCluster(dir, init.dir === undefined, submitter, workers, launch)
       await cluster.#complete(count === 0 ? 1 : count)
       return cluster
     } catch (error) {
@@ -83,6 +91,13 @@ export class LocalCluster implements AsyncDisposable {
   /** A client of the submitter. */
   get client(): Client {
     return this.submitter.client
+  }
+
+  /** Starts the killed worker of this index anew, on its folder and its flags. */
+  async restart(index: number): Promise<void> {
+    const { name, client } = this.workers[index]!
+    await client.close()
+    this.workers[index] = await this.#launch(name, 'worker')
   }
 
   /** Ends all nodes and removes what was temporary. */

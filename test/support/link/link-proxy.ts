@@ -101,3 +101,14 @@ export class LinkProxy implements AsyncDisposable {
     })
   }
 }
+
+/** What puts every node of a local cluster behind a proxy. */
+export function linkFlags(proxy: LinkProxy) {
+  return {
+    async flagsOf(name: string): Promise<readonly string[]> {
+      const { listen, announce } = await proxy.place(name)
+      return ['--listen', listen.join(), '--announce', announce.join()]
+    },
+    started: (node: { readonly name: string; readonly pid: number }): Promise<void> => proxy.runs(node.name, node.pid),
+  }
+}
