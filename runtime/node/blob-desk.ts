@@ -1,4 +1,4 @@
-import { type Clock, type Digest, peerError } from '../base/index.ts'
+import { type Clock, type Digest, isAividaError, peerError } from '../base/index.ts'
 import { type BlobStore, type ServedStore, Spread, serveBlobs, UploadTurns } from '../data/blob/index.ts'
 import { type Grant, grantCodec, openDocument, PROTOCOLS, peerIdOf, signedCodec } from '../protocol/index.ts'
 import type { Swarm } from '../swarm/swarm.ts'
@@ -36,12 +36,14 @@ export function openBlobDesk(init: BlobDeskInit): void {
       spread,
       turns,
       authorise: (peer, { blob, grant }) => {
-        const granted = grant ? openGrant(init, peer, blob, grant) : undefined
-        if (granted === undefined && !owes(peer, blob))
+        const granted = reported(swarm, peer, () => {
+          const shown = grant ? openGrant(init, peer, blob, grant) : undefined
+          if (shown || owes(peer, blob)) return shown
           throw peerError(
             'grant.missing',
             `no grant was shown for blob ${blob}; the submitter sends one with its leases`,
           )
+        })
         job = granted?.submitter === swarm.self ? granted.job : undefined
         return granted?.job
       },
@@ -65,4 +67,14 @@ function openGrant(init: BlobDeskInit, peer: string, blob: Digest, bytes: Uint8A
   if (submitter === swarm.self ? !serves(job) : !shares(job, submitter, blob))
     throw refuse('job', `job ${job} of ${submitter} is not running here, or has no such blob`)
   return value
+}
+
+/** Gives back what `authorise` does; what it refuses is held against the peer, though honest ones are late now and then. */
+function reported<T>(swarm: Swarm, peer: string, authorise: () => T): T {
+  try {
+    return authorise()
+  } catch (error) {
+    if (isAividaError(error)) swarm.report(peer, error)
+    throw error
+  }
 }

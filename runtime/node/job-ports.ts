@@ -1,4 +1,4 @@
-import { type Clock, type Logger, limit } from '../base/index.ts'
+import { type AividaError, type Clock, type Logger, limit } from '../base/index.ts'
 import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../data/blob/index.ts'
 import { writeParts } from '../data/sources/index.ts'
 import { decodeTensors, encodeTensors, type NamedTensors } from '../data/tensor/index.ts'
@@ -48,6 +48,7 @@ const OWED = 'owed'
 
 /** The submitter's side of jobs, on this node's parts. */
 export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
+  const offended = (peer: string, error: AividaError) => swarm.report(peer, error)
   const { swarm, clock, logger, signer, journals, blobs, inputs, provider, events, disk = systemDisk } = parts
   return {
     swarm,
@@ -61,7 +62,7 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
     dropInput: (job, ref) => dropBlob(inputs, job, ref, logger),
     fetchOutputs: async ({ blob, sizeBytes }, peer, signal) => {
       if (blobs.has(blob)) return blobs.readAll(blob) // this node computed it itself
-      await fetchBlob({ root: blob, sizeBytes, providers: [provider(peer)], store: inputs, clock, signal })
+      await fetchBlob({ root: blob, sizeBytes, providers: [provider(peer)], store: inputs, clock, signal, offended })
       return inputs.readAll(blob)
     },
     matches,

@@ -280,6 +280,10 @@ export class NodeSwarm implements Swarm {
     )
   }
 
+  report(peer: string, error: AividaError): void {
+    if (peer !== this.self) this.warden.judge(peer, error)
+  }
+
   subscribe(events: Partial<SwarmEvents>): () => void {
     const stop = this.#members.listeners.add(events)
     for (const [peer, { card, isHere }] of this.#directory.all()) if (isHere) events.card?.(peer, card)

@@ -1,3 +1,4 @@
+import type { AividaError } from '../base/index.ts'
 import type { ControlMessage, ControlMessageOf, NetworkView, NodeCard } from '../protocol/index.ts'
 import type { StreamOptions } from './transport/transport.ts'
 import type { Channel } from './wire/index.ts'
@@ -45,6 +46,8 @@ export interface Swarm {
   open(peer: string, protocol: string, options?: StreamOptions): Promise<Channel>
   /** Serves a protocol to members. */
   serve(protocol: string, handler: (channel: Channel) => Promise<void>): void
+  /** Tells of what a peer did wrong, found by whoever used what it sent; too much of it, and the peer is kept out. */
+  report(peer: string, error: AividaError): void
   /** Returns a function that stops listening. */
   subscribe(events: Partial<SwarmEvents>): () => void
 }

@@ -1,4 +1,4 @@
-import { type Digest, every, limit, type Random, randomId, userError } from '../../base/index.ts'
+import { type Digest, every, limit, peerError, type Random, randomId, userError } from '../../base/index.ts'
 import type {
   CalledJob,
   ControlMessageOf,
@@ -21,6 +21,7 @@ import { countRefusals, statusOf } from './job-status.ts'
 import { chunks, Notices } from './notices.ts'
 import { Offers } from './offers.ts'
 import type { CoordinatorPorts } from './ports.ts'
+import { assertLeased } from './receipt-check.ts'
 import { verifiedResults } from './receipts.ts'
 import type { VerifiedResult } from './results.ts'
 import { RollCalls } from './roll-calls.ts'
@@ -60,8 +61,14 @@ export class Coordinator {
 
   start(): void {
     const { swarm, clock } = this.#ports
-    swarm.on('accept', (peer, { leases }) => this.#dispatch({ type: 'accepted', peer, leases }))
-    swarm.on('progress', (peer, { leases }) => this.#dispatch({ type: 'progress', peer, leases }))
+    for (const [message, type] of [
+      ['accept', 'accepted'],
+      ['progress', 'progress'],
+    ] as const)
+      swarm.on(message, (peer, { leases }) => {
+        this.#assertHeld(peer, leases)
+        this.#dispatch({ type, peer, leases })
+      })
     swarm.on('decline', (peer, message) => this.#declined(peer, message))
     swarm.on('failed', (peer, message) => this.#failed(peer, message))
     swarm.on('receipts', (peer, message, body) => this.#received(peer, message, body))
@@ -292,7 +299,17 @@ export class Coordinator {
     })
   }
 
+  /** Reports a peer that speaks of leases of which it holds none. */
+  #assertHeld(peer: string, leases: readonly string[]): void {
+    if (leases.some((lease) => this.#scheduler.leases.get(lease)?.device.worker.peer === peer)) return
+    this.#ports.swarm.report(peer, peerError('lease.not-held', `${peer} holds none of the leases it speaks of`))
+  }
+
   #failed(peer: string, { leases }: ControlMessageOf<'failed'>): void {
+    this.#assertHeld(
+      peer,
+      leases.map(({ lease }) => lease),
+    )
     for (const { lease, code, message, retryable } of leases)
       this.#dispatch({ type: 'failed', peer, lease, failure: { peer, code, message, retryable } })
   }
@@ -305,8 +322,13 @@ export class Coordinator {
   #receive(peer: string, result: VerifiedResult): void {
     const { job, shard, lease } = result.receipt
     const run = this.#runs.get(job)
-    if (!run) return // of a job that has not been taken up here: the worker keeps it
+    if (!run) {
+      // Of a job that has not been taken up here: the worker keeps it.
+      this.#ports.swarm.report(peer, peerError('receipt.late', `${peer} sent a receipt of ${job}, which is not here`))
+      return
+    }
     const isLeased = this.#scheduler.leases.has(lease)
+    if (!isLeased) assertLeased(this.#scheduler.jobs.get(job), run.workforce.has(peer), result.receipt)
     if (run.state !== 'running' || !(isLeased || run.workforce.has(peer))) this.#notices.settle(peer, lease)
     else if (this.#scheduler.jobs.get(job)?.shards.has(shard)) {
       this.#results.set(lease, result)

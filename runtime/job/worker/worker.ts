@@ -21,9 +21,12 @@ import { Reports } from './reports.ts'
 
 /** How often the machine looks at what is due. */
 const TICK_MS = 250
+/** Leases whose names are remembered. */
+const TAKEN = 8 * limit('leasesPerWorker')
 
 /** A lease's inputs on their way to the engine, and what calls the work off. */
 interface Work {
+  readonly from: string
   readonly abort: AbortController
   inputs: Uint8Array | undefined
 }
@@ -34,6 +37,8 @@ export class Worker {
   readonly #state: WorkerState
   readonly #work = new Map<string, Work>()
   readonly #grants = new Grants()
+  /** Names of leases that were taken, newest last. */
+  readonly #taken = new Set<string>()
   /** Results on their way to the journal and the report. */
   readonly #reporting = new Set<Promise<void>>()
   readonly #reports: Reports
@@ -102,6 +107,7 @@ export class Worker {
     if (peerIdOf(by) !== from || value.submitter !== from)
       throw peerError('lease.signer', `${from} offered leases of ${value.submitter}, signed by ${peerIdOf(by)}`)
     this.#grants.keep(from, message.grants)
+    this.#assertFresh(from, value.leases)
     this.#grants.learn(from, value.leases)
     const inline = inlineBlobs(message.inline, body)
     const known = new Set<string>()
@@ -117,7 +123,7 @@ export class Worker {
       if (bytes) given.set(lease.id, bytes)
     }
     for (const { id } of value.leases)
-      if (!this.#work.has(id)) this.#work.set(id, { abort: new AbortController(), inputs: given.get(id) })
+      if (!this.#work.has(id)) this.#work.set(id, { from, abort: new AbortController(), inputs: given.get(id) })
     this.#dispatch({ type: 'offer', from, leases: value.leases, known })
   }
 
@@ -133,6 +139,16 @@ export class Worker {
     if (owner === undefined || owner === from) return true
     const account = swarm.accountOf(owner)
     return account !== undefined && swarm.accountOf(from) === account
+  }
+
+  /** Throws when a lease is not ours to take: for another worker, or taken and done before. */
+  #assertFresh(from: string, leases: readonly Lease[]): void {
+    for (const { id, worker } of leases) {
+      if (worker !== this.#ports.swarm.self)
+        throw peerError('lease.worker', `${from} offered lease ${id}, which is for ${worker}`)
+      if (this.#taken.has(id) && !this.#state.held.has(id))
+        throw peerError('lease.replayed', `${from} offered lease ${id} again, which was taken and is over`)
+    }
   }
 
   #knownResult(lease: Lease): KnownResult | undefined {
@@ -151,7 +167,10 @@ export class Worker {
         this.#accept(instruction.to, instruction.leases)
         return
       case 'decline':
-        for (const { lease } of instruction.leases) this.#work.delete(lease)
+        for (const { lease, reason, message } of instruction.leases) {
+          this.#work.delete(lease)
+          if (reason === 'epoch') this.#ports.swarm.report(instruction.to, peerError('lease.stale-epoch', message))
+        }
         this.#tell(instruction.to, { type: 'decline', leases: [...instruction.leases] })
         return
       case 'progress':
@@ -180,6 +199,8 @@ export class Worker {
   }
 
   #accept(to: string, leases: readonly string[]): void {
+    for (const lease of leases) this.#taken.add(lease)
+    while (this.#taken.size > TAKEN) this.#taken.delete(this.#taken.values().next().value as string)
     this.#tell(to, { type: 'accept', leases: [...leases] })
     const held = leases.flatMap((id) => this.#state.held.get(id)?.lease ?? [])
     for (const [job, group] of Map.groupBy(held, (lease) => lease.job))
@@ -196,7 +217,7 @@ export class Worker {
   async #fetch(lease: Lease): Promise<void> {
     const work = this.#work.get(lease.id)
     if (!work) return
-    const grant = this.#grants.of(lease.job)
+    const grant = this.#grants.of(work.from, lease.job)
     try {
       const [inputs] = await Promise.all([
         work.inputs ?? this.#ports.fetchInputs(lease, grant, work.abort.signal),

@@ -5,7 +5,7 @@ import { Conduct, type ConductRecord } from './conduct.ts'
 import { hostOf, Strangers } from './strangers.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { Traffic } from './traffic.ts'
-import { weightOf } from './weights.ts'
+import { OFFENCE, weightOf } from './weights.ts'
 
 /** What a {@link Warden} is made from. */
 export interface WardenInit {
@@ -134,9 +134,12 @@ export class Warden {
     if (waitMs > 0) await sleep(this.#init.clock, waitMs)
   }
 
-  /** How long reading on has to wait after a message of `sizeBytes`, so that its peer takes no more than its share, ms. */
-  workWaitMs(peer: PeerId, sizeBytes: number): number {
-    return this.#sharesOf(peer).work.owe(1 + sizeBytes / 512, this.#nowMs)
+  /**
+   * How long reading on has to wait after a message, so that its peer takes no more than its share, ms. A header costs
+   * decoding and signatures, a body only its hash.
+   */
+  workWaitMs(peer: PeerId, headerBytes: number, bodyBytes = 0): number {
+    return this.#sharesOf(peer).work.owe(1 + headerBytes / 512 + bodyBytes / 65_536, this.#nowMs)
   }
 
   /** Throws `peer.flood` when a peer says more about the swarm than any honest one would. */
@@ -170,8 +173,9 @@ export class Warden {
     const { code, message } = error
     const isFirst = book.get(subject) === undefined
     const isGated = book.note(subject, error, weight, this.#nowMs)
-    if (isFirst || isGated) logger.warn({ peer: subject, code, message }, 'a peer broke the protocol')
-    else logger.debug({ peer: subject, code, message }, 'a peer broke the protocol')
+    // Offences are few, since they end in a gating; strays are not.
+    const level = weight >= OFFENCE || isFirst ? 'warn' : 'debug'
+    logger[level]({ peer: subject, code, message }, 'a peer broke the protocol')
     if (isGated) logger.warn({ peer: subject, code }, 'it is kept out for a while')
     if (isGated) this.onGated(stranger ?? subject)
     if (stranger === undefined && (isFirst || isGated)) this.onNoted(subject)

@@ -1,7 +1,7 @@
 import type { AividaError } from '../../base/index.ts'
 
-/** What no honest peer sends. Sixteen in short order end a peer's stay. */
-const OFFENCE = 32
+/** What no honest peer sends weighs this, in points. Sixteen of them in short order end a peer's stay. */
+export const OFFENCE = 32
 
 /**
  * What honest peers do now and then, by the code of the error: names for being late, slow or in too great a hurry. It
@@ -11,7 +11,11 @@ const STRAYS: Readonly<Record<string, number>> = {
   'peer.busy': 1, // a stream beyond its share, refused before anything was read of it
   'peer.not-admitted': 1, // it was dropped, and what it had sent was underway
   'frame.truncated': 2,
-  'receipt.late': 1, // its job has ended, or an earlier epoch of it gave the lease
+  'receipt.late': 1, // its job has ended meanwhile
+  'receipt.stale-epoch': 1, // its job was taken up anew
+  'lease.not-held': 1, // it was called off, and the answer was underway
+  'lease.stale-epoch': 1, // a submitter that does not know yet that another took its job up
+  'lease.replayed': 8, // offered again under the same name, which a submitter gives once
   'grant.expired': 2,
   'grant.job': 2,
   'grant.missing': 4,

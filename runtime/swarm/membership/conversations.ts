@@ -44,7 +44,7 @@ export class Conversations {
       if (!member) throw peerError('peer.not-admitted', `${peer} is no longer a member`)
       member.heardMs = clock.monoMs()
       this.handle(peer, () => controlMessageCodec.decode(frame.header), frame.body)
-      const waitMs = warden.workWaitMs(peer, frame.header.byteLength)
+      const waitMs = warden.workWaitMs(peer, frame.header.byteLength, frame.body.byteLength)
       if (waitMs > 0) await sleep(clock, waitMs) // its own flow control then holds the peer back
     }
   }

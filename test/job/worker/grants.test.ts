@@ -44,14 +44,15 @@ test('a worker passes on the models that leases of a granted job named, and noth
   assert.ok(grants.covers(JOB, from, graph, 1_000), 'renewed')
 })
 
-test('who takes over a job of the same name learns nothing of what the other one named', () => {
+test('another submitter of a job of the same name learns nothing of what the first one named, nor takes its place', () => {
   const grants = new Grants()
   grants.keep(peerOf(submitter), [grantOf(submitter)])
   grants.learn(peerOf(submitter), [lease()])
   grants.keep(peerOf(other), [grantOf(other)])
   grants.learn(peerOf(submitter), [lease()])
   assert.not(grants.covers(JOB, peerOf(other), graph, 0))
-  assert.not(grants.covers(JOB, peerOf(submitter), graph, 0))
+  assert.ok(grants.covers(JOB, peerOf(submitter), graph, 0))
+  assert.ok(grants.of(peerOf(submitter), JOB))
 })
 
 test('a grant that its sender did not sign is refused', async () => {

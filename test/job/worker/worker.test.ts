@@ -424,7 +424,7 @@ test('an offer that is forged or does not fit itself is an offence as a whole, a
   const good = leaseOf(s, w, one, 'l0')
   const wrongShard = { ...leaseOf(s, w, two, 'l1'), shard: good.shard }
   const body = { ref: one.spec.inputs, bytes: one.bytes }
-  const bad: [Lease[], OfferInit][] = [
+  const badOnes = (good: Lease): [Lease[], OfferInit][] => [
     [[good], { signer: other.key }],
     [[good], { submitter: other.peer }],
     [[good, wrongShard], {}],
@@ -434,7 +434,7 @@ test('an offer that is forged or does not fit itself is an offence as a whole, a
     ],
     [[good], { inline: [{ ref: { ...body.ref, sizeBytes: 1 }, bytes: one.bytes }] }],
   ]
-  for (const [leases, init] of bad) await offer(s, w, leases, init)
+  for (const [leases, init] of badOnes(good)) await offer(s, w, leases, init)
   await swarm.pass(3_000)
   assert.equal([heard.accepted, heard.receipts, w.engine.runs], [[], [], []])
   assert.equal(swarm.seenBy(w), ['other alive', 's alive'])
@@ -442,9 +442,26 @@ test('an offer that is forged or does not fit itself is an offence as a whole, a
   await swarm.pass(2_000)
   assert.equal(heard.outputs.get('l0'), [2], 'the inputs of the good offer count')
 
-  for (let i = 0; i < 3; i++) for (const [leases, init] of bad) await offer(s, w, leases, init).catch(() => {})
+  const next = leaseOf(s, w, one, 'l9')
+  for (let i = 0; i < 3; i++)
+    for (const [leases, init] of badOnes(next)) await offer(s, w, leases, init).catch(() => {})
   await swarm.pass(500)
   assert.equal(swarm.seenBy(w), ['other alive'])
+  await swarm.stop()
+})
+
+test('a lease that was taken and is over is not taken again, and one for another worker never', async () => {
+  const { swarm, w, s, graph, heard } = await world()
+  const shard = shardOf(graph, 1)
+  const inline = { inline: [{ ref: shard.spec.inputs, bytes: shard.bytes }] }
+  await offer(s, w, [leaseOf(s, w, shard, 'l0')], inline)
+  await swarm.pass(2_000)
+  assert.equal([heard.accepted.length, heard.receipts.length], [1, 1])
+  await offer(s, w, [leaseOf(s, w, shard, 'l0')], inline)
+  await offer(s, w, [{ ...leaseOf(s, w, shard, 'l1'), worker: s.peer }], inline)
+  await swarm.pass(2_000)
+  assert.equal([heard.accepted.length, heard.receipts.length], [1, 1])
+  assert.equal(w.warnings, ['lease.replayed', 'lease.worker'])
   await swarm.stop()
 })
 
