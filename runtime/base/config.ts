@@ -102,7 +102,7 @@ function fileValues(file: ConfigSources['file']): Given[] {
   try {
     content = JSON.parse(file.text)
   } catch (error) {
-    throw configError('malformed', `${file.path} is not JSON: ${(error as Error).message}`)
+    throw configError('malformed', `${file.path} is not JSON (${(error as Error).message}); mend it, or move it away`)
   }
   if (content === null || typeof content !== 'object' || Array.isArray(content))
     throw configError('malformed', `${file.path}: expected a JSON object, found ${shown(content)}`)

@@ -275,6 +275,12 @@ export const LIMITS = {
   controlReplyMs: { value: 300_000, unit: 'ms', reason: 'a submission hashes a large model before it is answered' },
   uploads: { value: 256, unit: 'count', reason: 'tables clients have sent and jobs may still read' },
   uploadKeepMs: { value: 7 * 86_400_000, unit: 'ms', reason: 'an upload nobody touched for a week makes room' },
+  doctorMs: { value: 13_000, unit: 'ms', reason: 'all checks together: a person waits for them' },
+  doctorCheckMs: { value: 4_000, unit: 'ms', reason: 'one check that asks the system or the disk' },
+  doctorNodeMs: { value: 2_000, unit: 'ms', reason: 'a node that takes longer to say who it is does not answer' },
+  doctorUdpMs: { value: 3_000, unit: 'ms', reason: 'two datagrams of a second each, with some to spare' },
+  doctorSeedsMs: { value: 6_000, unit: 'ms', reason: 'handshakes of 4 s each, side by side' },
+  doctorEngineMs: { value: 10_000, unit: 'ms', reason: 'from fork to first result on a busy machine' },
   startMs: { value: 30_000, unit: 'ms', reason: 'a daemon that is not ready by then will not be' },
   drainMs: { value: 10_000, unit: 'ms', reason: 'work in progress after SIGTERM' },
 } as const satisfies Record<string, Limit>

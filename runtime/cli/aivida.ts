@@ -4,6 +4,7 @@ import { accountCommands } from './commands/account.ts'
 import { clusterCommands } from './commands/cluster.ts'
 import { configCommand } from './commands/config.ts'
 import { daemonCommands } from './commands/daemon.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { inferCommand } from './commands/infer.ts'
 import { logsCommand } from './commands/logs.ts'
 import { runCommand } from './commands/run.ts'
@@ -17,6 +18,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   for (const add of [
     daemonCommands,
     viewCommands,
+    doctorCommand,
     inferCommand,
     runCommand,
     logsCommand,
@@ -28,7 +30,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   cli.program.addHelpText('after', `\n${EXIT_CODES_HELP}`)
   try {
     await cli.run(argv)
-    return 0
+    return cli.exitCode
   } catch (error) {
     io.err(formatFailure(error, cli.json ?? argv.includes('--json')))
     return exitCodeOf(error)

@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, type OptionValues } from 'commander'
-import { type Config, describeConfig, userError } from '../base/index.ts'
+import { type AividaError, type Config, describeConfig, isAividaError, loadConfig, userError } from '../base/index.ts'
 import { readConfig } from '../node/config-file.ts'
 import type { Client } from '../node/control/client.ts'
 import type { Io } from './io.ts'
@@ -27,6 +27,8 @@ export class Cli {
   readonly program: Command
   /** Whether the command that ran was asked for JSON; `undefined` when none has run. */
   json: boolean | undefined
+  /** What the command that ran makes of its success: a `doctor` that found something is no error. */
+  exitCode = 0
   readonly #io: Io
 
   constructor(io: Io, version: string) {
@@ -54,6 +56,7 @@ export class Cli {
       const session = new Session(this.#io, options, values)
       this.json = session.json
       await action(session, args as string[])
+      this.exitCode = session.exitCode
     })
   }
 
@@ -107,6 +110,8 @@ export class Session {
   readonly io: Io
   /** The command's own options. */
   readonly options: OptionValues
+  /** What the process exits with when the command succeeds. Default: 0. */
+  exitCode = 0
   readonly #flags: Readonly<Record<string, unknown>>
   #config: Config | undefined
 
@@ -123,9 +128,29 @@ export class Session {
 
   /** The settings from file, environment and flags. Throws `config.*`. */
   get config(): Config {
-    const { home, cwd, platform, env } = this.io
-    this.#config ??= readConfig({ system: { home, cwd, platform }, env, flags: this.#flags })
+    this.#config ??= readConfig(this.#sources)
     return this.#config
+  }
+
+  /** The settings; when something is wrong with them, without their file, or else the defaults alone. */
+  bestConfig(): { readonly config: Config; readonly problem: AividaError | undefined } {
+    try {
+      return { config: this.config, problem: undefined }
+    } catch (error) {
+      if (!isAividaError(error)) throw error
+      for (const sources of [this.#sources, { system: this.#sources.system }])
+        try {
+          return { config: loadConfig(sources), problem: error }
+        } catch {
+          // not the file, then, or not the file alone
+        }
+      throw error
+    }
+  }
+
+  get #sources() {
+    const { home, cwd, platform, env } = this.io
+    return { system: { home, cwd, platform }, env, flags: this.#flags }
   }
 
   /** The settings that were given as flags, for a process that is started with the same in another folder. */

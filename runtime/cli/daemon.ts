@@ -48,7 +48,7 @@ export async function startDaemon(session: Session): Promise<{ info: NodeInfo; r
   child.unref()
   const client = await session.client()
   for (;;) {
-    const info = await findNode(client, session)
+    const info = await findNode(client, session).catch(orEnding)
     const readyMs = io.clock.monoMs() - startMs
     if (info?.accepting && info.pid === child.pid) return { info, readyMs }
     if (ended !== undefined) throw whyItEnded(startLog, ended)
@@ -58,6 +58,11 @@ export async function startDaemon(session: Session): Promise<{ info: NodeInfo; r
     }
     await sleep(io.clock, POLL_MS, io.signal)
   }
+}
+
+/** A node that ends while it is asked breaks the connection; why it ended is told by itself. */
+function orEnding(error: unknown): undefined {
+  if (!isAividaError(error, 'control.broken')) throw error
 }
 
 /** Asks a node to stop and waits until its process is gone. Throws `timeout` when it doesn't go. */

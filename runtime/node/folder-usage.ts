@@ -30,7 +30,8 @@ export async function countFolders(
   }
 }
 
-async function sizeOf(paths: readonly string[]): Promise<number> {
+/** Bytes of all files below these folders; one that is missing has none. */
+export async function sizeOf(paths: readonly string[]): Promise<number> {
   const sizes = await Promise.all(
     paths.map(async (path) => {
       const entries = await readdir(path, { withFileTypes: true, recursive: true }).catch(() => [])

@@ -1,8 +1,9 @@
 import { Option } from 'commander'
 import type { AdmissionMode, MemberRole } from '../../swarm/charter/index.ts'
-import { type Cli, parseCount } from '../cli.ts'
+import { type Cli, parseCount, type Session } from '../cli.ts'
 import { formatDuration, formatTable, parseDuration } from '../figures.ts'
 import { up } from './daemon.ts'
+import { withDoctor } from './doctor.ts'
 
 const ADMISSIONS = ['ticket', 'approval', 'open'] as const satisfies readonly AdmissionMode[]
 const ROLES = ['member', 'worker', 'submitter'] as const satisfies readonly MemberRole[]
@@ -46,12 +47,7 @@ export function clusterCommands(cli: Cli): void {
       usage: 'join <ticket>',
       description: 'join a cluster by its ticket, and start the node',
       config: 'node',
-      async action(session, [ticket]) {
-        const { joinCluster } = await import('../cluster.ts')
-        const cluster = await joinCluster(session.config, ticket!)
-        if (session.options.up) return up(session)
-        session.print(cluster, `joined ${cluster.name}; start the node: aivida up\n`)
-      },
+      action: (session, [ticket]) => withDoctor(session, () => join(session, ticket!), ticket),
     })
     .option('--no-up', 'join, but do not start the node')
   cli.command({
@@ -113,4 +109,11 @@ export function clusterCommands(cli: Cli): void {
       session.print({ left: true }, 'this node has left the cluster\n')
     },
   })
+}
+
+async function join(session: Session, ticket: string): Promise<void> {
+  const { joinCluster } = await import('../cluster.ts')
+  const cluster = await joinCluster(session.config, ticket)
+  if (session.options.up) return up(session)
+  session.print(cluster, `joined ${cluster.name}; start the node: aivida up\n`)
 }

@@ -1,6 +1,7 @@
 import { dataFolder } from '../../node/data-folder.ts'
 import type { Cli, Session } from '../cli.ts'
 import { formatDuration } from '../figures.ts'
+import { withDoctor } from './doctor.ts'
 
 /** `up`, `stop` and `node`: a node in the background, its end, and a node in the foreground. */
 export function daemonCommands(cli: Cli): void {
@@ -8,7 +9,7 @@ export function daemonCommands(cli: Cli): void {
     usage: 'up',
     description: 'start a node in the background and wait until it takes work',
     config: 'node',
-    action: up,
+    action: (session) => withDoctor(session, () => up(session)),
   })
   cli
     .command({

@@ -79,7 +79,7 @@ export class LibP2PTransport implements Transport {
       throw new AividaError({
         code: 'transport.listen',
         category: 'config',
-        message: `cannot listen: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}; free the port or change \`listen\``,
+        message: `cannot listen on ${listenFailures(error as Error)}; free the port, or listen elsewhere: --listen`,
         cause: error,
       })
     }
@@ -223,4 +223,10 @@ function openFailure(error: Error, connection: Connection, limited: TimeLimit, p
 const STREAM_LIMITS = {
   maxInboundStreams: 2 * limit('streamsPerPeer'),
   maxOutboundStreams: 2 * limit('streamsPerPeer'),
+}
+
+/** libp2p's message lists what failed as indented lines `ADDRESS: REASON`, below advice on its own settings. */
+function listenFailures({ message }: Error): string {
+  const failures = message.split('\n').filter((line) => /^\s*\//.test(line))
+  return failures.length === 0 ? message : failures.map((line) => line.trim().replace(': Error:', ':')).join(', ')
 }
