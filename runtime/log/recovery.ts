@@ -22,20 +22,30 @@ import type { Group, Head, OpenOptions, SeenEntry } from './store.ts'
 /** The file that says who may write; every opening replaces it. */
 export const EPOCH_FILE = 'epoch'
 
-const epochCodec = codec({ name: 'log epoch', schema: z.object({ epoch: z.number().int().positive() }) })
+/** The name of a segment has ten digits for it, and the next opening needs one more. */
+const MAX_EPOCH = 9_999_999_998
+const epochCodec = codec({ name: 'log epoch', schema: z.object({ epoch: z.number().int().positive().max(MAX_EPOCH) }) })
 
 /** Raises the epoch durably: from here on every older writer finds itself fenced before it acknowledges anything. */
 export async function raiseEpoch(disk: Disk, dir: string, minEpoch = 1): Promise<{ epoch: number; bytes: Uint8Array }> {
   const names = await disk.list(dir)
   for (const name of names) if (name.endsWith(TEMPORARY)) await disk.remove(join(dir, name))
   const path = join(dir, EPOCH_FILE)
-  const stored = names.includes(EPOCH_FILE) ? epochCodec.decode(await disk.read(path)).epoch : 0
+  const stored = names.includes(EPOCH_FILE) ? epochOf(path, await disk.read(path)) : 0
   const { live, stale } = liveSegments(names)
   const last = Math.max(stored, ...live.map((segment) => segment.epoch), ...stale.map((segment) => segment.epoch))
   const epoch = Math.max(minEpoch, last + 1)
   const bytes = epochCodec.encode({ epoch })
   await replaceFile(disk, dir, EPOCH_FILE, [bytes])
   return { epoch, bytes }
+}
+
+function epochOf(file: string, bytes: Uint8Array): number {
+  try {
+    return epochCodec.decode(bytes).epoch
+  } catch (error) {
+    throw corrupt({ file, seq: 1, found: `no epoch (${(error as Error).message})` })
+  }
 }
 
 /**

@@ -108,7 +108,7 @@ export const keptTargets: readonly Target[] = [
   {
     name: 'log-epoch',
     samples: [{ bytes: logFixture('epoch') }],
-    categories: ['platform', 'peer'],
+    categories: ['platform'],
     async decode(bytes) {
       const { epoch } = await raiseEpoch(await diskWith({ [EPOCH_FILE]: bytes }), '/log')
       if (!Number.isSafeInteger(epoch)) throw new Error(`epoch ${epoch}`)
