@@ -1,19 +1,14 @@
 /**
- * `npm run soak -- NAME [COUNT]`: what `npm test` does a few times, many times over, from a seed that is printed.
- * `log`: a process that appends is killed. `workers`: workers are killed and stopped at random points of a job.
+ * `npm run soak -- NAME [COUNT] [SEED]`: what `npm test` does a few times, many times over, from a seed that is printed.
+ * `log`: a process that appends is killed. `workers`: workers are killed and stopped at random moments of a job.
+ * `durable`: submitters, workers and all of them are killed and started again, COUNT times each.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import * as assert from 'uvu/assert'
 import { type Random, seededRandom } from '../runtime/base/index.ts'
-import { LocalCluster } from '../runtime/local-cluster/index.ts'
 import { crashRuns } from './log/crash-run.ts'
-import { disturbedJob } from './support/disturbed-job.ts'
-import { slowJob } from './support/slow-rows.ts'
+import { soakDurable } from './soak/durable.ts'
+import { soakWorkers } from './soak/workers.ts'
 
-const ROWS = 160
-const soaks = { log: [100, soakLog], workers: [20, soakWorkers] } as const
+const soaks = { log: [100, soakLog], workers: [20, soakWorkers], durable: [20, soakDurable] } as const
 
 const [name = '', count, seed = String(Date.now() % 1_000_000)] = process.argv.slice(2)
 const soak = Object.hasOwn(soaks, name) ? soaks[name as keyof typeof soaks] : undefined
@@ -27,32 +22,4 @@ await run(Number(count ?? usual), seededRandom(Number(seed)))
 
 async function soakLog(runs: number, random: Random): Promise<void> {
   console.log(`${runs} kills, ${await crashRuns(runs, random)} acknowledged entries, none lost, none twice`)
-}
-
-async function soakWorkers(runs: number, random: Random): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'aivida-soak-'))
-  const files = { ...(await slowJob(folder, { rows: ROWS, layers: 600 })), rows: ROWS }
-  const quiet = await LocalCluster.start({ workers: 0, slots: 2 })
-  const expected = await disturbedJob(quiet, { ...files, outputDir: join(folder, 'undisturbed') })
-  await quiet.stop()
-  for (let i = 0; i < runs; i++) {
-    const cluster = await LocalCluster.start({ workers: 3 })
-    const [first, second] = cluster.workers
-    const signal = random.float() < 0.5 ? 'SIGKILL' : 'SIGSTOP'
-    const disturbAt = random.float()
-    const disturb = async () => {
-      await first!.kill('SIGKILL')
-      await second!.kill(signal)
-    }
-    const { hashes } = await disturbedJob(cluster, {
-      ...files,
-      outputDir: join(folder, `run-${i}`),
-      disturbAt,
-      disturb,
-    })
-    await cluster.stop()
-    assert.equal(hashes, expected.hashes, `run ${i}: the bytes of every part`)
-    console.log(`${i + 1}: killed one, ${signal} to another at ${Math.round(disturbAt * 100)} %: same bytes`)
-  }
-  await rm(folder, { recursive: true, force: true })
 }

@@ -25,33 +25,32 @@ export class LocalNode {
   readonly name: string
   readonly dataDir: string
   readonly client: Client
-  readonly #process: ChildProcess
-  readonly #exited: Promise<void>
+  readonly #init: LocalNodeInit
+  /** Where it was reached last: a node that is started again is found there. */
+  #listen: readonly string[] = ['/ip4/127.0.0.1/udp/0/quic-v1', '/ip4/127.0.0.1/tcp/0']
+  #process: ChildProcess
+  #exited: Promise<void>
 
-  private constructor(init: LocalNodeInit, child: ChildProcess) {
+  private constructor(init: LocalNodeInit) {
     this.name = init.name
     this.dataDir = init.dataDir
-    this.#process = child
-    this.#exited = new Promise((resolve) => child.once('exit', () => resolve()))
+    this.#init = init
+    ;({ child: this.#process, exited: this.#exited } = spawnNode(init, this.#listen))
     this.client = new Client({ socketPath: controlSocketPath(init.dataDir, process.platform) })
   }
 
   /** Starts `aivida node` on a folder that is a member already, or holds a ticket; resolves when it takes work. */
   static async start(init: LocalNodeInit): Promise<LocalNode> {
-    const child = spawn(process.execPath, [entry(), ...nodeArguments(init)], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // the IPC channel ends with us, and the node with it
-    })
-    const output = createWriteStream(join(init.dataDir, 'output.log'), { flags: 'a' })
-    child.stdout?.pipe(output, { end: false })
-    child.stderr?.pipe(output, { end: false })
-    const node = new LocalNode(init, child)
-    try {
-      await node.#ready(init.signal)
-    } catch (error) {
-      await node.kill('SIGKILL')
-      throw error
-    }
+    const node = new LocalNode(init)
+    await node.#ready()
     return node
+  }
+
+  /** Starts a killed node again on its folder and addresses; resolves when it takes work. */
+  async restart(): Promise<void> {
+    await this.#exited
+    ;({ child: this.#process, exited: this.#exited } = spawnNode(this.#init, this.#listen))
+    await this.#ready()
   }
 
   /** Process id. */
@@ -76,11 +75,24 @@ export class LocalNode {
     clearTimeout(force)
   }
 
-  async #ready(signal: AbortSignal | undefined): Promise<void> {
+  async #ready(): Promise<void> {
+    try {
+      await this.#answer()
+    } catch (error) {
+      await this.kill('SIGKILL')
+      throw error
+    }
+  }
+
+  async #answer(): Promise<void> {
+    const { signal } = this.#init
     const until = performance.now() + READY_MS
     for (;;) {
       const info = await this.client.info().catch(() => undefined)
-      if (info?.accepting) return
+      if (info?.accepting) {
+        this.#listen = info.addresses.map((address) => address.replace(/\/p2p\/.*/, ''))
+        return
+      }
       if (this.#process.exitCode !== null || this.#process.signalCode !== null || performance.now() > until)
         throw new AividaError({
           code: 'local-cluster.not-ready',
@@ -92,11 +104,21 @@ export class LocalNode {
   }
 }
 
-function nodeArguments({ name, dataDir, role, slots, flags = [] }: LocalNodeInit): string[] {
+function spawnNode(init: LocalNodeInit, listen: readonly string[]): { child: ChildProcess; exited: Promise<void> } {
+  const child = spawn(process.execPath, [entry(), ...nodeArguments(init, listen)], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // the IPC channel ends with us, and the node with it
+  })
+  const output = createWriteStream(join(init.dataDir, 'output.log'), { flags: 'a' })
+  child.stdout?.pipe(output, { end: false })
+  child.stderr?.pipe(output, { end: false })
+  return { child, exited: new Promise((resolve) => child.once('exit', () => resolve())) }
+}
+
+function nodeArguments({ name, dataDir, role, slots, flags = [] }: LocalNodeInit, listen: readonly string[]): string[] {
   return [
     'node',
     ...['--data-dir', dataDir, '--name', name, '--role', role, '--slots', String(slots)],
-    ...['--listen', '/ip4/127.0.0.1/udp/0/quic-v1,/ip4/127.0.0.1/tcp/0', '--no-mdns'],
+    ...['--listen', listen.join(), '--no-mdns'],
     ...flags,
   ]
 }

@@ -7,6 +7,8 @@ export interface DisturbedJobInit {
   readonly model: string
   readonly input: string
   readonly rows: number
+  /** Default: 4. */
+  readonly rowsPerShard?: number
   readonly outputDir: string
   /** Called once, when this share of the rows is done. */
   readonly disturbAt?: number
@@ -23,9 +25,9 @@ export interface DisturbedJob {
 /** Runs a job while something happens, and checks that every row was computed and each shard accepted once. */
 export async function disturbedJob(
   { client }: LocalCluster,
-  { rows, disturbAt = 0, disturb = async () => {}, ...files }: DisturbedJobInit,
+  { model, input, outputDir, rows, rowsPerShard = 4, disturbAt = 0, disturb = async () => {} }: DisturbedJobInit,
 ): Promise<DisturbedJob> {
-  const job = await client.infer({ ...files, rowsPerShard: 4 })
+  const job = await client.infer({ model, input, outputDir, rowsPerShard })
   const events: NodeEvent[] = []
   let disturbed = false
   for await (const event of job.events()) {

@@ -78,7 +78,8 @@ export class Coordinator {
         card: (peer, { devices }) => {
           const isNew = !this.#scheduler.workers.has(peer)
           this.#dispatch({ type: 'worker', peer, devices })
-          if (isNew) this.#rollCalls.call(peer)
+          // Its process may be another one: a link that was not in use does not show that.
+          if (isNew || this.#employs(peer)) this.#rollCalls.call(peer)
         },
         suspect: (peer) => this.#dispatch({ type: 'worker-suspect', peer }),
         alive: (peer) => {
@@ -217,6 +218,11 @@ export class Coordinator {
     run.start()
     this.#touch(spec.job)
     return statusOf(run, this.#scheduler, this.#ports.nameOf)
+  }
+
+  #employs(peer: string): boolean {
+    for (const run of this.#runs.values()) if (run.state === 'running' && run.workforce.has(peer)) return true
+    return false
   }
 
   #calledJobs(): CalledJob[] {

@@ -40,6 +40,7 @@ export const jobEntryCodec: Codec<JobEntry> = codec({
 /** A job as its journal tells it. */
 export interface JobRecord {
   readonly spec: JobSpec
+  /** By index. */
   readonly parts: readonly ResultPart[]
   /** Workers that were given leases, in whatever epoch. */
   readonly workers: readonly string[]
@@ -114,7 +115,8 @@ export class JobJournal {
       else if (event.type === 'worker') workers.add(event.peer)
       else ended = event
     }
-    return spec && { spec, parts: [...parts.values()], workers: [...workers], ...(ended && { ended }) }
+    const inOrder = [...parts.values()].sort((a, b) => a.index - b.index)
+    return spec && { spec, parts: inOrder, workers: [...workers], ...(ended && { ended }) }
   }
 
   close(): Promise<void> {

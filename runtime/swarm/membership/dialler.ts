@@ -14,6 +14,8 @@ export interface DiallerInit {
   readonly seeds: readonly Seed[]
   /** Why a peer that may be dialled now should be: a neighbour comes before one that is merely looked for. */
   readonly wants: (peer: string) => 'neighbour' | 'search' | undefined
+  /** A member whose connection does not answer: its process may be another by now, which knows nothing of it. */
+  readonly isSilent: (peer: string) => boolean
 }
 
 /** Dials under way at once, of each kind: those who do not answer shall not keep neighbours waiting. */
@@ -67,7 +69,9 @@ export class Dialler {
   async join(peer: string, options: StreamOptions = {}): Promise<void> {
     const { transport, clock, book, greeter } = this.#init
     try {
-      await greeter.greet(await transport.connect(book.addresses(peer), options), options)
+      const fresh = this.#init.isSilent(peer)
+      const connection = await transport.connect(book.addresses(peer), { ...options, fresh })
+      if (!fresh || this.#init.isSilent(peer)) await greeter.greet(connection, options) // else it has answered meanwhile
       book.reached(peer)
       this.#refused.delete(peer)
       this.#record(peer, undefined)

@@ -45,7 +45,11 @@ export class Links {
   constructor(init: LinksInit) {
     this.#init = init
     this.#neighbours = new Neighbours(init.transport.peer, init.random)
-    this.dialler = new Dialler({ ...init, wants: (peer) => this.#wants(peer) })
+    this.dialler = new Dialler({
+      ...init,
+      wants: (peer) => this.#wants(peer),
+      isSilent: (peer) => init.members.get(peer)?.state === 'suspect',
+    })
   }
 
   /** A hello was said and answered. Throws `peer.offender` while the peer is kept out. */
@@ -163,12 +167,9 @@ export class Links {
   }
 
   #wants(peer: string): 'neighbour' | 'search' | undefined {
-    const { members, directory, transport, clock } = this.#init
+    const { members, directory, clock } = this.#init
     const member = members.get(peer)
-    if (member) {
-      const isConnected = transport.connections().some((connection) => connection.peer === peer)
-      return member.state === 'suspect' && !isConnected ? 'neighbour' : undefined
-    }
+    if (member) return member.state === 'suspect' ? 'neighbour' : undefined
     if (this.#neighbours.has(peer)) return this.#neighbours.isOurTurn(peer, clock.monoMs()) ? 'neighbour' : undefined
     const known = directory.get(peer)
     if (known?.isHere) return undefined

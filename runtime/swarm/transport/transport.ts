@@ -54,6 +54,12 @@ export type StreamHandler = (stream: ByteStream) => Promise<void>
 /** Whether connections with a peer are admitted. `inboundFrom` is the address of one that comes in. */
 export type Gate = (peer: PeerId, inboundFrom?: string) => boolean
 
+/** How to connect. */
+export interface ConnectOptions extends StreamOptions {
+  /** Makes a connection beside the one there is, which may have lost its other end. Default: false. */
+  readonly fresh?: boolean
+}
+
 /** How the node hears of connections. */
 export interface TransportEvents {
   /** The first connection to this peer is there. */
@@ -75,11 +81,10 @@ export interface Transport {
   start(): Promise<void>
   stop(): Promise<void>
   /**
-   * Connects to a peer at any of these addresses (QUIC ones first), or returns the connection there is: to replace one
-   * that no longer answers, {@link disconnect} first. Throws `peer.unreachable`, `peer.mismatch`, `peer.refused` (by
+   * Connects to a peer at any of these addresses (QUIC ones first), or returns the connection there is. Throws `peer.unreachable`, `peer.mismatch`, `peer.refused` (by
    * our own gate), `aborted`. A peer whose gate refuses us closes the connection after this call.
    */
-  connect(addresses: readonly string[], options?: StreamOptions): Promise<PeerConnection>
+  connect(addresses: readonly string[], options?: ConnectOptions): Promise<PeerConnection>
   disconnect(peer: PeerId): Promise<void>
   /**
    * Opens a stream on the newest live connection. Throws `peer.not-connected`, `peer.no-protocol`, `peer.busy` (too

@@ -13,6 +13,7 @@ import { type TimeLimit, timeLimit } from '../abortable.ts'
 import { noProtocol, notConnected, peerBusy, refused, streamLost, streamReset } from '../failures.ts'
 import type {
   ByteStream,
+  ConnectOptions,
   Gate,
   PeerConnection,
   PeerId,
@@ -94,12 +95,12 @@ export class LibP2PTransport implements Transport {
     await node.stop()
   }
 
-  async connect(addresses: readonly string[], { signal }: StreamOptions = {}): Promise<PeerConnection> {
+  async connect(addresses: readonly string[], { signal, fresh = false }: ConnectOptions = {}): Promise<PeerConnection> {
     const { dialler } = this.#running().services
     const parsed = parseAddresses(addresses)
     for (const peer of parsed.map(peerIn)) {
       if (peer !== undefined && !this.#parts.gate(peer)) throw refused(peer)
-      const live = peer === undefined ? undefined : this.#connections.newest(peer)
+      const live = peer === undefined || fresh ? undefined : this.#connections.newest(peer)
       if (live) return describe(live)
     }
     const limited = this.#limit(limit('dialMs'), signal)

@@ -4,6 +4,7 @@ import { mismatch, noProtocol, notConnected, peerBusy, refused, streamLost, unre
 import { Listeners } from '../listeners.ts'
 import type {
   ByteStream,
+  ConnectOptions,
   Gate,
   PeerConnection,
   PeerId,
@@ -68,14 +69,14 @@ export class MemoryTransport implements Transport {
     for (const connection of this.#of(peer)) connection.lose()
   }
 
-  async connect(addresses: readonly string[], { signal }: StreamOptions = {}): Promise<PeerConnection> {
+  async connect(addresses: readonly string[], { signal, fresh = false }: ConnectOptions = {}): Promise<PeerConnection> {
     const stopping = this.#running()
     const failures: { address: string; reason: string }[] = []
     for (const address of addresses.slice(0, limit('dialAddresses'))) {
       const [, name, expected = name] = /^\/memory\/([^/]+)(?:\/p2p\/(.+))?$/.exec(address) ?? []
       if (name === undefined || expected === undefined) continue
       if (!this.#gate(expected)) throw refused(expected)
-      const live = this.#newest(expected)
+      const live = fresh ? undefined : this.#newest(expected)
       if (live) return live
       if (expected !== name) throw mismatch(expected, name)
       const limited = timeLimit(this.#fabric.clock, limit('dialMs'), join(stopping, signal))
