@@ -9,9 +9,10 @@ import {
   sha256,
   userError,
 } from '../base/index.ts'
-import { EngineChild, EnginePool, type ModelSource } from '../compute/engine/index.ts'
+import { EngineChild, EnginePool, type ModelSource, type RunResult } from '../compute/engine/index.ts'
 import { type BlobStore, type FetchOptions, fetchBlob, type OpenBlob, type OpenProvider } from '../data/blob/index.ts'
 import type { NamedTensors } from '../data/tensor/index.ts'
+import type { Computed } from '../job/worker/index.ts'
 import { type BlobRef, type Lease, type ModelRef, type Signed, signedCodec } from '../protocol/index.ts'
 
 /** What the engine host needs. */
@@ -114,26 +115,27 @@ export class EngineHost {
     })
   }
 
-  /** Runs a lease's shard on one slot. Throws `engine.*`, `model.*`, `tensor.*`, `aborted`. */
+  /** Runs shards of one job and model on one slot, in one call. Throws `engine.*`, `model.*`, `aborted`. */
   async compute(
-    lease: Lease,
+    leases: readonly Lease[],
     slot: number,
-    inputs: NamedTensors,
+    inputs: readonly NamedTensors[],
     signal: AbortSignal,
-  ): Promise<{ outputs: NamedTensors; computeMs: number }> {
+  ): Promise<Computed> {
     const { clock, threads } = this.#init
-    this.#idle.get(lease.job)?.()
-    const lent = this.#pool.acquire({ job: lease.job, slot: `${lease.device}/${slot}` })
+    const [{ job, device, spec }] = leases as [Lease]
+    this.#idle.get(job)?.()
+    const lent = this.#pool.acquire({ job, slot: `${device}/${slot}` })
     const opened: OpenBlob[] = []
     this.#computing++
     try {
-      const source = () => this.#open(lease.spec.model, opened)
-      const session = await lent.session(modelDigest(lease.spec.model), source, { threads, signal })
+      const source = () => this.#open(spec.model, opened)
+      const session = await lent.session(modelDigest(spec.model), source, { threads, signal })
       const startMs = clock.monoMs()
-      const outputs = await session.run(inputs, { signal })
+      const results = await session.runAll(inputs, { signal })
       const computeMs = clock.monoMs() - startMs
       lent.release()
-      return { outputs: pick(outputs, lease.spec.outputs), computeMs }
+      return { results: results.map((result, i) => pick(result, leases[i]!.spec.outputs)), computeMs }
     } catch (error) {
       if (lent.alive) lent.release()
       else await lent.discard()
@@ -191,14 +193,16 @@ function modelDigest(model: ModelRef): string {
   return model.weights.length === 0 ? model.graph.blob : sha256(canonicalBytes(model))
 }
 
-function pick(outputs: NamedTensors, names: readonly string[]): NamedTensors {
-  if (names.length === 0) return outputs
-  return Object.fromEntries(
-    names.map((name) => {
-      const tensor = outputs[name]
-      if (!tensor)
-        throw userError('model.no-output', `the model has no output ${name}; it has ${Object.keys(outputs).join(', ')}`)
-      return [name, tensor]
-    }),
-  )
+function pick(result: RunResult, names: readonly string[]): RunResult {
+  if ('error' in result || names.length === 0) return result
+  const { outputs } = result
+  const missing = names.find((name) => !outputs[name])
+  if (missing !== undefined)
+    return {
+      error: userError(
+        'model.no-output',
+        `the model has no output ${missing}; it has ${Object.keys(outputs).join(', ')}`,
+      ),
+    }
+  return { outputs: Object.fromEntries(names.map((name) => [name, outputs[name]!])) }
 }

@@ -104,7 +104,7 @@ export async function workerPorts(
     },
     matches,
     decodeInputs: decodeTensors,
-    compute: (lease, slot, tensors, signal) => engines.compute(lease, slot, tensors, signal),
+    compute: (leases, slot, inputs, signal) => engines.compute(leases, slot, inputs, signal),
     jobIdle: (job) => engines.jobIdle(job),
     putOutputs: async (outputs) => {
       const pieces = encodeTensors(outputs)

@@ -1,4 +1,5 @@
-import { type AividaError, deadline, seededRandom, sha256, silentLogger, sleep } from '../../runtime/base/index.ts'
+import { AividaError, deadline, seededRandom, sha256, silentLogger, sleep } from '../../runtime/base/index.ts'
+import type { RunResult } from '../../runtime/compute/engine/index.ts'
 import { type BlobStore, memoryBlobStore, type OpenProvider } from '../../runtime/data/blob/index.ts'
 import type { Source } from '../../runtime/data/sources/index.ts'
 import { decodeTensors, type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
@@ -26,6 +27,10 @@ export class VirtualEngine extends EngineHost {
   computeMs = 1_000
   /** Throws instead of computing, when it gives an error. */
   failure: ((lease: Lease) => AividaError | undefined) | undefined
+  /** Shards that kill the engine, and with it the call they are in. */
+  deadly: ((shard: string) => boolean) | undefined
+  /** How many shards went into each call, in order. */
+  readonly calls: number[] = []
   /** Shards that were begun, in order. */
   readonly runs: string[] = []
   /** When running shards were called off. */
@@ -38,22 +43,33 @@ export class VirtualEngine extends EngineHost {
     this.#init = init
   }
 
-  override async compute(lease: Lease, _slot: number, { x }: NamedTensors, signal: AbortSignal) {
+  override async compute(
+    leases: readonly Lease[],
+    _slot: number,
+    inputs: readonly NamedTensors[],
+    signal: AbortSignal,
+  ) {
     const { clock } = this.#init
-    this.runs.push(lease.shard)
+    this.calls.push(leases.length)
+    this.runs.push(...leases.map(({ shard }) => shard))
     this.running++
     try {
-      await sleep(clock, this.computeMs, signal)
+      await sleep(clock, this.computeMs * leases.length, signal)
     } catch (error) {
       this.abortedMs.push(clock.monoMs())
       throw error
     } finally {
       this.running--
     }
-    const failure = this.failure?.(lease)
-    if (failure) throw failure
-    const values = (typedArrayOf(x!) as Float32Array).map((value) => 2 * value)
-    return { outputs: { y: tensorOf(values, x!.shape) }, computeMs: this.computeMs }
+    if (leases.some(({ shard }) => this.deadly?.(shard))) throw engineDied()
+    const results = leases.map((lease, i): RunResult => {
+      const error = this.failure?.(lease)
+      if (error) return { error }
+      const { x } = inputs[i]!
+      const values = (typedArrayOf(x!) as Float32Array).map((value) => 2 * value)
+      return { outputs: { y: tensorOf(values, x!.shape) } }
+    })
+    return { results, computeMs: this.computeMs * leases.length }
   }
 }
 
@@ -297,4 +313,8 @@ function rowsSource({ request }: JobSpec): Source {
     },
     async close() {},
   }
+}
+
+function engineDied(): AividaError {
+  return new AividaError({ code: 'engine.died', category: 'platform', message: 'the engine died', retryable: true })
 }

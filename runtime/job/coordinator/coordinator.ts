@@ -46,6 +46,8 @@ export class Coordinator {
   readonly #notices: Notices
   /** Verified results on their way through the scheduler, by lease. */
   readonly #results = new Map<string, VerifiedResult>()
+  /** Leases to be offered at the end of this turn, by peer. */
+  readonly #orders = new Map<string, LeaseOrder[]>()
   readonly #changed = new Set<string>()
   /** Output folders of jobs that are being submitted. */
   readonly #claimed = new Set<string>()
@@ -269,27 +271,38 @@ export class Coordinator {
     }
   }
 
+  /** Orders of one turn go into one offer: receipts of a group come one after the other, and each makes room. */
   #offer(peer: string, orders: readonly LeaseOrder[]): void {
-    for (const some of chunks(orders, limit('leasesPerOffer'))) {
-      const known = some.flatMap((order) => {
-        const run = this.#runs.get(order.job)
-        const shard = run?.shards.get(order.shard)
-        return run && shard ? [{ order, job: run.spec, epoch: run.epoch, shard, run }] : []
-      })
-      if (known.length === 0) continue
-      const employed = Promise.all(known.map(({ run }) => run.workforce.take(peer)))
-      const sending = employed.then(() => this.#offers.send(peer, known))
-      this.#rollCalls.after(peer, sending)
-      sending.then(
-        (bytes) => {
-          known[0]!.run.bytes.sent += bytes
-        },
-        (error) => {
-          this.#ports.logger.debug({ peer, error: String(error) }, 'an offer could not be sent')
-          const leases = some.map(({ lease }) => ({ lease, reason: 'busy' as const, retryAfterMs: RETRY_MS }))
-          this.#dispatch({ type: 'declined', peer, leases })
-        },
-      )
+    const waiting = this.#orders.get(peer)
+    if (waiting) {
+      waiting.push(...orders)
+      return
+    }
+    this.#orders.set(peer, [...orders])
+    const sending = this.#ports.clock.turn().then(() => {
+      const all = this.#orders.get(peer) ?? []
+      this.#orders.delete(peer)
+      return Promise.all(chunks(all, limit('leasesPerOffer')).map((some) => this.#send(peer, some)))
+    })
+    this.#rollCalls.after(peer, sending)
+  }
+
+  async #send(peer: string, orders: readonly LeaseOrder[]): Promise<void> {
+    const known = orders.flatMap((order) => {
+      const run = this.#runs.get(order.job)
+      const shard = run?.shards.get(order.shard)
+      const isLeased = this.#scheduler.leases.has(order.lease) // it may have been called off meanwhile
+      return run && shard && isLeased ? [{ order, job: run.spec, epoch: run.epoch, shard, run }] : []
+    })
+    if (known.length === 0) return
+    try {
+      await Promise.all(new Set(known.map(({ run }) => run)).values().map((run) => run.workforce.take(peer)))
+      const bytes = await this.#offers.send(peer, known)
+      known[0]!.run.bytes.sent += bytes
+    } catch (error) {
+      this.#ports.logger.debug({ peer, error: String(error) }, 'an offer could not be sent')
+      const leases = orders.map(({ lease }) => ({ lease, reason: 'busy' as const, retryAfterMs: RETRY_MS }))
+      this.#dispatch({ type: 'declined', peer, leases })
     }
   }
 

@@ -35,7 +35,9 @@ import { Results, type VerifiedResult } from './results.ts'
 import { Workforce } from './workforce.ts'
 
 /** Batches read or computing at once; see `InferenceOptions.window`. */
-const WINDOW = 256
+const WINDOW = 1_024
+/** Results that may wait for the disk. */
+const OUTPUT_WINDOW = 256
 /** Bytes of inputs held for shards on their way; at least one batch is always let in. */
 const INPUT_WINDOW_BYTES = 512 << 20
 /** Bytes of outputs that may wait for the disk. */
@@ -302,7 +304,7 @@ export class JobRun {
   /** Whether what is on its way, or waits for the disk, leaves no room for another batch. */
   #isFull(): boolean {
     if (this.#inputBytes >= INPUT_WINDOW_BYTES && this.shards.size > 0) return true
-    return this.#commits.waiting >= WINDOW || this.#commits.waitingBytes >= OUTPUT_WINDOW_BYTES
+    return this.#commits.waiting >= OUTPUT_WINDOW || this.#commits.waitingBytes >= OUTPUT_WINDOW_BYTES
   }
 
   #committed(parts: readonly ResultPart[]): void {

@@ -127,16 +127,20 @@ export class WorkerJournal {
     await this.#append({ type: 'leased', job, epoch, from, leases: [...leases] })
   }
 
-  /** Resolves when durable: only then may the receipt be sent. Throws `log.disk-full`, `log.failed`. */
-  async finished({ to, account, receipt, inline, startedWallMs }: FinishedWork): Promise<void> {
-    await this.#append({
-      type: 'receipt',
-      account,
-      receipt,
-      to,
-      ...(inline && startedWallMs !== undefined && { inline }), // known work: an earlier entry has the bytes
-      ...(startedWallMs !== undefined && { startedWallMs }),
-    })
+  /** Resolves when durable: only then may the receipts be sent. Throws `log.disk-full`, `log.failed`. */
+  async finished(works: readonly FinishedWork[]): Promise<void> {
+    await this.#append(
+      ...works.map(
+        ({ to, account, receipt, inline, startedWallMs }): WorkerEntry => ({
+          type: 'receipt',
+          account,
+          receipt,
+          to,
+          ...(inline && startedWallMs !== undefined && { inline }), // known work: an earlier entry has the bytes
+          ...(startedWallMs !== undefined && { startedWallMs }),
+        }),
+      ),
+    )
   }
 
   /** Results that are owed to a submitter: of one job, or of all. */
@@ -180,11 +184,11 @@ export class WorkerJournal {
     await this.#log.close()
   }
 
-  async #append(entry: WorkerEntry): Promise<void> {
-    const bytes = workerEntryCodec.encode(entry)
+  async #append(...entries: readonly WorkerEntry[]): Promise<void> {
+    const bytes = entries.map((entry) => workerEntryCodec.encode(entry))
     try {
-      const { firstSeq } = await this.#log.append([bytes])
-      this.#learn(firstSeq, bytes, entry)
+      const { firstSeq } = await this.#log.append(bytes)
+      for (const [i, entry] of entries.entries()) this.#learn(firstSeq + i, bytes[i]!, entry)
     } catch (error) {
       this.#log.resume() // entries do not build on each other: with room again, the next one may be written
       throw error

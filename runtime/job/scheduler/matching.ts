@@ -1,4 +1,5 @@
 import { refusal } from '../../protocol/index.ts'
+import { highWater, lowWater, noteLease } from './depth.ts'
 import type {
   DeviceRecord,
   JobRecord,
@@ -40,16 +41,17 @@ export class Instructions {
  */
 export function match(state: SchedulerState, devices: Iterable<DeviceRecord>, nowMs: number, out: Instructions): void {
   const usable = [...devices].filter((device) => canTake(device, nowMs))
-  for (const ahead of [0, state.options.prefetchPerSlot]) {
-    for (const device of usable) {
-      const places = device.device.slots * (1 + ahead)
-      while (device.leases.size < places) {
-        const next = nextShard(state, device)
-        if (!next) break
-        grant(state, next.job, next.shard, device, nowMs, out)
-      }
+  const provide = (device: DeviceRecord, places: number) => {
+    while (device.leases.size < places) {
+      const next = nextShard(state, device)
+      if (!next) break
+      grant(state, next.job, next.shard, device, nowMs, out)
     }
   }
+  for (const device of usable) provide(device, device.device.slots)
+  const pending = usable.length === 0 ? 0 : pendingShards(state)
+  for (const device of usable)
+    if (device.leases.size < lowWater(state, device)) provide(device, highWater(state, device, pending))
   for (const device of usable) {
     if (device.leases.size > 0) continue
     const copy = straggler(state, device, nowMs)
@@ -65,6 +67,7 @@ export function match(state: SchedulerState, devices: Iterable<DeviceRecord>, no
 export function hold(state: SchedulerState, lease: LeaseRecord): void {
   lease.shard.state = 'leased'
   lease.shard.leases.add(lease)
+  noteLease(lease.device, lease.offeredMs)
   lease.device.leases.add(lease)
   lease.job.leases++
   state.leases.set(lease.id, lease)
@@ -72,8 +75,7 @@ export function hold(state: SchedulerState, lease: LeaseRecord): void {
 
 /** Puts a device on, or off, the list of those with room. */
 export function keepReady(state: SchedulerState, device: DeviceRecord): void {
-  const places = device.device.slots * (1 + state.options.prefetchPerSlot)
-  if (device.worker.state === 'alive' && device.leases.size < places) state.ready.add(device)
+  if (device.worker.state === 'alive' && device.leases.size < lowWater(state, device)) state.ready.add(device)
   else state.ready.delete(device)
 }
 
@@ -97,6 +99,10 @@ export function note(
 /** Whether a lease is held by a worker that answers. */
 export function isLive(lease: LeaseRecord): boolean {
   return lease.state !== 'lapsed' && lease.device.worker.state === 'alive'
+}
+
+function pendingShards({ turn }: SchedulerState): number {
+  return turn.reduce((sum, { pending, pendingFrom }) => sum + pending.length - pendingFrom, 0)
 }
 
 function canTake(device: DeviceRecord, nowMs: number): boolean {

@@ -1,5 +1,6 @@
 import { assertNever } from '../../base/index.ts'
 import type { CancelReason, Device } from '../../protocol/index.ts'
+import { noteReceipt } from './depth.ts'
 import { expireLeases, forget, lapse, requeue } from './leases.ts'
 import { Instructions, keepReady, match, note } from './matching.ts'
 import { answered, dropClaims, endWait, found } from './roll-call.ts'
@@ -181,7 +182,10 @@ function updateWorker(
   for (const device of devices) {
     const record = worker.devices.get(device.id)
     if (record) record.device = device
-    else worker.devices.set(device.id, { key: `${peer}/${device.id}`, worker, device, leases: new Set() })
+    else {
+      const pace = { ms: undefined, sinceMs: 0, count: 0 }
+      worker.devices.set(device.id, { key: `${peer}/${device.id}`, worker, device, leases: new Set(), pace })
+    }
   }
   for (const record of worker.devices.values()) {
     for (const job of state.jobs.values()) job.refused.delete(record.key)
@@ -257,6 +261,7 @@ function receive(
   if (lease) {
     freed.push(lease.device)
     lease.device.worker.failuresInARow = 0
+    noteReceipt(lease.device, nowMs)
     if (lease.epoch === job.epoch) job.durationsMs.push(nowMs - lease.offeredMs)
     if (job.durationsMs.length > DURATIONS) job.durationsMs.shift()
     forget(state, lease)

@@ -13,8 +13,12 @@ import type {
 export interface SchedulerOptions {
   /** A lease that is neither finished nor extended in this time lapses. */
   readonly leaseMs: number
-  /** Leases a device holds beyond its slots, so that the next shard's inputs arrive while one computes. */
+  /** Leases a device holds beyond its slots, so that the next shard's inputs arrive while one computes: at least these ... */
   readonly prefetchPerSlot: number
+  /** ... and as many as it gets through in this time, so that short shards travel and compute in groups ... */
+  readonly aheadMs: number
+  /** ... but at most these. */
+  readonly maxAhead: number
   /** Attempts that may fail before a shard is named poison; one that cannot succeed counts twice. */
   readonly shardAttempts: number
   /** A lease older than this many median durations is copied to an idle device. */
@@ -32,6 +36,8 @@ export interface SchedulerOptions {
 export const SCHEDULER_DEFAULTS: SchedulerOptions = {
   leaseMs: 60_000,
   prefetchPerSlot: 1,
+  aheadMs: 200,
+  maxAhead: 160,
   shardAttempts: 4,
   stragglerFactor: 3,
   stragglerMinMs: 2_000,
@@ -200,6 +206,16 @@ export interface DeviceRecord {
   readonly worker: WorkerRecord
   device: Device
   readonly leases: Set<LeaseRecord>
+  readonly pace: Pace
+}
+
+/** How fast a device's receipts come while it has leases. */
+export interface Pace {
+  /** Milliseconds between two of them; `undefined` before the first. */
+  ms: number | undefined
+  /** The receipts since then are the next measurement. */
+  sinceMs: number
+  count: number
 }
 
 /** A peer that may compute. */

@@ -7,6 +7,7 @@ import {
   type RefusalReason,
   refusal,
 } from '../../protocol/index.ts'
+import { groupFrom, notePace } from './groups.ts'
 
 /** What happens to a worker. Signatures are checked before an offer gets here. */
 export type WorkerEvent =
@@ -18,8 +19,24 @@ export type WorkerEvent =
       readonly known: ReadonlySet<string>
     }
   | { readonly type: 'fetched'; readonly lease: string }
-  /** The engine is done with it; its result is on its way to the disk. */
-  | { readonly type: 'computed'; readonly lease: string }
+  /** An engine call ended, so its slot is free; the results are on their way to the disk. */
+  | {
+      readonly type: 'computed'
+      readonly device: string
+      readonly slot: number
+      readonly leases: readonly string[]
+      /** Time inside the engine, for all of them. */
+      readonly computeMs: number
+    }
+  /** An engine call was called off, or failed as a whole, so its slot is free; these of its leases are to be run again. */
+  | {
+      readonly type: 'stopped'
+      readonly device: string
+      readonly slot: number
+      readonly again: readonly string[]
+      /** Each by itself: one of them may have killed the engine. */
+      readonly alone: boolean
+    }
   /** The result is durable and reported, or the failure is. */
   | { readonly type: 'finished'; readonly lease: string }
   | {
@@ -41,7 +58,8 @@ export type WorkerInstruction =
   | { readonly type: 'decline'; readonly to: string; readonly leases: readonly Declined[] }
   /** Bring graph, weights and inputs here; then say `fetched`. */
   | { readonly type: 'fetch'; readonly lease: Lease; readonly from: string }
-  | { readonly type: 'run'; readonly lease: Lease; readonly from: string; readonly slot: number }
+  /** Run these, which have a job and a device in common, in one engine call; then say `computed` or `stopped`. */
+  | { readonly type: 'run'; readonly leases: readonly Lease[]; readonly slot: number }
   /** Say again what is owed of these jobs, then which leases of them are held. */
   | {
       readonly type: 'answer'
@@ -63,7 +81,8 @@ export interface Declined {
   readonly retryAfterMs: number
 }
 
-interface Held {
+/** A lease that was accepted. */
+export interface Held {
   readonly lease: Lease
   /** Its coordinator: another node may have taken the job over. */
   from: string
@@ -71,12 +90,15 @@ interface Held {
   phase: 'following' | 'fetching' | 'ready' | 'running' | 'ending'
   /** The lease that it follows. */
   leader: string | undefined
-  slot: number
+  /** Not to be run together with others. */
+  alone: boolean
   extendAtMs: number
 }
 
-/** Places on a device beyond its slots, all submitters together. */
+/** Places on a device beyond its slots, all submitters together ... */
 const QUEUE_PER_SLOT = 4
+/** ... each taken by one lease, or by as many short ones as take about this long together. */
+const PLACE_MS = 100
 /** A busy worker is asked again after this. */
 const BUSY_RETRY_MS = 500
 /** What will not change by itself is asked again after this. */
@@ -90,12 +112,24 @@ export interface WorkerState {
   devices: Map<string, { device: Device; readonly busy: Set<number> }>
   readonly held: Map<string, Held>
   readonly epochs: Map<string, number>
+  /** How long the shards of jobs take in the engine, by job. Milliseconds. */
+  readonly paces: Map<string, number>
+  /** How many of {@link held} follow another. */
+  following: number
   draining: boolean
 }
 
 /** A worker without work. */
 export function initialWorker(node: string): WorkerState {
-  return { node, devices: new Map(), held: new Map(), epochs: new Map(), draining: false }
+  return {
+    node,
+    devices: new Map(),
+    held: new Map(),
+    epochs: new Map(),
+    paces: new Map(),
+    following: 0,
+    draining: false,
+  }
 }
 
 /**
@@ -112,7 +146,11 @@ export function step(state: WorkerState, event: WorkerEvent, nowMs: number): Wor
       return fill(state)
     }
     case 'computed':
-      return [...computed(state, event.lease), ...fill(state)]
+      computed(state, event)
+      return fill(state)
+    case 'stopped':
+      stopped(state, event)
+      return fill(state)
     case 'finished':
       return [...drop(state, event.lease), ...fill(state)]
     case 'cancel':
@@ -142,13 +180,15 @@ function answer(
 ): WorkerInstruction[] {
   const accepted: Lease[] = []
   const declined: Declined[] = []
+  const taken = placesTaken(state)
   for (const lease of offer.leases) {
     if (state.held.has(lease.id)) continue // offered twice: it was accepted then
-    const no = decline(state, lease)
+    const no = decline(state, lease, taken)
     if (no) {
       declined.push({ lease: lease.id, ...no })
       continue
     }
+    taken.add(lease)
     rememberEpoch(state, lease)
     accepted.push(lease)
     const leader = offer.known.has(lease.id) ? undefined : sameWork(state, lease)
@@ -157,9 +197,10 @@ function answer(
       from: offer.from,
       phase: leader === undefined ? 'fetching' : 'following',
       leader,
-      slot: -1,
+      alone: false,
       extendAtMs: nowMs + lease.durationMs / 3,
     })
+    if (leader !== undefined) state.following++
   }
   const out: WorkerInstruction[] = []
   if (accepted.length > 0) out.push({ type: 'accept', to: offer.from, leases: accepted.map((lease) => lease.id) })
@@ -170,8 +211,25 @@ function answer(
   return out
 }
 
+/** What is taken of each device's places, and of each account's share. */
+function placesTaken(state: WorkerState) {
+  const devices = new Map<string, number>()
+  const accounts = new Map<string, number>()
+  const placeOf = ({ job }: Lease) => Math.min(1, (state.paces.get(job) ?? PLACE_MS) / PLACE_MS)
+  const add = (lease: Lease, place = placeOf(lease)) => {
+    devices.set(lease.device, (devices.get(lease.device) ?? 0) + place)
+    accounts.set(lease.account, (accounts.get(lease.account) ?? 0) + 1)
+  }
+  for (const { lease, phase } of state.held.values()) add(lease, phase === 'ending' ? 0 : placeOf(lease))
+  return { devices, accounts, add }
+}
+
 /** Why a lease is not taken, or `undefined`. */
-function decline(state: WorkerState, lease: Lease): Omit<Declined, 'lease'> | undefined {
+function decline(
+  state: WorkerState,
+  lease: Lease,
+  taken: ReturnType<typeof placesTaken>,
+): Omit<Declined, 'lease'> | undefined {
   const no = (reason: RefusalReason, message: string, retryAfterMs = REFUSED_RETRY_MS) => ({
     reason,
     message,
@@ -185,15 +243,12 @@ function decline(state: WorkerState, lease: Lease): Omit<Declined, 'lease'> | un
   if (lease.epoch < newest) return no('epoch', `epoch ${newest} has spoken for this job, the lease says ${lease.epoch}`)
   const misfit = refusal(lease.requirements, lease.spec.kind, state.node, entry.device)
   if (misfit) return no(misfit, `the device does not meet the job's requirements`)
-  let [onDevice, ofAccount] = [0, 0]
-  for (const held of state.held.values()) {
-    if (held.lease.device === lease.device && held.phase !== 'ending') onDevice++
-    if (held.lease.account === lease.account) ofAccount++
-  }
+  const ofAccount = taken.accounts.get(lease.account) ?? 0
   if (ofAccount >= limit('leasesPerAccount'))
     return no('quota', `the account holds ${ofAccount} leases here already`, BUSY_RETRY_MS)
-  if (onDevice >= entry.device.slots * (1 + QUEUE_PER_SLOT) || state.held.size >= limit('leasesPerWorker'))
-    return no('busy', `${onDevice} leases are queued on this device`, BUSY_RETRY_MS)
+  const places = entry.device.slots * (1 + QUEUE_PER_SLOT)
+  if ((taken.devices.get(lease.device) ?? 0) >= places || state.held.size >= limit('leasesPerWorker'))
+    return no('busy', `the ${places} places of this device are taken`, BUSY_RETRY_MS)
   return undefined
 }
 
@@ -212,13 +267,28 @@ function rememberEpoch(state: WorkerState, lease: Pick<Lease, 'job' | 'epoch'>):
   if (state.epochs.size > EPOCHS) state.epochs.delete(state.epochs.keys().next().value as string)
 }
 
-/** The slot is free; the lease stays until its result is durable, so that the same work is not begun again. */
-function computed(state: WorkerState, id: string): WorkerInstruction[] {
-  const held = state.held.get(id)
-  if (held?.phase !== 'running') return []
-  held.phase = 'ending'
-  state.devices.get(held.lease.device)?.busy.delete(held.slot)
-  return []
+/** The slot is free; the leases stay until their results are durable, so that the same work is not begun again. */
+function computed(
+  state: WorkerState,
+  { device, slot, leases, computeMs }: Extract<WorkerEvent, { type: 'computed' }>,
+): void {
+  state.devices.get(device)?.busy.delete(slot)
+  for (const id of leases) {
+    const held = state.held.get(id)
+    if (held?.phase !== 'running') continue
+    held.phase = 'ending'
+    notePace(state, held.lease.job, computeMs / leases.length)
+  }
+}
+
+function stopped(state: WorkerState, { device, slot, again, alone }: Extract<WorkerEvent, { type: 'stopped' }>): void {
+  state.devices.get(device)?.busy.delete(slot)
+  for (const id of again) {
+    const held = state.held.get(id)
+    if (held?.phase !== 'running') continue
+    held.phase = 'ready'
+    held.alone ||= alone
+  }
 }
 
 /**
@@ -242,15 +312,16 @@ function rollCall(state: WorkerState, call: Extract<WorkerEvent, { type: 'roll-c
 /** Gives free slots to leases whose inputs are here, first come first served. */
 function fill(state: WorkerState): WorkerInstruction[] {
   const out: WorkerInstruction[] = []
+  if (![...state.devices.values()].some((entry) => freeSlot(entry) !== undefined)) return out
   for (const held of state.held.values()) {
     if (held.phase !== 'ready') continue
     const entry = state.devices.get(held.lease.device)
     const slot = entry && freeSlot(entry)
     if (entry === undefined || slot === undefined) continue
     entry.busy.add(slot)
-    held.phase = 'running'
-    held.slot = slot
-    out.push({ type: 'run', lease: held.lease, from: held.from, slot })
+    const group = groupFrom(state, held)
+    for (const each of group) each.phase = 'running'
+    out.push({ type: 'run', leases: group.map(({ lease }) => lease), slot })
   }
   return out
 }
@@ -286,11 +357,13 @@ function drop(state: WorkerState, id: string): WorkerInstruction[] {
   const held = state.held.get(id)
   if (!held) return []
   state.held.delete(id)
-  if (held.phase === 'running') state.devices.get(held.lease.device)?.busy.delete(held.slot)
+  if (held.phase === 'following') state.following--
+  if (state.following === 0) return []
   const [first, ...others] = [...state.held.values()].filter(({ leader }) => leader === id)
   if (!first) return []
   first.leader = undefined
   first.phase = 'fetching'
+  state.following--
   for (const other of others) other.leader = first.lease.id
   return [{ type: 'replay', lease: first.lease, from: first.from }]
 }

@@ -1,8 +1,15 @@
 import type { Clock, Logger } from '../../base/index.ts'
+import type { RunResult } from '../../compute/engine/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
 import type { BlobRef, Lease, Signed, Signer } from '../../protocol/index.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
 import type { WorkerJournal } from '../journal/index.ts'
+
+/** What an engine call gave, and how long it took. */
+export interface Computed {
+  readonly results: readonly RunResult[]
+  readonly computeMs: number
+}
 
 /** The outside world of a worker. */
 export interface WorkerPorts {
@@ -20,15 +27,16 @@ export interface WorkerPorts {
   /** Tensors from a peer's bytes, bounded before anything is allocated. Throws `tensor.*`. */
   readonly decodeInputs: (bytes: Uint8Array) => NamedTensors
   /**
-   * Runs the lease's shard in the engine child of (job, device slot). Aborting kills the child. Throws `engine.*`,
-   * `model.*`, `tensor.*`.
+   * Runs the shards of leases that have job, model and device in common in one call of the engine child of (job, device
+   * slot). What is wrong with one is its own result. Aborting kills the child. Throws what ends them all: `engine.*`,
+   * `model.*`, `aborted`.
    */
   readonly compute: (
-    lease: Lease,
+    leases: readonly Lease[],
     slot: number,
-    inputs: NamedTensors,
+    inputs: readonly NamedTensors[],
     signal: AbortSignal,
-  ) => Promise<{ readonly outputs: NamedTensors; readonly computeMs: number }>
+  ) => Promise<Computed>
   /** The job holds no lease here any more: its engine children may go. */
   readonly jobIdle: (job: string) => void
   /** Names outputs, and keeps them durably when they are too large to go inline, until they are settled. */

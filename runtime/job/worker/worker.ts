@@ -8,12 +8,12 @@ import {
   offerCodec,
   openDocument,
   peerIdOf,
-  type Receipt,
   shardId,
 } from '../../protocol/index.ts'
 import { abortable } from '../../swarm/transport/abortable.ts'
 import { inlineBlobs } from '../coordinator/index.ts'
 import type { KnownResult } from '../journal/index.ts'
+import { EngineCalls, type Finished, type Work } from './engine-calls.ts'
 import { Grants } from './grants.ts'
 import { initialWorker, step, type WorkerEvent, type WorkerInstruction, type WorkerState } from './machine.ts'
 import type { WorkerPorts } from './ports.ts'
@@ -23,13 +23,6 @@ import { Reports } from './reports.ts'
 const TICK_MS = 250
 /** Leases whose names are remembered. */
 const TAKEN = 8 * limit('leasesPerWorker')
-
-/** A lease's inputs on their way to the engine, and what calls the work off. */
-interface Work {
-  readonly from: string
-  readonly abort: AbortController
-  inputs: Uint8Array | undefined
-}
 
 /** The worker's side of leases: drives the machine, fetches, computes in engine children, journals, reports. */
 export class Worker {
@@ -42,6 +35,7 @@ export class Worker {
   /** Results on their way to the journal and the report. */
   readonly #reporting = new Set<Promise<void>>()
   readonly #reports: Reports
+  readonly #calls: EngineCalls
   readonly #stops: (() => void)[] = []
 
   constructor(ports: WorkerPorts) {
@@ -49,6 +43,13 @@ export class Worker {
     this.#state = initialWorker(ports.swarm.self)
     for (const [job, { epoch }] of ports.journal.jobs()) this.#state.epochs.set(job, epoch)
     this.#reports = new Reports(ports)
+    this.#calls = new EngineCalls({
+      ports,
+      work: this.#work,
+      dispatch: (event) => this.#dispatch(event),
+      report: (finished) => this.#report(finished),
+      finish: (lease, work, error) => this.#finish(lease, work, error),
+    })
   }
 
   start(devices: readonly Device[]): void {
@@ -88,8 +89,7 @@ export class Worker {
 
   stop(): void {
     for (const stop of this.#stops.splice(0)) stop()
-    for (const { abort } of this.#work.values()) abort.abort(aborted('the node is stopping'))
-    this.#work.clear()
+    for (const lease of [...this.#work.keys()]) this.#abort(lease)
   }
 
   /** Whether this node, as a worker, owes a peer these outputs. */
@@ -184,7 +184,7 @@ export class Worker {
         void this.#fetch(instruction.lease)
         return
       case 'run':
-        this.#track(this.#run(instruction.lease, instruction.slot))
+        this.#track(this.#calls.run(instruction.leases, instruction.slot))
         return
       case 'replay':
         this.#track(this.#replay(instruction.lease))
@@ -193,9 +193,15 @@ export class Worker {
         this.#answer(instruction.to, instruction.jobs, instruction.leases)
         return
       case 'abort':
-        this.#work.get(instruction.lease)?.abort.abort(aborted('the lease was called off'))
-        this.#work.delete(instruction.lease)
+        this.#abort(instruction.lease)
     }
+  }
+
+  #abort(lease: string): void {
+    const work = this.#work.get(lease)
+    work?.abort.abort(aborted('the lease was called off'))
+    work?.callOff?.()
+    this.#work.delete(lease)
   }
 
   #accept(to: string, leases: readonly string[]): void {
@@ -235,55 +241,39 @@ export class Worker {
     void reporting.finally(() => this.#reporting.delete(reporting))
   }
 
-  async #run(lease: Lease, slot: number): Promise<void> {
-    const work = this.#work.get(lease.id)
-    if (!work?.inputs) return
-    const { decodeInputs, compute, putOutputs, determinismClassOf, clock, swarm } = this.#ports
-    const startedWallMs = clock.wallMs()
-    try {
-      const tensors = decodeInputs(work.inputs)
-      const { outputs, computeMs } = await compute(lease, slot, tensors, work.abort.signal)
-      work.inputs = undefined
-      this.#dispatch({ type: 'computed', lease: lease.id }) // the slot is free: what follows is disk and network
-      const { ref, inline } = await putOutputs(outputs)
-      const receipt: Receipt = {
-        lease: lease.id,
-        job: lease.job,
-        epoch: lease.epoch,
-        shard: lease.shard,
-        worker: swarm.self,
-        device: lease.device,
-        determinismClass: determinismClassOf(lease.device),
-        outputs: ref,
-        computeMs,
-      }
-      await this.#report(lease, work, { receipt, inline }, startedWallMs)
-    } catch (error) {
-      this.#finish(lease, work, error)
-    }
-  }
-
   async #replay(lease: Lease): Promise<void> {
     const known = this.#knownResult(lease)
     const work = this.#work.get(lease.id)
     if (!known || !work) return this.#fetch(lease)
     try {
       if (!known.inline) await this.#ports.keepOutputs(known.receipt.outputs)
-      const receipt = { ...known.receipt, lease: lease.id, job: lease.job, epoch: lease.epoch, device: lease.device }
-      await this.#report(lease, work, { receipt, inline: known.inline })
     } catch (error) {
       this.#finish(lease, work, error)
+      return
     }
+    const receipt = { ...known.receipt, lease: lease.id, job: lease.job, epoch: lease.epoch, device: lease.device }
+    await this.#report([{ lease, work, known: { receipt, inline: known.inline }, startedWallMs: undefined }])
   }
 
-  /** A result counts as finished, here and for its submitter, once its receipt is durable. */
-  async #report(lease: Lease, work: Work, { receipt, inline }: KnownResult, startedWallMs?: number): Promise<void> {
-    const to = this.#submitterOf(lease)
-    await this.#ports.journal.finished({ to, account: lease.account, receipt, inline, startedWallMs })
-    const now = this.#submitterOf(lease)
-    if (now !== to) this.#ports.journal.owe(lease.job, now)
-    this.#reports.receipt(now, receipt, inline)
-    this.#finish(lease, work)
+  /** Results count as finished, here and for their submitter, once their receipts are durable. */
+  async #report(finished: readonly Finished[]): Promise<void> {
+    if (finished.length === 0) return
+    const { journal } = this.#ports
+    const owed = finished.map((each) => ({ ...each, to: this.#submitterOf(each.lease) }))
+    try {
+      await journal.finished(
+        owed.map(({ to, lease, known, startedWallMs }) => ({ to, account: lease.account, ...known, startedWallMs })),
+      )
+    } catch (error) {
+      for (const { lease, work } of finished) this.#finish(lease, work, error)
+      return
+    }
+    for (const { lease, work, known, to } of owed) {
+      const now = this.#submitterOf(lease)
+      if (now !== to) journal.owe(lease.job, now)
+      this.#reports.receipt(now, known.receipt, known.inline)
+      this.#finish(lease, work)
+    }
   }
 
   /** What is owed of these jobs is said again, whoever it was owed to: its coordinator asks. */
@@ -317,7 +307,7 @@ export class Worker {
       this.#reports.failure(this.#submitterOf(lease), lease, toAividaError(error, 'engine.failed'))
     if (this.#work.get(lease.id) === work) this.#work.delete(lease.id)
     this.#dispatch({ type: 'finished', lease: lease.id })
-    if (![...this.#state.held.values()].some((held) => held.lease.job === lease.job)) this.#ports.jobIdle(lease.job)
+    if (!this.#state.held.values().some((held) => held.lease.job === lease.job)) this.#ports.jobIdle(lease.job)
   }
 
   #tell(peer: string, message: ControlMessage): void {

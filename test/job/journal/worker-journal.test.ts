@@ -35,7 +35,7 @@ async function filled(home: Parameters<typeof openLog>[0], count: number, settle
   for (let i = 0; i < 3; i++) await journal.leased(job(i), 7 + i, FAKE_PEER, [])
   for (let i = 0; i < count; i++) {
     const inline = new Uint8Array(100).fill(i)
-    await journal.finished({ to: FAKE_PEER, account: ACCOUNT, receipt: receiptOf(i), inline, startedWallMs: 1 })
+    await journal.finished([{ to: FAKE_PEER, account: ACCOUNT, receipt: receiptOf(i), inline, startedWallMs: 1 }])
     if (i < settleUpTo) journal.settle(FAKE_PEER, [`lease-${i}`])
   }
   await journal.close()

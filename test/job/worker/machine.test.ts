@@ -41,6 +41,13 @@ function worker(over: Partial<Device> = {}) {
     send: (event: WorkerEvent, nowMs = 0): WorkerInstruction[] => step(state, event, nowMs),
   }
 }
+const computed = (...leases: string[]): WorkerEvent => ({
+  type: 'computed',
+  device: 'cpu0',
+  slot: 0,
+  leases,
+  computeMs: 1_000 * leases.length,
+})
 const reasons = (out: WorkerInstruction[]) =>
   out.flatMap((i) => (i.type === 'decline' ? i.leases.map(({ reason }) => reason) : []))
 
@@ -52,9 +59,60 @@ test('accepts, fetches ahead, and runs one lease a slot', () => {
     { type: 'fetch', lease: a, from: 'S' },
     { type: 'fetch', lease: b, from: 'S' },
   ])
-  assert.equal(w.send({ type: 'fetched', lease: 'a' }), [{ type: 'run', lease: a, from: 'S', slot: 0 }])
+  assert.equal(w.send({ type: 'fetched', lease: 'a' }), [{ type: 'run', leases: [a], slot: 0 }])
   assert.equal(w.send({ type: 'fetched', lease: 'b' }), [])
-  assert.equal(w.send({ type: 'finished', lease: 'a' }), [{ type: 'run', lease: b, from: 'S', slot: 0 }])
+  assert.equal(w.send(computed('a')), [{ type: 'run', leases: [b], slot: 0 }])
+})
+
+/** A worker whose job is known to take `paceMs` a shard, with these leases ready behind one that runs. */
+function paced(paceMs: number, ...leases: Lease[]) {
+  const w = worker()
+  const first = lease('first')
+  w.send(offer(first))
+  w.send({ type: 'fetched', lease: 'first' })
+  w.send(offer(...leases))
+  for (const { id } of leases) w.send({ type: 'fetched', lease: id })
+  const next = w.send({ type: 'computed', device: 'cpu0', slot: 0, leases: ['first'], computeMs: paceMs })
+  return { ...w, next }
+}
+const many = (count: number, over: Partial<Lease> = {}) => Array.from({ length: count }, (_, i) => lease(`l${i}`, over)) // more than five ask for a pace that is known
+
+test('short shards of one job and model go to the engine together, as many as their pace allows', () => {
+  const four = many(4)
+  assert.equal(paced(1, ...four).next, [{ type: 'run', leases: four, slot: 0 }])
+  assert.equal(paced(12, ...four).next, [{ type: 'run', leases: four.slice(0, 2), slot: 0 }])
+  assert.equal(paced(30, ...four).next, [{ type: 'run', leases: four.slice(0, 1), slot: 0 }])
+  const [a, b, c] = [lease('a'), lease('b', { job: 'job-2' }), lease('c')]
+  const otherModel = { ...a.spec, model: { graph: blob('d'), weights: [] } }
+  const mixed = [a, b, lease('m', { spec: otherModel }), c]
+  assert.equal(paced(1, ...mixed).next, [{ type: 'run', leases: [a, c], slot: 0 }])
+})
+
+test('a group that failed as a whole is run again, each by itself; one that was called off leaves the others together', () => {
+  const three = many(3)
+  const dead = paced(1, ...three)
+  const ids = three.map(({ id }) => id)
+  assert.equal(dead.send({ type: 'stopped', device: 'cpu0', slot: 0, again: ids, alone: true }), [
+    { type: 'run', leases: three.slice(0, 1), slot: 0 },
+  ])
+  assert.equal(dead.send({ ...computed('l0'), computeMs: 1 } as WorkerEvent), [
+    { type: 'run', leases: three.slice(1, 2), slot: 0 },
+  ])
+  const cancelled = paced(1, ...three)
+  assert.equal(cancelled.send({ type: 'cancel', from: 'S', leases: ['l1'], reason: 'cancelled' }), [
+    { type: 'abort', lease: 'l1' },
+  ])
+  assert.equal(cancelled.send({ type: 'stopped', device: 'cpu0', slot: 0, again: ['l0', 'l2'], alone: false }), [
+    { type: 'run', leases: [three[0]!, three[2]!], slot: 0 },
+  ])
+})
+
+test('short shards share a place in the queue', () => {
+  const w = paced(1)
+  assert.equal(reasons(w.send(offer(...many(200)))), [])
+  assert.is(w.state.held.size, 201)
+  const slow = paced(100)
+  assert.equal(reasons(slow.send(offer(...many(6)))), ['busy'])
 })
 
 test('a known result is replayed, not computed', () => {
@@ -112,7 +170,9 @@ test('cancelled work is aborted and its slot given on; only by whom it was lease
   assert.equal(w.send({ type: 'cancel', from: 'X', leases: ['a'], reason: 'cancelled' }), [])
   assert.equal(w.send({ type: 'cancel', from: 'S', leases: ['a'], reason: 'cancelled' }), [
     { type: 'abort', lease: 'a' },
-    { type: 'run', lease: b, from: 'S', slot: 0 },
+  ])
+  assert.equal(w.send({ type: 'stopped', device: 'cpu0', slot: 0, again: [], alone: false }), [
+    { type: 'run', leases: [b], slot: 0 },
   ])
 })
 
@@ -153,7 +213,7 @@ test('a roll call of a newer epoch takes over what is here, and drops what its i
   const [a, b, c, d] = [lease('a'), lease('b'), lease('c'), lease('d')]
   w.send(offer(a, b, c, d))
   for (const id of ['d', 'a', 'b']) w.send({ type: 'fetched', lease: id })
-  w.send({ type: 'computed', lease: 'd' }) // its slot went to a
+  w.send(computed('d')) // its slot went to a
   assert.equal(w.send(call('S2', 2, 'job-1')), [
     { type: 'abort', lease: 'c' },
     { type: 'answer', to: 'S2', jobs: [{ job: 'job-1', epoch: 2, before: 9 }], leases: [a, b, d] },
@@ -183,7 +243,7 @@ test('a lease for work under way follows it: its result is told, or it goes ahea
   w.send(offer(a))
   assert.equal(w.send(offer(b, c)), [{ type: 'accept', to: 'S', leases: ['b', 'c'] }])
   w.send({ type: 'fetched', lease: 'a' })
-  assert.equal(w.send({ type: 'computed', lease: 'a' }), [])
+  assert.equal(w.send(computed('a')), [])
   assert.equal(w.send({ type: 'finished', lease: 'a' }), [{ type: 'replay', lease: b, from: 'S' }])
   assert.equal(w.send({ type: 'cancel', from: 'S', leases: ['b'], reason: 'cancelled' }), [
     { type: 'abort', lease: 'b' },
@@ -197,7 +257,7 @@ test('a slot is free once the engine is done; its lease stays until the result i
   w.send(offer(lease('a'), b))
   w.send({ type: 'fetched', lease: 'a' })
   w.send({ type: 'fetched', lease: 'b' })
-  assert.equal(w.send({ type: 'computed', lease: 'a' }), [{ type: 'run', lease: b, from: 'S', slot: 0 }])
+  assert.equal(w.send(computed('a')), [{ type: 'run', leases: [b], slot: 0 }])
   assert.equal(w.send({ type: 'cancel', from: 'S', leases: ['a'], reason: 'cancelled' }), [], 'too late')
   assert.equal(w.send({ type: 'finished', lease: 'a' }), [])
 })

@@ -157,6 +157,27 @@ test('takes an offer, computes, and answers with the outputs', async () => {
   await swarm.stop()
 })
 
+test('short shards are computed in one call; one that kills the engine fails, those beside it do not', async () => {
+  const { swarm, w, s, graph, heard } = await world()
+  w.engine.computeMs = 1
+  await offerAll(s, w, [shardOf(graph, 1)], 'first') // tells how short they are
+  await swarm.pass(100)
+  const shards = [2, 3, 4, 5].map((number) => shardOf(graph, number))
+  w.engine.deadly = (shard) => shard === shardId(shards[2]!.spec)
+  await offerAll(s, w, shards, 'l')
+  await swarm.pass(100)
+  assert.equal(
+    heard.receipts.map(({ lease }) => lease),
+    ['first0', 'l0', 'l1', 'l3'],
+  )
+  assert.equal(
+    heard.failed.map(({ lease, code }) => [lease, code]),
+    [['l2', 'engine.died']],
+  )
+  assert.equal(w.engine.calls, [1, 1, 3, 1, 1, 1], 'one was ready first; three died together and went again, alone')
+  await swarm.stop()
+})
+
 test('says that it gets on, three times a lease', async () => {
   const { swarm, w, s, graph, heard } = await world()
   w.engine.computeMs = 10_000
