@@ -1,4 +1,4 @@
-import { type Digest, every, limit, peerError, type Random, randomId, userError } from '../../base/index.ts'
+import { type Digest, every, limit, peerError, userError } from '../../base/index.ts'
 import type {
   CalledJob,
   ControlMessageOf,
@@ -18,8 +18,9 @@ import {
 } from '../scheduler/index.ts'
 import { JobRun } from './job-run.ts'
 import { countRefusals, statusOf } from './job-status.ts'
-import { chunks, Notices } from './notices.ts'
+import { Notices } from './notices.ts'
 import { Offers } from './offers.ts'
+import { Orders } from './orders.ts'
 import type { CoordinatorPorts } from './ports.ts'
 import { assertLeased } from './receipt-check.ts'
 import { verifiedResults } from './receipts.ts'
@@ -42,12 +43,11 @@ export class Coordinator {
   readonly #scheduler = initialState()
   readonly #runs = new Map<string, JobRun>()
   readonly #offers: Offers
+  readonly #orders: Orders
   readonly #rollCalls: RollCalls
   readonly #notices: Notices
   /** Verified results on their way through the scheduler, by lease. */
   readonly #results = new Map<string, VerifiedResult>()
-  /** Leases to be offered at the end of this turn, by peer. */
-  readonly #orders = new Map<string, LeaseOrder[]>()
   readonly #changed = new Set<string>()
   /** Output folders of jobs that are being submitted. */
   readonly #claimed = new Set<string>()
@@ -58,6 +58,11 @@ export class Coordinator {
     this.#ports = ports
     this.#offers = new Offers(ports)
     this.#rollCalls = new RollCalls(ports, () => this.#calledJobs())
+    this.#orders = new Orders({
+      clock: ports.clock,
+      send: (peer, orders) => this.#send(peer, orders),
+      sending: (peer, sent) => this.#rollCalls.after(peer, sent),
+    })
     this.#notices = new Notices(ports)
   }
 
@@ -251,7 +256,7 @@ export class Coordinator {
   #execute(instruction: SchedulerInstruction): void {
     switch (instruction.type) {
       case 'offer':
-        this.#offer(instruction.peer, instruction.leases)
+        this.#orders.add(instruction.peer, instruction.leases)
         return
       case 'cancel':
         this.#notices.cancel(instruction.peer, instruction.leases, instruction.reason)
@@ -269,22 +274,6 @@ export class Coordinator {
       case 'note':
         this.#note(instruction.job, instruction.shard, instruction.phase, instruction.peer, instruction.reason)
     }
-  }
-
-  /** Orders of one turn go into one offer: receipts of a group come one after the other, and each makes room. */
-  #offer(peer: string, orders: readonly LeaseOrder[]): void {
-    const waiting = this.#orders.get(peer)
-    if (waiting) {
-      waiting.push(...orders)
-      return
-    }
-    this.#orders.set(peer, [...orders])
-    const sending = this.#ports.clock.turn().then(() => {
-      const all = this.#orders.get(peer) ?? []
-      this.#orders.delete(peer)
-      return Promise.all(chunks(all, limit('leasesPerOffer')).map((some) => this.#send(peer, some)))
-    })
-    this.#rollCalls.after(peer, sending)
   }
 
   async #send(peer: string, orders: readonly LeaseOrder[]): Promise<void> {
@@ -404,9 +393,4 @@ export class Coordinator {
     const status = this.status(job)
     if (status) this.#ports.emit({ type: 'job', status })
   }
-}
-
-/** A new job's id. */
-export function newJobId(random: Random): string {
-  return `job-${randomId(random)}`
 }

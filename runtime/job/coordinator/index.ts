@@ -1,5 +1,6 @@
 /** The submitter's side of a job: from its program's shards to committed parts. */
 export * from './coordinator.ts'
 export { inlineBlobs } from './inline-blobs.ts'
+export { newJobId } from './job-id.ts'
 export { statusOfRecord } from './job-status.ts'
 export * from './ports.ts'
