@@ -19,13 +19,11 @@ export interface LocalClusterInit {
   readonly flags?: readonly string[]
   /** Further flags of one node, such as where it listens. */
   readonly flagsOf?: (name: string) => Promise<readonly string[]>
-  /** Told of each node that has come up, restarted ones included. */
+  /** Told of each node that has come up. */
   readonly started?: (node: LocalNode) => Promise<void>
   /** Hears of what is going on. */
   readonly say?: (line: string) => void
 }
-
-type Launch = (name: string, role: 'both' | 'worker' | 'submitter') => Promise<LocalNode>
 
 /**
  * Real nodes in processes of their own, talking QUIC on loopback: a submitter that founds the cluster, and workers that
@@ -34,16 +32,14 @@ type Launch = (name: string, role: 'both' | 'worker' | 'submitter') => Promise<L
 export class LocalCluster implements AsyncDisposable {
   readonly dir: string
   readonly submitter: LocalNode
-  readonly workers: LocalNode[]
+  readonly workers: readonly LocalNode[]
   readonly #temporary: boolean
-  readonly #launch: Launch
 
-  private constructor(dir: string, temporary: boolean, submitter: LocalNode, workers: LocalNode[], launch: Launch) {
+  private constructor(dir: string, temporary: boolean, submitter: LocalNode, workers: readonly LocalNode[]) {
     this.dir = dir
     this.#temporary = temporary
     this.submitter = submitter
     this.workers = workers
-    this.#launch = launch
   }
 
   /** Starts all nodes; resolves when the submitter sees every worker's devices. */
@@ -52,7 +48,7 @@ export class LocalCluster implements AsyncDisposable {
     const { flagsOf = async () => [], started: tell = async () => {} } = init
     const dir = init.dir ?? (await mkdtemp(join(tmpdir(), 'aivida-')))
     const started: LocalNode[] = []
-    const launch: Launch = async (name, role) => {
+    const launch = async (name: string, role: 'both' | 'worker' | 'submitter') => {
       const own = [...flags, ...(await flagsOf(name))]
       const node = await LocalNode.start({ name, dataDir: join(dir, name), role, slots, flags: own })
       started.push(node)
@@ -78,7 +74,7 @@ export class LocalCluster implements AsyncDisposable {
           return worker
         }),
       )
-      const cluster = new LocalCluster(dir, init.dir === undefined, submitter, workers, launch)
+      const cluster = new LocalCluster(dir, init.dir === undefined, submitter, workers)
       await cluster.#complete(count === 0 ? 1 : count)
       return cluster
     } catch (error) {
@@ -91,13 +87,6 @@ export class LocalCluster implements AsyncDisposable {
   /** A client of the submitter. */
   get client(): Client {
     return this.submitter.client
-  }
-
-  /** Starts the killed worker of this index anew, on its folder and its flags. */
-  async restart(index: number): Promise<void> {
-    const { name, client } = this.workers[index]!
-    await client.close()
-    this.workers[index] = await this.#launch(name, 'worker')
   }
 
   /** Ends all nodes and removes what was temporary. */

@@ -25,6 +25,7 @@ export type Order =
   | { readonly type: 'runs'; readonly name: string; readonly pid: number }
   | { readonly type: 'claim'; readonly name: string; readonly port: number }
   | { readonly type: 'set'; readonly terms: Partial<PathTerms> }
+  | { readonly type: 'rebind' }
   | { readonly type: 'counts' }
 
 /** What went through the proxy. */
@@ -76,6 +77,11 @@ export class LinkProxy implements AsyncDisposable {
   /** Changes what happens on the way, from now on. */
   async set(terms: Partial<PathTerms>): Promise<void> {
     await this.#ask({ type: 'set', terms })
+  }
+
+  /** Forgets all outside ports, as a router does that starts anew: what is sent from now on comes from other ones. */
+  async rebind(): Promise<void> {
+    await this.#ask({ type: 'rebind' })
   }
 
   counts(): Promise<ProxyCounts> {

@@ -43,6 +43,8 @@ async function obey(order: Order): Promise<unknown> {
       return undefined
     case 'set':
       return network.set(order.terms)
+    case 'rebind':
+      return udp.rebind()
     case 'counts':
       return { lines: network.counts(), mappings: udp.mappings, cpuMs: cpuMs() }
   }

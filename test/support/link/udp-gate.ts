@@ -43,6 +43,8 @@ export class UdpGate {
   readonly #init: UdpGateInit
   readonly #byPort = new Map<number, UdpPlace>()
   readonly #mappings = new Map<string, Mapping>()
+  /** Sockets that some datagram on its way may still want to leave by. */
+  readonly #closed = new WeakSet<Socket>()
 
   constructor(init: UdpGateInit) {
     this.#init = init
@@ -58,18 +60,32 @@ export class UdpGate {
     return front.address().port
   }
 
+  /** What comes to outside ports that were known until now reaches nobody any more. */
+  rebind(): void {
+    for (const { outside } of this.#mappings.values()) this.#close(outside)
+    this.#mappings.clear()
+  }
+
   /** How many outside ports there have been. */
   mappings = 0
 
   /** From a node's socket to another node. */
   #outbound(to: UdpPlace, source: number, bytes: Buffer): void {
     const { outside } = this.#mapping(source, to)
-    this.#carry(this.#init.ownerOf(source), to.name, bytes, () => outside.send(bytes, to.port, HOST))
+    this.#carry(this.#init.ownerOf(source), to.name, bytes, () => {
+      if (!this.#closed.has(outside)) outside.send(bytes, to.port, HOST)
+    })
   }
 
   /** The answer of `from` to a node's socket. */
   #inbound(from: UdpPlace | undefined, source: number, bytes: Buffer): void {
     if (from) this.#carry(from.name, this.#init.ownerOf(source), bytes, () => from.front.send(bytes, source, HOST))
+  }
+
+  #close(outside: Socket): void {
+    if (this.#closed.has(outside)) return
+    this.#closed.add(outside)
+    outside.close()
   }
 
   #carry(from: string, to: string, bytes: Buffer, deliver: () => void): void {
@@ -93,7 +109,7 @@ export class UdpGate {
       known.usedMs = nowMs
       return known
     }
-    if (known) setTimeout(() => known.outside.close(), LINGER_MS).unref()
+    if (known) setTimeout(() => this.#close(known.outside), LINGER_MS).unref()
     const outside = open()
     outside.bind(0, HOST)
     outside.on('message', (bytes, { port }) => {
