@@ -53,9 +53,11 @@ const TICKET_SEEDS = 8
 export class LocalService implements NodeService {
   /** Resolves when a client has asked the node to stop. */
   readonly ended: Promise<void>
+  readonly restored: Promise<void>
   readonly #init: LocalServiceInit
   readonly #startedWallMs: number
   readonly #end = Promise.withResolvers<void>()
+  readonly #restored = Promise.withResolvers<void>()
   #accepting = false
   #draining: Promise<void> | undefined
 
@@ -63,6 +65,7 @@ export class LocalService implements NodeService {
     this.#init = init
     this.#startedWallMs = Math.floor(init.clock.wallMs())
     this.ended = this.#end.promise
+    this.restored = this.#restored.promise
   }
 
   get events(): NodeService['events'] {
@@ -143,10 +146,12 @@ export class LocalService implements NodeService {
   }
 
   async jobs(): Promise<readonly JobStatus[]> {
+    await this.restored
     return this.#statuses()
   }
 
   async job(id: string): Promise<JobStatus> {
+    await this.restored
     const status = this.#init.coordinator.status(id) ?? (await this.#init.archive.load(id))?.status
     if (!status) throw unknownJob(id, this.#statuses())
     return status
@@ -253,6 +258,7 @@ export class LocalService implements NodeService {
         logger.error({ job, error: notResumed(job, error) }, 'a job could not be taken up again')
       }
     }
+    this.#restored.resolve()
   }
 
   /** A job has ended: keeps how, and lets its model go. */

@@ -103,6 +103,11 @@ export interface CallOptions {
 export interface NodeService {
   /** The node's numbered event stream. */
   readonly events: EventBus
+  /**
+   * Resolves when the jobs of earlier runs are known again. What is asked about jobs waits for it: a client that comes
+   * back to a node that is starting is neither told that its job is unknown, nor shown a state without it.
+   */
+  readonly restored: Promise<void>
   info(): Promise<NodeInfo>
   /** Takes a job and answers as soon as it is journalled. Throws `node.draining`, `job.*`, `model.*`, `input.*`. */
   submit(request: JobRequest, options?: CallOptions): Promise<JobStatus>

@@ -14,7 +14,7 @@ const KILLS_PER_JOB = 4
 /** Jobs of different kinds: outputs that travel with their receipt, outputs that are blobs, more shards than fit a window. */
 const KINDS = [
   { what: 'small outputs', rows: 400, rowsPerShard: 4, layers: 500 },
-  { what: 'large outputs', rows: 3_200, rowsPerShard: 40, layers: 60 },
+  { what: 'large outputs', rows: 8_000, rowsPerShard: 40, layers: 120 },
   { what: 'many shards', rows: 900, rowsPerShard: 1, layers: 300 },
 ] as const
 
@@ -41,7 +41,7 @@ export async function soakDurable(count: number, random: Random): Promise<void> 
     const job = await restartedJob(cluster, { ...files, outputDir: join(folder, `result-${i}`), victims, random })
     await cluster.stop()
     assert.equal(job.hashes, expected.get(what), 'the bytes of every part')
-    const { computed, recomputed } = await audit(cluster, job)
+    const { computed, recomputed } = await audit(cluster, [job])
     total.computed += computed.length
     total.unknown += recomputed.unknown.length
     total.kills += job.kills.length

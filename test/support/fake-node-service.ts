@@ -32,6 +32,7 @@ export function jobStatus(changes: Partial<JobStatus> = {}): JobStatus {
 /** A node that lives in memory: jobs do what the test tells them to. */
 export class FakeNodeService implements NodeService {
   readonly events: EventBus
+  restored: Promise<void> = Promise.resolve()
   readonly requests: JobRequest[] = []
   readonly calls: string[] = []
   readonly statuses = new Map<string, JobStatus>()

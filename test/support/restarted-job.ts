@@ -66,18 +66,23 @@ export async function restartedJob(cluster: LocalCluster, init: RestartedJobInit
 }
 
 /**
- * Reads the journals of a cluster that has ended: each part was accepted once, and (unless its worker was away and had
- * not told) no shard was begun after a worker had finished it.
+ * Reads the journals of a cluster that has ended: each part of its jobs was accepted once, and (unless its worker was
+ * away and had not told) no shard was begun after a worker had finished it.
  */
 export async function audit(
   { submitter, workers }: LocalCluster,
-  { status, absences }: RestartedJob,
+  jobs: readonly RestartedJob[],
 ): Promise<{ readonly computed: readonly Computed[]; readonly recomputed: Recomputed }> {
-  const parts = await acceptedParts(submitter.dataDir, status.job)
-  for (const field of ['index', 'shard'] as const)
-    assert.is(new Set(parts.map((part) => part[field])).size, parts.length, `each ${field} was accepted once`)
+  for (const { status } of jobs) {
+    const parts = await acceptedParts(submitter.dataDir, status.job)
+    for (const field of ['index', 'shard'] as const)
+      assert.is(new Set(parts.map((part) => part[field])).size, parts.length, `each ${field} was accepted once`)
+  }
   const computed = (await Promise.all(workers.map(({ name, dataDir }) => computedBy(name, dataDir)))).flat()
-  const again = recomputed(computed, absences)
+  const again = recomputed(
+    computed,
+    jobs.flatMap(({ absences }) => absences),
+  )
   assert.equal(again.known, [], 'nothing that a worker had finished was computed again')
   return { computed, recomputed: again }
 }

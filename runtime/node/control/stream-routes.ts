@@ -37,6 +37,7 @@ export function streamRoutes(instance: FastifyInstance, { service, uploads, cloc
     },
     async (request, reply) => {
       const { after, job, type } = request.query
+      await service.restored
       if (job !== undefined) await service.job(job) // an unknown job is an error, not silence
       const signal = AbortSignal.any([hangUp(reply), closing])
       const events = service.events.subscribe({

@@ -43,6 +43,29 @@ test('who waits for a job hears of its states alone', async () => {
   await events.return()
 })
 
+test('a follower that comes back to a node which is starting waits until its jobs are known, and hears their end', async () => {
+  await using control = await startTestControl()
+  control.service.update(JOB, { name: 'before' })
+  const events = control.client.job(JOB).events()
+  await next(events)
+  const restored = Promise.withResolvers<void>()
+  const again = new FakeNodeService(new VirtualClock(Date.UTC(2026, 0, 2)))
+  again.restored = restored.promise
+  const waiting = next(events)
+  await control.restart(again)
+  const everything = control.client.events() // without a position: its snapshot has to be whole
+  const first = next(everything)
+  await new Promise((resolve) => setTimeout(resolve, 300)) // both have come back, and would be told that nothing is here
+  again.update(JOB, { name: 'after', state: 'done' })
+  restored.resolve()
+  assert.is((await waiting).type, 'gap')
+  const end = await next(events)
+  assert.equal(end.type === 'job' && [end.status.name, end.status.state], ['after', 'done'])
+  const whole = await first
+  assert.is(whole.type === 'job' && whole.status.name, 'after')
+  await Promise.all([events.return(), everything.return()])
+})
+
 test('the wire form is server-sent events with a version', async () => {
   await using control = await startTestControl()
   const { lastSeq } = control.service.events
