@@ -11,8 +11,9 @@ import {
   signDocument,
   signedCodec,
 } from '../../runtime/protocol/index.ts'
-import { openTicket, signLeave } from '../../runtime/swarm/charter/index.ts'
+import { ClusterStore, openTicket, signLeave } from '../../runtime/swarm/charter/index.ts'
 import { completeBinding, proposeBinding, textForm } from '../../runtime/swarm/identity/index.ts'
+import { memoryDisk } from '../support/memory-disk.ts'
 import {
   admin,
   alice,
@@ -153,3 +154,12 @@ export function ticketSamples(outer: (text: string) => Uint8Array = (text) => Bu
     { bytes: signed.body, seal: (body) => words(signedCodec.encode(resign(signed, body, seed))) },
   ]
 }
+
+/** Where {@link clusterStore} keeps its files, in `/cluster`. */
+export const clusterDisk = memoryDisk()
+
+/** The cluster as alice's node keeps it. */
+export const clusterStore = new ClusterStore(clusterDisk, '/cluster')
+await clusterStore.saveCharter(charter)
+await clusterStore.saveRoster({ own: membership, memberships: [membership, signedBy.seed], leaves: [] })
+await clusterStore.saveRequests([request])

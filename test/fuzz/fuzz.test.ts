@@ -1,19 +1,38 @@
 // timeout: 120 s
+import { globSync, readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AividaError, peerError } from '../../runtime/base/index.ts'
+import { controlMessageSchema } from '../../runtime/protocol/index.ts'
 import { campaign, corpusOf, inputOf, keepFinding } from './campaign.ts'
 import { execute } from './execute.ts'
 import type { Target } from './target.ts'
+import { messages } from './targets/documents.ts'
 import { TARGETS } from './targets.ts'
 import { watchdog } from './watchdog.ts'
 
 /** `npm run fuzz` takes another one each time. */
 const SEED = 20_261_125
-const EXECUTIONS = 120
+const EXECUTIONS = 80
 
 const test = suite('fuzz')
 const watch = watchdog()
+
+test('every codec of the project has a target, and every type of control message a sample', () => {
+  const named = globSync('runtime/**/*.ts').flatMap((file) => {
+    const found = readFileSync(file, 'utf8').matchAll(/\bcodec\(\{\s*name: '([^']+)'/g)
+    return Array.from(found, ([, name]) => name!.replaceAll(' ', '-'))
+  })
+  const covered = new Set(TARGETS.flatMap(({ name, covers = [name] }) => covers))
+  assert.ok(named.length > 20)
+  assert.equal(
+    named.filter((name) => !covered.has(name)),
+    [],
+    'add a target to test/fuzz/targets.ts',
+  )
+  const types = controlMessageSchema.options.map(({ shape }) => shape.type.value)
+  assert.equal([...types].sort(), [...messages.map(({ type }) => type)].sort(), 'add a message to targets/documents.ts')
+})
 
 test('every target has a name of its own', () => {
   assert.is(new Set(TARGETS.map(({ name }) => name)).size, TARGETS.length)
@@ -57,6 +76,7 @@ for (const target of TARGETS)
     const { outcomes, finding } = await campaign(target, SEED, over, 0, (execution) =>
       watch(`npm run fuzz -- ${target.name} 0 ${SEED} ${execution}`),
     )
+    watch(undefined)
     if (finding) assert.unreachable(`${finding.violation}\nreplay: ${finding.replay}\nkept as ${keepFinding(finding)}`)
     assert.ok(outcomes.size > 1 || target.takesAll, `only ${[...outcomes.keys()]}: the mutations do not reach into it`)
   })

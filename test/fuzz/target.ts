@@ -18,6 +18,8 @@ export type Mutate = (bytes: Uint8Array, random: Random, other: Uint8Array) => U
 export interface Target {
   readonly name: string
   readonly samples: readonly Sample[]
+  /** Names of the codecs that it is about. Default: its own name. */
+  readonly covers?: readonly string[]
   /** Decodes, and throws `Error` when what it got does not survive being written and read again. */
   readonly decode: (bytes: Uint8Array) => unknown
   /** What its refusals may be. Default: `peer` and `user`. */
@@ -28,7 +30,7 @@ export interface Target {
   readonly mutate?: Mutate
   /** Whether there is nothing that it refuses: a hint or a line to be shown. */
   readonly takesAll?: boolean
-  /** Executions in `npm test`. Default: 120. */
+  /** Executions in `npm test`. Default: 80. */
   readonly executions?: number
 }
 

@@ -2,6 +2,7 @@
 import type { Target } from './target.ts'
 import { dataTargets } from './targets/data.ts'
 import { documentTargets } from './targets/documents.ts'
+import { gossipTargets } from './targets/gossip.ts'
 import { keptTargets } from './targets/kept.ts'
 import { keyTargets } from './targets/keys.ts'
 import { modelTargets } from './targets/models.ts'
@@ -11,6 +12,7 @@ import { wireTargets } from './targets/wire.ts'
 export const TARGETS: readonly Target[] = [
   ...wireTargets,
   ...documentTargets,
+  ...gossipTargets,
   ...keyTargets,
   ...dataTargets,
   ...modelTargets,

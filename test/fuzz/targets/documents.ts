@@ -53,9 +53,26 @@ const grant = signDocument(
 const batch = signReceipts([receipt, { ...receipt, lease: 'lease-2' }, { ...receipt, lease: 'lease-3' }], alice)
 const ref = { blob: receipt.outputs.blob, sizeBytes: 12 }
 
-const messages: readonly ControlMessage[] = [
-  { type: 'heartbeat', sequence: 1, cardSequence: 7, refusals: { busy: 3, memory: 1 } },
+const called = { job: lease.job, epoch: 1, before: 7 }
+
+/** One of every type. */
+export const messages: readonly ControlMessage[] = [
+  {
+    ...{ type: 'heartbeat', sequence: 1, cardSequence: 7, refusals: { busy: 3, memory: 1 } },
+    ...{ wallMs: NOW, echo: { sequence: 1, heldMs: 0.5 }, keeps: true },
+  },
   { type: 'card', card },
+  {
+    ...{ type: 'gossip', ask: true, from: '', to: peerOf(seed), wants: [peerOf(alice)] },
+    heard: [{ peer: peerOf(alice), sequence: 7, ageMs: 10 }],
+  },
+  { type: 'cards', cards: [{ card, membership, ageMs: 10 }] },
+  { type: 'roll-call', jobs: [called] },
+  {
+    type: 'held',
+    jobs: [called],
+    leases: [{ lease: 'lease-1', job: lease.job, epoch: 1, shard: lease.shard, device: 'cpu' }],
+  },
   { type: 'charter', updates: [...updates] },
   { type: 'leave', leave },
   { type: 'offer', offer, grants: [grant], inline: [ref] },
@@ -105,7 +122,7 @@ function openAs<T>(codec: Codec<T>, bytes: Uint8Array): T {
 
 /** See the head of this file. */
 export const documentTargets: readonly Target[] = [
-  codecTarget(controlMessageCodec, messages, { name: 'control-message', executions: 300 }),
+  codecTarget(controlMessageCodec, messages, { name: 'control-message', covers: ['control'], executions: 300 }),
   documentTarget(nodeCardCodec, [signer(card, alice)]),
   documentTarget(offerCodec, [signer(offer, seed)], {
     decode(bytes) {
@@ -115,6 +132,7 @@ export const documentTargets: readonly Target[] = [
   documentTarget(grantCodec, [signer(grant, seed)]),
   {
     name: 'receipts',
+    covers: ['receipts', 'receipt'],
     samples: [
       { bytes: controlMessageCodec.encode({ type: 'receipts', batch, inline: [] }) },
       { bytes: batch.receipts[0]!, seal: sealReceipt },

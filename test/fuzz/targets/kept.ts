@@ -2,16 +2,19 @@
 import { readFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { jobEntryCodec, workerEntryCodec } from '../../../runtime/job/journal/index.ts'
+import { readEndNote, writeEndNote } from '../../../runtime/log/end-note.ts'
 import { groupAt, groupEntries, groupHash, NO_HASH, sealGroup } from '../../../runtime/log/frame.ts'
 import type { Disk } from '../../../runtime/log/index.ts'
 import { EPOCH_FILE, raiseEpoch, recover } from '../../../runtime/log/recovery.ts'
 import { isDamage, leftoverBytes, scanGroups, segmentName } from '../../../runtime/log/segment.ts'
 import { readSnapshot } from '../../../runtime/log/snapshot-file.ts'
-import { Cluster, ClusterStore } from '../../../runtime/swarm/charter/index.ts'
+import { JobArchive } from '../../../runtime/node/job-archive.ts'
+import { Cluster, ClusterStore, openMembership } from '../../../runtime/swarm/charter/index.ts'
+import { jobStatus } from '../../support/fake-node-service.ts'
 import { memoryDisk } from '../../support/memory-disk.ts'
 import { alice, NOW, seed } from '../../swarm/charter/sample-cluster.ts'
 import { accountOf } from '../../swarm/identity/sample-keys.ts'
-import { charter, lease, leave, membership, receipt, signedBy, spec } from '../documents.ts'
+import { clusterDisk, lease, receipt, spec } from '../documents.ts'
 import { codecTarget, type Target } from '../target.ts'
 
 const entries = ['a', 'bc', ''].map((text) => Buffer.from(text))
@@ -42,12 +45,11 @@ async function diskWith(files: Readonly<Record<string, Uint8Array>>): Promise<Di
   return disk
 }
 
-const stored = memoryDisk()
-const keeper = new ClusterStore(stored, '/log')
-await keeper.saveCharter(charter)
-await keeper.saveRoster({ own: membership, memberships: [membership, signedBy.seed], leaves: [leave] })
-const file = (name: string) => stored.read(`/log/${name}`)
-const [charterFile, rosterFile] = [await file('charter.cbor'), await file('roster.cbor')]
+const file = (name: string) => clusterDisk.read(`/cluster/${name}`)
+const [charterFile, rosterFile, requestsFile] = await Promise.all(
+  ['charter.cbor', 'roster.cbor', 'requests.cbor'].map(file),
+)
+const clusterFiles = { 'charter.cbor': charterFile!, 'roster.cbor': rosterFile! }
 
 /** Opens the cluster of these files, as alice's node does when it starts. */
 async function openCluster(files: Readonly<Record<string, Uint8Array>>): Promise<void> {
@@ -74,6 +76,18 @@ const error = {
 
 function defaults() {
   return { outputs: [], rowsPerShard: 8, requirements: {}, finite: true }
+}
+
+async function endedJob(): Promise<Uint8Array> {
+  const disk = memoryDisk()
+  await new JobArchive('/jobs', disk).keep({ ...jobStatus(), job: lease.job, error }, [part])
+  return disk.read(`/jobs/${lease.job}/ended.cbor`)
+}
+
+async function endNote(): Promise<Uint8Array> {
+  const disk = memoryDisk()
+  await writeEndNote(disk, '/log', { seq: 5, hash: NO_HASH })
+  return disk.read('/log/end')
 }
 
 /** See the head of this file. */
@@ -116,6 +130,7 @@ export const keptTargets: readonly Target[] = [
   },
   {
     name: 'log-snapshot',
+    executions: 300,
     samples: [logFixture('0000000000000003.snap')].flatMap((bytes) => [{ bytes }, { bytes, seal: sealSnapshot }]),
     categories: ['platform'],
     decode: async (bytes) => readSnapshot(await diskWith({ '0000000000000003.snap': bytes }), '/log'),
@@ -131,14 +146,34 @@ export const keptTargets: readonly Target[] = [
   ]),
   {
     name: 'charter-file',
-    samples: [{ bytes: charterFile }],
+    samples: [{ bytes: charterFile! }],
     categories: ['platform', 'peer', 'user'],
-    decode: (bytes) => openCluster({ 'charter.cbor': bytes, 'roster.cbor': rosterFile }),
+    decode: (bytes) => openCluster({ ...clusterFiles, 'charter.cbor': bytes }),
   },
   {
     name: 'roster-file',
-    samples: [{ bytes: rosterFile }],
+    samples: [{ bytes: rosterFile! }],
     categories: ['platform', 'peer', 'user'],
-    decode: (bytes) => openCluster({ 'charter.cbor': charterFile, 'roster.cbor': bytes }),
+    decode: (bytes) => openCluster({ ...clusterFiles, 'roster.cbor': bytes }),
+  },
+  {
+    name: 'requests-file',
+    samples: [{ bytes: requestsFile! }],
+    categories: ['platform', 'peer', 'user'],
+    async decode(bytes) {
+      const store = new ClusterStore(await diskWith({ 'requests.cbor': bytes }), '/log')
+      for (const document of await store.loadRequests()) openMembership(document)
+    },
+  },
+  {
+    name: 'ended-job',
+    samples: [{ bytes: await endedJob() }],
+    decode: async (bytes) => new JobArchive('/', await diskWith({ 'ended.cbor': bytes })).load('log'),
+  },
+  {
+    name: 'log-end',
+    samples: [{ bytes: await endNote() }],
+    takesAll: true,
+    decode: async (bytes) => readEndNote(await diskWith({ end: bytes }), '/log'),
   },
 ]

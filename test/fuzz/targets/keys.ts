@@ -64,6 +64,7 @@ const SETTINGS = {
 export const keyTargets: readonly Target[] = [
   {
     name: 'peer-id',
+    executions: 300,
     samples: [{ bytes: Buffer.from(peerOf(alice)) }],
     decode(bytes) {
       const id = utf8(bytes)
@@ -105,6 +106,7 @@ export const keyTargets: readonly Target[] = [
     decode: (bytes) => acceptLink(utf8(bytes), alice),
   },
   codecTarget(bindingProofCodec, [binding], {
+    covers: ['binding-proof', 'binding'],
     decode: (bytes) => openBinding(reread(bindingProofCodec, bytes), charter.state.cluster, NOW),
   }),
   {
