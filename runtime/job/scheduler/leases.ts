@@ -32,6 +32,16 @@ export function forget(state: SchedulerState, lease: LeaseRecord): void {
   lease.shard.leases.delete(lease)
 }
 
+/**
+ * Queues the shard of a lease whose worker has fallen silent: behind all that nobody is at. Most come back, some with the
+ * result, before it is begun a second time.
+ */
+export function queueCopy({ job, shard }: { readonly job: LeaseRecord['job']; readonly shard: ShardRecord }): void {
+  if (shard.state === 'done') return
+  shard.state = 'pending'
+  job.pending.push(shard.id)
+}
+
 /** Puts a lease's shard at the head of the queue: it has waited longest. */
 export function requeue({ job, shard }: { readonly job: LeaseRecord['job']; readonly shard: ShardRecord }): void {
   if (shard.state === 'done') return

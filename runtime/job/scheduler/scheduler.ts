@@ -1,7 +1,7 @@
 import { assertNever } from '../../base/index.ts'
 import type { CancelReason, Device } from '../../protocol/index.ts'
 import { noteReceipt } from './depth.ts'
-import { expireLeases, forget, lapse, requeue } from './leases.ts'
+import { expireLeases, forget, lapse, queueCopy, requeue } from './leases.ts'
 import { Instructions, keepReady, match, note } from './matching.ts'
 import { answered, dropClaims, endWait, found } from './roll-call.ts'
 import type {
@@ -201,7 +201,7 @@ function suspect(state: SchedulerState, peer: string): void {
   worker.state = 'suspect'
   for (const device of worker.devices.values()) {
     keepReady(state, device)
-    for (const lease of device.leases) requeue(lease)
+    for (const lease of device.leases) queueCopy(lease)
   }
 }
 

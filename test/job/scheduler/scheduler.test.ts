@@ -117,6 +117,17 @@ test('a silent worker keeps its lease, its shard is copied, and the first receip
   assert.equal(s.send(receipt('B', 'J.1.1')), [])
 })
 
+test('a copy of what a silent worker holds waits behind what nobody is at', () => {
+  const s = scheduler({ prefetchPerSlot: 0 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send(worker('B'))
+  s.send({ type: 'shards', job: 'J', shards: ['1', '2', '3'] })
+  assert.equal(orders(s.send({ type: 'worker-suspect', peer: 'A' })), [])
+  assert.equal(orders(s.send(receipt('B', 'J.1.1'))), ['B:3:J.1.2'])
+  assert.equal(orders(s.send(receipt('B', 'J.1.2'))), ['B:1:J.1.3'])
+})
+
 test('a suspect that speaks again before its shard was copied goes on alone', () => {
   const s = scheduler({ prefetchPerSlot: 0 })
   s.send(job())
