@@ -165,7 +165,7 @@ export class NodeSwarm implements Swarm {
       every(clock, ADDRESSES_MS, () => this.#followAddresses()),
       every(clock, CARD_MS, () => this.refreshCard()),
     )
-    this.#links.dialler.tick()
+    this.#links.dial()
     const onPeer = (_: string, addresses: readonly string[]) => {
       for (const address of addresses) this.noteAddress(address)
     }

@@ -210,17 +210,21 @@ export class VirtualSwarm {
 const STEP_MS = 10
 let keys = 0
 
-async function admitted(founder: VirtualNode, init: Parameters<typeof Cluster.join>[0]): Promise<Cluster> {
+/** A cluster as its newest member holds it, which its founder let in by a ticket. */
+export async function admitted(
+  founder: Pick<VirtualNode, 'cluster' | 'door'>,
+  init: Parameters<typeof Cluster.join>[0],
+): Promise<Cluster> {
   const { cluster, door } = founder
   const { cluster: id } = cluster.charter.state
   const node = peerIdOf(init.node.publicKey)
   const expiresWallMs = init.clock.wallMs() + 86_400_000
-  const ticket = door.invite({ seeds: [`/memory/${founder.peer}`], role: 'member', uses: 1, expiresWallMs })
+  const ticket = door.invite({ seeds: [`/memory/${cluster.own.node}`], role: 'member', uses: 1, expiresWallMs })
   const answer = await door.hello(node, { versions: [...PROTOCOL_VERSIONS], cluster: id, ticket })
   if (answer.outcome !== 'welcome') throw new Error(`not admitted: ${JSON.stringify(answer)}`)
   const { genesis, updates } = cluster.charter
   const welcome = { genesis, updates: [...updates], membership: cluster.own.document, granted: answer.granted }
-  return Cluster.join(init, id, founder.peer, welcome)
+  return Cluster.join(init, id, cluster.own.node, welcome)
 }
 
 /** Says this hello to `to` from `from` and gives the whole answer, as a foreign implementation would. */

@@ -20,6 +20,8 @@ export interface DiallerInit {
 
 /** Dials under way at once, of each kind: those who do not answer shall not keep neighbours waiting. */
 const DIALS = 8
+/** A node without any link searches wider from tick to tick, up to this: most of whom it knows may have moved. */
+const LONELY_DIALS = 64
 /** Peers whose refusal is remembered. */
 const REFUSED = 64
 /** Seeds kept: those of the configuration, the charter and the last run. */
@@ -35,6 +37,7 @@ export class Dialler {
   readonly #underWay = new Map<string, Promise<void>>()
   readonly #dials = { neighbour: 0, search: 0 }
   readonly #startMs: number
+  #search = 0
 
   constructor(init: DiallerInit) {
     this.#init = init
@@ -96,12 +99,14 @@ export class Dialler {
   }
 
   /** Dials who is due and wanted, a few at once. */
-  tick(): void {
+  tick(isAlone: boolean): void {
     const { book, clock, greeter, wants, logger } = this.#init
+    this.#search = isAlone ? Math.min(this.#search + DIALS, LONELY_DIALS) : DIALS
+    const bounds = { neighbour: DIALS, search: this.#search }
     for (const peer of book.due(clock.monoMs())) {
       if (greeter.isGreeting(peer) || this.#underWay.has(peer)) continue
       const why = wants(peer)
-      if (!why || this.#dials[why] >= DIALS) continue
+      if (!why || this.#dials[why] >= bounds[why]) continue
       this.#dials[why]++
       this.reach(peer)
         .catch((error) => logger.debug({ peer, error: toAividaError(error).code }, 'a peer was not reached'))

@@ -152,7 +152,12 @@ export class Links {
       if (type === 'here') listeners.card(peer, directory.get(peer)!.card)
       else listeners.tell('lost', peer)
     this.#neighbours.choose(directory.here(), nowMs)
-    this.dialler.tick()
+    this.dial()
+  }
+
+  /** Dials who ought to be dialled now. */
+  dial(): void {
+    this.dialler.tick(this.#init.members.all().length === 0)
   }
 
   #isUseless(member: Member): boolean {
