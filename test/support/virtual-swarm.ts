@@ -1,4 +1,4 @@
-import { seededRandom, silentLogger } from '../../runtime/base/index.ts'
+import { type Clock, seededRandom, silentLogger } from '../../runtime/base/index.ts'
 import {
   type ControlMessage,
   type Device,
@@ -16,8 +16,10 @@ import {
   Door,
   MemoryTicketLedger,
 } from '../../runtime/swarm/charter/index.ts'
+import type { Discovery } from '../../runtime/swarm/discovery/discovery.ts'
 import { SecretKey } from '../../runtime/swarm/identity/index.ts'
 import { PROTOCOL_VERSIONS } from '../../runtime/swarm/membership/hello.ts'
+import type { Seed } from '../../runtime/swarm/membership/seed.ts'
 import { NodeSwarm } from '../../runtime/swarm/node-swarm.ts'
 import { type MemoryNetwork, memoryNetwork, type Transport } from '../../runtime/swarm/transport/index.ts'
 import { channel } from '../../runtime/swarm/wire/index.ts'
@@ -63,6 +65,13 @@ export interface VirtualNodeInit {
   readonly seeds?: readonly VirtualNode[]
   /** Lets removed peers through to hello, where they are told why. Default: false, as in production. */
   readonly openGate?: boolean
+  /** Where it begins, instead of at the addresses of {@link seeds}. */
+  readonly begin?: readonly Seed[]
+  /** How far its wall clock is ahead of the others', ms. Default: 0. */
+  readonly aheadMs?: number
+  /** Addresses that it says it has, asked anew each time. Default: those it is reached at. */
+  readonly says?: (actual: readonly string[]) => readonly string[]
+  readonly discoveries?: readonly Discovery[]
 }
 
 /** Real nodes in one process, one cluster and one virtual time: the same events in every run. */
@@ -121,12 +130,15 @@ export class VirtualSwarm {
     cluster: Cluster,
     store: ClusterStore,
     seeds: readonly VirtualNode[],
-    { openGate = false }: VirtualNodeInit,
+    { openGate = false, begin, aheadMs = 0, says = (actual) => actual, discoveries = [] }: VirtualNodeInit,
   ): Promise<VirtualNode> {
-    const { clock, network } = this
+    const { network } = this
+    const clock = ahead(this.clock, aheadMs)
     const peer = peerIdOf(key.publicKey)
     const gate = (other: string) => openGate || !cluster.charter.state.removed.has(other)
     const transport = network.transport(peer, { gate })
+    const actual = transport.addresses.bind(transport)
+    transport.addresses = () => says(actual())
     const tickets = new MemoryTicketLedger()
     const [events, warnings]: [string[], string[]] = [[], []]
     const door = await Door.open({ cluster, keys: [key], tickets, store, clock, protocolVersions: PROTOCOL_VERSIONS })
@@ -140,7 +152,8 @@ export class VirtualSwarm {
       logger: { ...silentLogger, warn: ({ code }) => warnings.push(String(code)) },
       describe: () => ({ name, software: 'test', devices: node.devices }),
       refusalsOf: () => node.refusals,
-      seeds: seeds.map((seed) => ({ address: `/memory/${seed.peer}/p2p/${seed.peer}`, source: 'ticket' })),
+      seeds: begin ?? seeds.map(({ peer }) => ({ address: addressOf(peer), source: 'ticket' })),
+      discoveries,
     })
     const start = () => swarm.start()
     const node: VirtualNode = {
@@ -206,6 +219,17 @@ export class VirtualSwarm {
     await Promise.all(this.nodes.map(({ swarm }) => swarm.stop()))
   }
 }
+
+/** Where a node of a network in memory is reached. */
+export const addressOf = (peer: string) => `/memory/${peer}/p2p/${peer}`
+
+/** The same time, but for people. */
+const ahead = (clock: VirtualClock, aheadMs: number): Clock => ({
+  wallMs: () => clock.wallMs() + aheadMs,
+  monoMs: () => clock.monoMs(),
+  after: (delayMs, fn) => clock.after(delayMs, fn),
+  turn: () => clock.turn(),
+})
 
 const STEP_MS = 10
 let keys = 0

@@ -1,4 +1,4 @@
-import { type AividaError, type Clock, deadline, type Logger, limit, toAividaError } from '../../base/index.ts'
+import { AividaError, type Clock, deadline, type Logger, limit, toAividaError } from '../../base/index.ts'
 import type { StreamOptions, Transport } from '../transport/transport.ts'
 import { type AddressBook, peerOfAddress } from './address-book.ts'
 import type { Greeter } from './greeter.ts'
@@ -18,10 +18,12 @@ export interface DiallerInit {
   readonly isSilent: (peer: string) => boolean
 }
 
-/** Dials under way at once, of each kind: those who do not answer shall not keep neighbours waiting. */
+/** Dials of neighbours under way at once. */
 const DIALS = 8
+/** Dials under way to who is merely looked for: one that succeeds brings all the others. */
+const SEARCHES = 2
 /** A node without any link searches wider from tick to tick, up to this: most of whom it knows may have moved. */
-const LONELY_DIALS = 64
+const LONELY_SEARCHES = 64
 /** Peers whose refusal is remembered. */
 const REFUSED = 64
 /** Seeds kept: those of the configuration, the charter and the last run. */
@@ -78,11 +80,12 @@ export class Dialler {
       book.reached(peer)
       this.#refused.delete(peer)
       this.#record(peer, undefined)
-    } catch (error) {
+    } catch (cause) {
+      const error = options.signal?.aborted ? noAnswer(peer, book.addresses(peer), cause) : toAividaError(cause)
       book.failed(peer, clock.monoMs())
-      this.#refused.set(peer, toAividaError(error))
+      this.#refused.set(peer, error)
       if (this.#refused.size > REFUSED) this.#refused.delete(this.#refused.keys().next().value as string)
-      this.#record(peer, toAividaError(error))
+      this.#record(peer, error)
       throw error
     }
   }
@@ -101,7 +104,7 @@ export class Dialler {
   /** Dials who is due and wanted, a few at once. */
   tick(isAlone: boolean): void {
     const { book, clock, greeter, wants, logger } = this.#init
-    this.#search = isAlone ? Math.min(this.#search + DIALS, LONELY_DIALS) : DIALS
+    this.#search = isAlone ? Math.min(this.#search + DIALS, LONELY_SEARCHES) : SEARCHES
     const bounds = { neighbour: DIALS, search: this.#search }
     for (const peer of book.due(clock.monoMs())) {
       if (greeter.isGreeting(peer) || this.#underWay.has(peer)) continue
@@ -130,4 +133,16 @@ export class Dialler {
     const peer = peerOfAddress(address)
     return peer === this.#init.transport.peer ? undefined : peer
   }
+}
+
+/** A dial or hello that was given up. */
+function noAnswer(peer: string, addresses: readonly string[], cause: unknown): AividaError {
+  const at = addresses.length === 0 ? 'no known address' : addresses.join(', ')
+  return new AividaError({
+    code: 'peer.unreachable',
+    category: 'peer',
+    message: `${peer} did not answer in time at ${at}`,
+    retryable: true,
+    cause,
+  })
 }

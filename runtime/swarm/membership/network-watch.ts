@@ -44,10 +44,11 @@ export class NetworkWatch {
     if (kind !== this.#island?.kind) {
       const sinceMs = kind === 'alone' ? clock.monoMs() - this.#linkedMs : 0
       this.#island = kind && { kind, sinceWallMs: Math.max(0, Math.floor(clock.wallMs() - sinceMs)) }
-      if (this.#island) logger.warn({ kind }, this.#sentence(this.#island))
+      if (this.#island) logger.warn({ code: `network.${this.#island.kind}` }, this.#sentence(this.#island))
       else logger.info({}, 'this node is no longer cut off')
     }
-    if (isClockWrong && !this.#isClockWrong) logger.warn({ skewMs: Math.round(skewMs) }, skewSentence(skewMs))
+    if (isClockWrong && !this.#isClockWrong)
+      logger.warn({ code: 'network.clock', skewMs: Math.round(skewMs) }, skewSentence(skewMs))
     this.#isClockWrong = isClockWrong
     return hasChanged
   }

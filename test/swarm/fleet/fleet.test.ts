@@ -33,15 +33,13 @@ test('without the seed they stay together', async () => {
     assert.ok(isOneComponent(states), describe(states))
     return states.every(({ links }) => !links.includes(seed))
   }, 30_000)
-  const states = await fleet.look()
-  assert.ok(seeEachOther(states), describe(states))
-  assert.ok(states.every(({ network }) => !network.island))
+  await fleet.until((states) => seeEachOther(states) && states.every(({ network }) => !network.island), 45_000)
 })
 
 test('half of them, restarted elsewhere without a seed, come back from whom they knew', async () => {
   for (const { name } of HALF) await fleet.kill(name)
   await Promise.all(HALF.map((part) => fleet.start(part)))
-  const tookMs = await fleet.until(seeEachOther, 20_000)
+  const tookMs = await fleet.until(seeEachOther, 30_000)
   report(`came back ${Math.round(tookMs)} ms after the last start`, await fleet.look())
 })
 

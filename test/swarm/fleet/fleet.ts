@@ -119,7 +119,7 @@ export class Fleet {
 }
 
 /** Whether the links between these nodes connect them all. */
-export function isOneComponent(states: readonly NodeState[]): boolean {
+export function isOneComponent(states: readonly Pick<NodeState, 'peer' | 'links'>[]): boolean {
   const running = new Map(states.map((state) => [state.peer, state]))
   const neighbours = (peer: string) => [
     ...(running.get(peer)?.links ?? []),
