@@ -12,6 +12,9 @@ const ADD_MODEL = Buffer.from(
   'base64',
 )
 
+/** A file of the result holds this many of the rows. */
+const ROWS_PER_PART = 256
+
 /** A job of one-row shards, each a lease, an engine run, a receipt and a place in the result of its own. */
 export class OneRowJobs {
   readonly #cluster: LocalCluster
@@ -35,7 +38,13 @@ export class OneRowJobs {
     await writeFile(files.model, ADD_MODEL)
     await writeFile(files.input, arrowFile([toRowBatch({ x: tensorOf(x, [shards, 1]) })]))
     const startMs = performance.now()
-    const job = await this.#cluster.client.infer({ ...files, outputDir, rowsPerShard: 1, ...options })
+    const job = await this.#cluster.client.infer({
+      ...files,
+      outputDir,
+      rowsPerShard: 1,
+      rowsPerPart: ROWS_PER_PART,
+      ...options,
+    })
     const status = await job.done()
     const ms = performance.now() - startMs
     await assertDoubled(outputDir, x, status)

@@ -130,6 +130,7 @@ export const LIMITS = {
   leasesPerWorker: { value: 1_024, unit: 'count', reason: 'queue of one worker, all submitters together' },
   leasesPerAccount: { value: 512, unit: 'count', reason: 'one account cannot fill a worker that others share' },
   shardAttempts: { value: 4, unit: 'count', reason: 'a shard that failed on this many nodes is named poison' },
+  shardsPerPart: { value: 4_096, unit: 'count', reason: 'results that wait in memory for their file to be whole' },
   shardsInFlight: { value: 4_096, unit: 'count', reason: 'what a program may have emitted and not heard of' },
   leaseMs: { value: 60_000, unit: 'ms', reason: 'extended by progress; a worker that makes none loses the shard' },
   returnMs: {

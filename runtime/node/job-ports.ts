@@ -1,8 +1,8 @@
-import { type AividaError, type Clock, type Logger, limit } from '../base/index.ts'
+import { type AividaError, type Clock, type Digest, type Logger, limit, peerError } from '../base/index.ts'
 import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../data/blob/index.ts'
-import { writeParts } from '../data/sources/index.ts'
-import { decodeTensors, encodeTensors, type NamedTensors } from '../data/tensor/index.ts'
-import type { CoordinatorPorts } from '../job/coordinator/index.ts'
+import { type Part, writeParts } from '../data/sources/index.ts'
+import { concatRows, decodeTensors, encodeTensors, type NamedTensors, type Tensor } from '../data/tensor/index.ts'
+import type { CoordinatorPorts, OrderedPart } from '../job/coordinator/index.ts'
 import { type Journals, WorkerJournal } from '../job/journal/index.ts'
 import type { WorkerPorts } from '../job/worker/index.ts'
 import { type Disk, type FileStoreInit, type LogStore, openLog, systemDisk } from '../log/index.ts'
@@ -67,12 +67,15 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
     },
     matches,
     writeParts: async ({ outputDir, request }, ordered) => {
-      const parts = ordered.map(({ order: { index, firstRow, rows }, outputs, labels }) => {
-        const tensors = pickOutputs(decodeTensors(outputs), request.outputs)
-        return { index, firstRow, rows, tensors, ...(labels && { labels }) }
+      const written = await writeParts(
+        outputDir,
+        ordered.map((part) => partOf(part, request.outputs)),
+        disk,
+      )
+      return written.map((part, i) => {
+        const [shard, ...furtherShards] = ordered[i]!.pieces.map(({ order }) => order.shard) as [Digest]
+        return { ...part, shard, ...(furtherShards.length > 0 && { furtherShards }) }
       })
-      const written = await writeParts(outputDir, parts, disk)
-      return written.map((part, i) => ({ ...part, shard: ordered[i]!.order.shard }))
     },
     nameOf: (peer) => swarm.cardOf(peer)?.name ?? '',
     signGrant: (grant) => signDocument(grantCodec, grant, signer),
@@ -127,6 +130,27 @@ export async function workerPorts(
 /** Whether bytes that came inline are what their name says. */
 function matches({ blob, sizeBytes }: BlobRef, bytes: Uint8Array): boolean {
   return bytes.byteLength === sizeBytes && treeOfBytes(bytes).root === blob
+}
+
+/** The pieces of a part as one. Throws `tensor.*` when outputs are malformed, or their rows have several shapes. */
+function partOf({ index, pieces }: OrderedPart, names: readonly string[]): Part {
+  const tensors = pieces.map(({ outputs }) => pickOutputs(decodeTensors(outputs), names))
+  const [first] = tensors as [NamedTensors]
+  const joined = Object.keys(first).map((name) => [name, concatRows(tensors.map((each) => outputOf(each, name)))])
+  const labels = pieces.flatMap((piece) => piece.labels ?? [])
+  return {
+    index,
+    firstRow: pieces[0]!.order.firstRow,
+    rows: pieces.reduce((sum, { order }) => sum + order.rows, 0),
+    tensors: pieces.length === 1 ? first : Object.fromEntries(joined),
+    ...(pieces[0]!.labels && { labels }),
+  }
+}
+
+function outputOf(tensors: NamedTensors, name: string): Tensor {
+  const tensor = tensors[name]
+  if (!tensor) throw peerError('tensor.missing', `one shard of the job has no output ${name}, where others have one`)
+  return tensor
 }
 
 function pickOutputs(tensors: NamedTensors, names: readonly string[]): NamedTensors {

@@ -29,6 +29,11 @@ export const inferRequestSchema = z
       .min(1)
       .max(1 << 20)
       .default(8),
+    /** Rows of one file of the result: as many whole shards as fit, at least one. Default: one shard. */
+    rowsPerPart: countSchema
+      .min(1)
+      .max(1 << 20)
+      .optional(),
     requirements: requirementsSchema.strict().default({}),
     /** Shards leased at once, copies included: a job that is to leave room for others asks for fewer. Default: no other bound. */
     maxShardsInFlight: countSchema.min(1).max(limit('shardsInFlight')).optional(),
@@ -88,6 +93,8 @@ export const resultPartSchema = z.object({
   rows: countSchema,
   sha256: digestSchema,
   shard: digestSchema,
+  /** Where it holds the results of several batches: the shards of the second and those after it, in order. */
+  furtherShards: z.array(digestSchema).optional(),
 })
 
 /** See {@link resultPartSchema}. */

@@ -3,7 +3,7 @@ import type { RunResult } from '../../runtime/compute/engine/index.ts'
 import { type BlobStore, memoryBlobStore, type OpenProvider } from '../../runtime/data/blob/index.ts'
 import type { Source } from '../../runtime/data/sources/index.ts'
 import { decodeTensors, type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
-import { Coordinator, newJobId } from '../../runtime/job/coordinator/index.ts'
+import { Coordinator, newJobId, type Piece } from '../../runtime/job/coordinator/index.ts'
 import { Journals } from '../../runtime/job/journal/index.ts'
 import { Worker } from '../../runtime/job/worker/index.ts'
 import { type LogStore, type MemoryLogHome, memoryLogHome, memoryLogStore } from '../../runtime/log/index.ts'
@@ -159,11 +159,17 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     writeParts: async ({ job }, parts) => {
       if (durable.writeMs !== undefined) await sleep(clock, durable.writeMs)
       await alive(life)
-      return parts.map(({ order: { index, firstRow, rows, shard }, outputs }) => {
-        const { y } = decodeTensors(outputs)
-        const values = Array.from({ length: rows }, (_, row) => Number(typedArrayOf(y!)[row * y!.shape[1]!]))
+      return parts.map(({ index, pieces }) => {
+        const values = pieces.flatMap(({ order: { rows }, outputs }) => {
+          const { y } = decodeTensors(outputs)
+          return Array.from({ length: rows }, (_, row) => Number(typedArrayOf(y!)[row * y!.shape[1]!]))
+        })
         durable.parts.push({ job, index, values })
-        return { index, firstRow, rows, shard, file: `part-${index}`, sha256: sha256(outputs) }
+        const [{ order, outputs }, ...further] = pieces as unknown as [Piece, ...Piece[]]
+        const furtherShards = further.map((piece) => piece.order.shard)
+        const { firstRow, shard } = order
+        const file = { file: `part-${index}`, sha256: sha256(outputs) }
+        return { index, firstRow, rows: values.length, shard, furtherShards, ...file }
       })
     },
   })

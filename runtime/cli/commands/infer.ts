@@ -28,6 +28,7 @@ export function inferCommand(cli: Cli): void {
     .option('--out <folder>', "folder for the result's Arrow files; default: one in the node's data folder")
     .option('--outputs <names>', 'graph outputs to keep, separated by commas; default: all')
     .option('--rows-per-shard <count>', 'rows computed at once', parseCount)
+    .option('--rows-per-part <count>', 'rows of one file of the result; default: those of one shard', parseCount)
     .option('--requirement <key=value...>', `what devices must have: ${REQUIREMENTS.join(', ')}`)
     .option('--allow-non-finite', 'take NaN and infinities in the input')
     .option('--name <text>', 'name of the job')
@@ -50,7 +51,7 @@ async function infer(session: Session): Promise<void> {
 
 /** The request that the command's options describe. Throws `requirement.malformed`; the node checks the rest. */
 export function inferRequest(options: Record<string, unknown>): JobRequest {
-  const { model, input, format, out, outputs, rowsPerShard, requirement, name, allowNonFinite } = options
+  const { model, input, format, out, outputs, rowsPerShard, rowsPerPart, requirement, name, allowNonFinite } = options
   const given = {
     program: 'infer',
     model,
@@ -58,6 +59,7 @@ export function inferRequest(options: Record<string, unknown>): JobRequest {
     outputDir: out,
     outputs: typeof outputs === 'string' ? outputs.split(',') : undefined,
     rowsPerShard,
+    rowsPerPart,
     requirements: parseRequirements((requirement as string[] | undefined) ?? []),
     finite: allowNonFinite ? false : undefined,
     name,

@@ -5,13 +5,21 @@ import type { PartOrder } from '../programs/index.ts'
 /** Parts made durable together: more of them wait for the next group. */
 const GROUP = 256
 
-/** A part that is to be written. */
-export interface OrderedPart {
+/** The result of one batch. */
+export interface Piece {
   readonly order: PartOrder
   /** The shard's encoded outputs. */
   readonly outputs: Uint8Array
   /** What the rows are called, where they have names. */
-  readonly labels?: readonly string[] | undefined
+  readonly labels: readonly string[] | undefined
+}
+
+/** A part that is to be written. */
+export interface OrderedPart {
+  /** Its place among the parts: 0 first. */
+  readonly index: number
+  /** Of consecutive batches; at least one. */
+  readonly pieces: readonly Piece[]
 }
 
 /** What {@link Commits} needs. */
@@ -36,7 +44,7 @@ export class Commits {
   #queue: (OrderedPart | (() => unknown))[] = []
   #working: Promise<void> | undefined
   #stopped = false
-  /** Parts that are not durable yet. */
+  /** Pieces of parts that are not durable yet. */
   waiting = 0
   waitingBytes = 0
 
@@ -46,8 +54,8 @@ export class Commits {
 
   /** Orders a part. */
   add(part: OrderedPart): void {
-    this.waiting++
-    this.waitingBytes += part.outputs.byteLength
+    this.waiting += part.pieces.length
+    this.waitingBytes += sizeOf(part)
     this.#enqueue(part)
   }
 
@@ -78,8 +86,8 @@ export class Commits {
       const parts = group.filter((item) => typeof item !== 'function')
       if (parts.length > 0) await this.#commit(parts)
       for (const part of parts) {
-        this.waiting--
-        this.waitingBytes -= part.outputs.byteLength
+        this.waiting -= part.pieces.length
+        this.waitingBytes -= sizeOf(part)
       }
       for (const item of group) if (typeof item === 'function') await item()
       this.#init.drained()
@@ -97,4 +105,8 @@ export class Commits {
       await this.#init.failed(error)
     }
   }
+}
+
+function sizeOf({ pieces }: OrderedPart): number {
+  return pieces.reduce((sum, { outputs }) => sum + outputs.byteLength, 0)
 }

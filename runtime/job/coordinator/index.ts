@@ -1,4 +1,5 @@
 /** The submitter's side of a job: from its program's shards to committed parts. */
+export type { OrderedPart, Piece } from './commits.ts'
 export * from './coordinator.ts'
 export { inlineBlobs } from './inline-blobs.ts'
 export { newJobId } from './job-id.ts'

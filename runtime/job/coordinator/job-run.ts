@@ -28,6 +28,7 @@ import {
   type ProgramStep,
 } from '../programs/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
+import { Assembly, batchesPerPart } from './assembly.ts'
 import { Commits } from './commits.ts'
 import { poisonError } from './poison.ts'
 import type { CoordinatorPorts } from './ports.ts'
@@ -36,7 +37,7 @@ import { Workforce } from './workforce.ts'
 
 /** Batches read or computing at once; see `InferenceOptions.window`. */
 const WINDOW = 1_024
-/** Results that may wait for the disk. */
+/** Results that may wait for the disk, and as many that may wait for the others of their part. */
 const OUTPUT_WINDOW = 256
 /** Bytes of inputs held for shards on their way; at least one batch is always let in. */
 const INPUT_WINDOW_BYTES = 512 << 20
@@ -74,6 +75,8 @@ export class JobRun {
   readonly workforce: Workforce
   readonly byWorker = new Map<string, { shards: number; rows: number; computeMs: number }>()
   failedShards = 0
+  /** Shards whose results are durable, those of an earlier run among them; one that several batches share counts for each. */
+  doneShards: number
   /** Shards the program has emitted, those of an earlier run that were committed among them. */
   emitted: number
   /** What the scheduler had counted when the job ended. */
@@ -98,6 +101,7 @@ export class JobRun {
   #inputBytes = 0
   /** Accepted results that wait for the disk, which may be slower than the workers. */
   readonly #commits: Commits
+  readonly #assembly: Assembly
   #wakeReader: (() => void) | undefined
 
   constructor(
@@ -113,9 +117,11 @@ export class JobRun {
     this.#journal = journal
     this.#scheduling = scheduling
     this.parts = [...before.parts]
-    this.emitted = before.parts.length
     for (const part of before.parts) this.rows.done += part.rows
-    this.#done = new Set(before.parts.map((part) => part.shard))
+    const doneBefore = before.parts.flatMap(shardsOf)
+    this.doneShards = doneBefore.length
+    this.emitted = doneBefore.length
+    this.#done = new Set(doneBefore)
     this.workforce = new Workforce(spec.job, journal, ports.logger, before.workers)
     this.#commits = new Commits({
       journal,
@@ -123,6 +129,11 @@ export class JobRun {
       committed: (parts) => this.#committed(parts),
       failed: (error) => this.#fail(toAividaError(error)),
       drained: () => this.#wakeReader?.(),
+    })
+    this.#assembly = new Assembly({
+      batchesPerPart: batchesPerPart(spec.request),
+      commit: (part) => this.#commits.add(part),
+      after: (fn) => this.#commits.after(fn),
     })
     this.#results = new Results({
       ports,
@@ -178,8 +189,8 @@ export class JobRun {
   }
 
   /** Parts that were ordered before this are durable first: a worker never drops the only copy of a result. */
-  #settleLater({ receipt: { worker, lease } }: VerifiedResult): void {
-    this.#commits.after(() => this.#scheduling.settle(worker, lease))
+  #settleLater({ receipt: { worker, lease, shard } }: VerifiedResult): void {
+    this.#assembly.after(shard, () => this.#scheduling.settle(worker, lease))
   }
 
   poison(shard: Digest, failures: readonly ShardFailure[]): void {
@@ -213,7 +224,7 @@ export class JobRun {
     for (const order of step.parts) {
       const outputs = this.#outputs.get(order.shard)
       invariant(outputs, `part ${order.index} was ordered before its outputs were here`)
-      this.#commits.add({ order, outputs, labels: this.#labels.get(order.index) })
+      this.#assembly.add(order, outputs, this.#labels.get(order.index))
       this.#labels.delete(order.index)
     }
     for (const shard of new Set(step.parts.map((order) => order.shard))) this.#dropShard(shard)
@@ -259,12 +270,14 @@ export class JobRun {
     const { rowsPerShard } = this.spec.request
     const committed = new Set(this.parts.map((part) => part.index))
     let from = 0
-    while (committed.has(from)) from++
+    while (committed.has(this.#assembly.partOf(from))) from++
     this.rows.read = from * rowsPerShard
+    let batches = from
     for await (const { firstRow, rows, tensors, labels } of source.batches(from * rowsPerShard, signal)) {
       const index = Math.floor(firstRow / rowsPerShard)
       this.rows.read += rows
-      if (committed.has(index)) continue
+      batches = index + 1
+      if (committed.has(this.#assembly.partOf(index))) continue
       await this.#wanted()
       if (signal.aborted) return
       const inputs = await this.#putInput(tensors)
@@ -275,6 +288,7 @@ export class JobRun {
       if (this.shards.size > before) this.#inputBytes += inputs.sizeBytes // else an equal batch is on its way already
     }
     this.#sourceEnded = true
+    this.#assembly.end(batches)
     this.#hear({ type: 'source-ended' })
     for (const result of this.#results.takeUnused()) this.#settleLater(result)
   }
@@ -304,13 +318,19 @@ export class JobRun {
   /** Whether what is on its way, or waits for the disk, leaves no room for another batch. */
   #isFull(): boolean {
     if (this.#inputBytes >= INPUT_WINDOW_BYTES && this.shards.size > 0) return true
-    return this.#commits.waiting >= OUTPUT_WINDOW || this.#commits.waitingBytes >= OUTPUT_WINDOW_BYTES
+    // A part that is not whole may lack just what is not read yet, so it alone stops nobody.
+    if (this.shards.size === 0 && this.#commits.waiting === 0) return false
+    const { waiting, waitingBytes } = this.#assembly
+    const window = OUTPUT_WINDOW + this.#assembly.batchesPerPart
+    if (this.#commits.waiting >= OUTPUT_WINDOW || waiting >= window) return true
+    return this.#commits.waitingBytes + waitingBytes >= OUTPUT_WINDOW_BYTES
   }
 
   #committed(parts: readonly ResultPart[]): void {
     for (const part of parts) {
       this.parts.push(part)
       this.rows.done += part.rows
+      this.doneShards += shardsOf(part).length
       this.#ports.emit({ type: 'part', job: this.spec.job, part })
     }
   }
@@ -353,6 +373,7 @@ export class JobRun {
     this.#wakeReader?.()
     for (const shard of [...this.shards.keys()]) this.#dropShard(shard)
     this.#commits.stop()
+    this.#assembly.clear()
     this.#outputs.clear()
     this.#labels.clear()
     this.#scheduling.ended(this.spec.job)
@@ -371,4 +392,8 @@ export class JobRun {
     await this.#journal.close().catch(() => {}) // a log that failed has nothing left to close
     this.#scheduling.publish(this.spec.job)
   }
+}
+
+function shardsOf({ shard, furtherShards = [] }: ResultPart): Digest[] {
+  return [shard, ...furtherShards]
 }

@@ -22,7 +22,7 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
       emitted: run.emitted,
       waiting: run.shards.size - leased,
       running: leased,
-      done: run.parts.length,
+      done: run.doneShards,
       failed: run.failedShards,
       copies: (record ?? run).copies,
       retries: (record ?? run).retries,
@@ -39,7 +39,7 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
 /** An ended job as its journal tells it, when nothing else is left. */
 export function statusOfRecord({ spec, parts, ended }: JournalledJob, epoch: number): JobStatus {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
-  const done = parts.length
+  const done = parts.reduce((sum, { furtherShards = [] }) => sum + 1 + furtherShards.length, 0)
   return {
     job: spec.job,
     name: spec.request.name ?? '',

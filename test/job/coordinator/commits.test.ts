@@ -16,10 +16,10 @@ function bench(disk: { fails?: boolean } = {}) {
       },
     },
     write: async (group) => {
-      done.push(`write ${group.map(({ order }) => order.index)}`)
+      done.push(`write ${group.map(({ index }) => index)}`)
       await new Promise<void>((resolve) => opened.push(resolve))
       if (disk.fails) throw new Error('no space')
-      return group.map(({ order }) => ({ ...order, file: `part-${order.index}`, sha256: '' }))
+      return group.map(({ pieces }) => ({ ...pieces[0]!.order, file: '', sha256: '' }))
     },
     committed: (group) => done.push(`committed ${group.map(({ index }) => index)}`),
     failed: async (error) => void done.push(`failed: ${(error as Error).message}`),
@@ -35,7 +35,8 @@ function bench(disk: { fails?: boolean } = {}) {
 
 function part(index: number): OrderedPart {
   const outputs = { blob: '', sizeBytes: 1 }
-  return { order: { index, firstRow: index, rows: 1, shard: `shard-${index}`, outputs }, outputs: new Uint8Array(10) }
+  const order = { index, firstRow: index, rows: 1, shard: `shard-${index}`, outputs }
+  return { index, pieces: [{ order, outputs: new Uint8Array(10), labels: undefined }] }
 }
 
 commits('what falls due while the disk works is written and journalled as one', async () => {

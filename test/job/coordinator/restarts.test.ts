@@ -59,6 +59,27 @@ async function whole(swarm: VirtualSwarm, s: JobNode, job: string, rows: number,
   }
 }
 
+for (const width of [1, LARGE])
+  test(`results that wait for the others of their part are not lost with the submitter (width ${width})`, async () => {
+    const [swarm, s, a, b] = await cluster('a', 'b')
+    const { job } = await submit(s, { rows: 11, rowsPerShard: 1, width, request: { rowsPerPart: 4 } })
+    await swarm.until(() => acceptances(s, job).length >= 6, 20_000)
+    assert.equal([s.kept.parts.length, status(s, job).shards.done], [1, 4], 'two are here, but their part is not whole')
+    await swarm.pass(500)
+    const again = await back(swarm, s, job, 1_000)
+    await whole(swarm, again, job, 11, [a, b])
+    assert.equal(
+      again.kept.parts.map(({ index, values }) => [index, values.length]),
+      [
+        [0, 4],
+        [1, 4],
+        [2, 3],
+      ],
+    )
+    assert.is(status(again, job).shards.done, 11)
+    await swarm.stop()
+  })
+
 for (const [what, width] of [
   ['small', 1],
   ['large', LARGE],
