@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, type OptionValues } from
 import { type AividaError, type Config, describeConfig, isAividaError, loadConfig, userError } from '../base/index.ts'
 import { readConfig } from '../node/config-file.ts'
 import type { Client } from '../node/control/client.ts'
+import { harmless } from './figures.ts'
 import type { Io } from './io.ts'
 
 /** Which settings a command takes as flags: those of a node, those that find a running one, or none. */
@@ -72,10 +73,19 @@ export class Cli {
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error
       if (error.exitCode === 0) return // help or version, already printed
-      if (error.code === 'commander.help') throw userError('usage.no-command', 'expected a command; see aivida --help')
+      const help = `aivida ${this.#named(argv)}--help`
+      if (error.code === 'commander.help') throw userError('usage.no-command', `expected a command; see ${help}`)
       const what = error.code.replace(/^commander\./, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-      throw userError(`usage.${what}`, `${error.message.replace(/^error: /, '')}; see aivida --help`)
+      throw userError(`usage.${what}`, `${error.message.replace(/^error: /, '').replace('\n', ' ')}; see ${help}`)
     }
+  }
+
+  /** The command that a line begins with, and a space; nothing when it is none. */
+  #named([first]: readonly string[]): string {
+    const isKnown = this.program.commands.some(
+      (command) => command.name() === first || command.aliases().includes(first!),
+    )
+    return isKnown ? `${first} ` : ''
   }
 
   #quiet(command: Command): Command {
@@ -178,11 +188,11 @@ export class Session {
 
   /** Prints a result: as JSON on one line, or as text for people. */
   print(value: unknown, text: (() => string) | string): void {
-    this.io.out(this.json ? `${JSON.stringify(value)}\n` : typeof text === 'string' ? text : text())
+    this.io.out(this.json ? `${JSON.stringify(value)}\n` : harmless(typeof text === 'string' ? text : text()))
   }
 
   /** Says something to people, beside the result: on the error stream, and not at all when they asked for JSON. */
   note(text: string): void {
-    if (!this.json) this.io.err(`${text}\n`)
+    if (!this.json) this.io.err(`${harmless(text)}\n`)
   }
 }

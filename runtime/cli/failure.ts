@@ -1,4 +1,5 @@
 import { type AividaError, type ErrorCategory, toAividaError } from '../base/index.ts'
+import { harmless } from './figures.ts'
 
 /** What `aivida` exits with, by who can mend the error. 0 is success. */
 export const EXIT_CODES: Readonly<Record<ErrorCategory, number>> = {
@@ -14,7 +15,8 @@ export const EXIT_CODES: Readonly<Record<ErrorCategory, number>> = {
 /** {@link EXIT_CODES} in words, for the help screen. */
 export const EXIT_CODES_HELP =
   'Exit codes: 0 success, 1 a defect of aivida, 2 a wrong argument or request, 3 wrong configuration,\n' +
-  '4 the machine (disk, permissions, network), 5 another node, 6 a deadline, 130 called off.'
+  '4 the machine (disk, permissions, network), 5 another node, 6 a deadline, 130 called off.\n' +
+  'Something is wrong with this node or machine? aivida doctor'
 
 /** An error as it is printed: `error code: message`, and what to try on a line of its own. */
 export function formatFailure(error: unknown, json: boolean): string {
@@ -24,7 +26,7 @@ export function formatFailure(error: unknown, json: boolean): string {
   const lines = [`error ${failure.code}: ${failure.message}`]
   if (typeof remedy === 'string' && !failure.message.includes(remedy)) lines.push(`try: ${remedy}`)
   if (failure.category === 'internal') lines.push(...stackLines(failure))
-  return `${lines.join('\n')}\n`
+  return `${harmless(lines.join('\n'))}\n`
 }
 
 /** The code to exit with after an error. */

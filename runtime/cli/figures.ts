@@ -45,8 +45,14 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-/** Rows of text as aligned columns under their headings. */
-export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Text that steers no terminal: names and messages come from other nodes. Line breaks stay. */
+export function harmless(text: string): string {
+  return text.replace(/[^\P{Cc}\n]/gu, ' ')
+}
+
+/** Rows of text as aligned columns under their headings; a line break in a cell forges no row. */
+export function formatTable(headings: readonly string[], texts: readonly (readonly string[])[]): string {
+  const rows = texts.map((row) => row.map((cell) => cell.replace(/\p{Cc}/gu, ' ')))
   const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map((row) => row[column]!.length)))
   const line = (cells: readonly string[]) =>
     cells

@@ -57,15 +57,16 @@ export type MemberView = z.infer<typeof memberViewSchema>
 
 const memberRoles = ['member', 'worker', 'submitter'] as const satisfies readonly MemberRole[]
 
+/** Nodes that may join with one ticket, at most. */
+export const MAX_USES = 10_000
+/** How long a ticket may be good for. Ms. */
+export const MAX_EXPIRES_MS = 365 * 86_400_000
+
 /** Who may join with a ticket, how often and how long. */
 export const inviteRequestSchema = z
   .object({
-    uses: countSchema.min(1).max(10_000).default(1).describe('how many nodes may join with it'),
-    expiresMs: countSchema
-      .min(1_000)
-      .max(365 * 86_400_000)
-      .default(86_400_000)
-      .describe('how long it is good for, ms'),
+    uses: countSchema.min(1).max(MAX_USES).default(1).describe('how many nodes may join with it'),
+    expiresMs: countSchema.min(1_000).max(MAX_EXPIRES_MS).default(86_400_000).describe('how long it is good for, ms'),
     role: z.enum(memberRoles).default('member').describe('what its holders become'),
   })
   .strict()

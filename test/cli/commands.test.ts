@@ -31,7 +31,8 @@ async function until(condition: () => boolean): Promise<void> {
 test('help lists every command and the exit codes', async () => {
   const io = fakeIo()
   assert.is(await runCli(['--help'], io), 0)
-  const commands = 'up stop node status peers jobs job cancel infer run logs init invite join members pending approve'
+  const commands =
+    'up stop node status peers jobs job cancel doctor infer run logs init invite join members pending approve'
   for (const command of [...commands.split(' '), 'remove', 'leave', 'account', 'config'])
     assert.match(io.stdout(), new RegExp(`^  ${command}\\b`, 'm'), command)
   assert.match(io.stdout(), 'Exit codes: 0 success')
@@ -111,6 +112,16 @@ test('an invitation prints the ticket alone, so that a script can take it', asyn
   assert.match(err, 'good for 3 node(s) and 2h 0m, as worker; there: npx aivida join TICKET')
   const wrong = await aivida(control, 'invite', '--expires', 'soon')
   assert.match(wrong.err, /error duration\.malformed/)
+})
+
+test('what no ticket or peer can be is said before the node is asked: what was expected, and what came', async () => {
+  await using control = await startTestControl()
+  const said = async (...argv: string[]) => (await aivida(control, ...argv)).err
+  assert.match(await said('invite', '--uses', '0'), '--uses: expected a whole number from 1 to 10000, found 0')
+  assert.match(await said('invite', '--expires', '900d'), '--expires: expected a duration from 1s to 365d, found 900d')
+  assert.match(await said('remove', 'bob'), 'expected a peer id (12D3Koo...), found "bob"')
+  assert.match(await said('join'), 'see aivida join --help')
+  assert.equal(control.service.calls, [])
 })
 
 test('members are approved, removed and leave', async () => {

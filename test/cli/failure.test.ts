@@ -27,6 +27,10 @@ test('a defect shows where it happened', () => {
   )
 })
 
+test('a message of another node steers no terminal', () => {
+  assert.is(formatFailure(userError('a.b', 'no\u001b[31m'), false), 'error a.b: no [31m\n')
+})
+
 test('exit codes go by who can mend it', () => {
   const of = (category: AividaError['category']) => new AividaError({ code: 'a.b', category, message: '' })
   const codes = [

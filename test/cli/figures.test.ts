@@ -1,6 +1,13 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { formatBytes, formatCount, formatDuration, formatTable, parseDuration } from '../../runtime/cli/figures.ts'
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatTable,
+  harmless,
+  parseDuration,
+} from '../../runtime/cli/figures.ts'
 
 test('durations are read as people write them', () => {
   assert.is(parseDuration('90s'), 90_000)
@@ -36,6 +43,11 @@ test('tables are aligned', () => {
     ),
     'A          LONG\nwide cell  x\nb          y\n',
   )
+})
+
+test('what other nodes say of themselves steers no terminal and forges no row', () => {
+  assert.is(harmless('a\u001b[2J\u009b1m\tb\nc'), 'a [2J 1m b\nc')
+  assert.is(formatTable(['NAME'], [['x\nvm (this)']]), 'NAME\nx vm (this)\n')
 })
 
 test.run()

@@ -77,7 +77,12 @@ async function link(session: Session, [word]: readonly string[]): Promise<void> 
     session.note("on the account's machine: aivida account approve REQUEST; then here: aivida account link APPROVAL")
     return
   }
-  const proof = identity.acceptLink(word!, node)
+  if (!word!.startsWith('aivyes1'))
+    throw userError(
+      'link.malformed',
+      'expected an account id (ac_...) to ask, or the approval (aivyes1...) that came back',
+    )
+  const proof = identity.acceptLink(word!.trim(), node)
   const { account } = identity.openProposal(proof.node)
   await writeFile(folder.binding, identity.bindingProofCodec.encode(proof), { mode: 0o600 })
   session.print({ account }, `this node belongs to ${account}; a running node takes it over when it is started again\n`)

@@ -1,4 +1,5 @@
 import { Option } from 'commander'
+import { userError } from '../../base/index.ts'
 import type { AdmissionMode, MemberRole } from '../../swarm/charter/index.ts'
 import { type Cli, parseCount, type Session } from '../cli.ts'
 import { formatDuration, formatTable, parseDuration } from '../figures.ts'
@@ -31,9 +32,11 @@ export function clusterCommands(cli: Cli): void {
       description: 'make a ticket that others join with; it is a secret',
       async action(session) {
         const { uses, expires, role } = session.options
-        const client = await session.client()
         const request = { uses, expiresMs: parseDuration(expires), role }
-        const invite = await client.invite(request, session.request)
+        const { MAX_EXPIRES_MS, MAX_USES } = await import('../../node/service.ts')
+        assertFits('--uses', String(uses), uses, 1, MAX_USES, `a whole number from 1 to ${MAX_USES}`)
+        assertFits('--expires', expires, request.expiresMs, 1_000, MAX_EXPIRES_MS, 'a duration from 1s to 365d')
+        const invite = await (await session.client()).invite(request, session.request)
         session.print(invite, `${invite.ticket}\n`)
         const span = formatDuration(invite.expiresWallMs - session.io.clock.wallMs())
         session.note(`good for ${invite.uses} node(s) and ${span}, as ${invite.role}; there: npx aivida join TICKET`)
@@ -87,7 +90,7 @@ export function clusterCommands(cli: Cli): void {
     usage: 'approve <peer>',
     description: 'admit a node that waits',
     async action(session, [peer]) {
-      await (await session.client()).approve(peer!, session.request)
+      await (await session.client()).approve(await peerOf(peer!), session.request)
       session.print({ approved: peer }, `${peer} is a member now\n`)
     },
   })
@@ -96,7 +99,7 @@ export function clusterCommands(cli: Cli): void {
       usage: 'remove <peer>',
       description: 'put a member out of the cluster',
       async action(session, [peer]) {
-        await (await session.client()).remove(peer!, session.options.reason, session.request)
+        await (await session.client()).remove(await peerOf(peer!), session.options.reason, session.request)
         session.print({ removed: peer }, `${peer} is no longer a member\n`)
       },
     })
@@ -116,4 +119,17 @@ async function join(session: Session, ticket: string): Promise<void> {
   const cluster = await joinCluster(session.config, ticket)
   if (session.options.up) return up(session)
   session.print(cluster, `joined ${cluster.name}; start the node: aivida up\n`)
+}
+
+/** A peer id as it was typed. Throws `usage.peer`. */
+async function peerOf(text: string): Promise<string> {
+  const { peerIdSchema } = await import('../../protocol/names.ts')
+  if (peerIdSchema.safeParse(text).success) return text
+  throw userError('usage.peer', `expected a peer id (12D3Koo...), found ${JSON.stringify(text)}`, {
+    remedy: 'aivida members and aivida pending list them',
+  })
+}
+
+function assertFits(flag: string, typed: string, value: number, min: number, max: number, expected: string): void {
+  if (value < min || value > max) throw userError('usage.out-of-range', `${flag}: expected ${expected}, found ${typed}`)
 }

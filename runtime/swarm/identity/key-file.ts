@@ -46,7 +46,7 @@ export async function writeKeyFile(path: string, purpose: KeyPurpose, key: Secre
  */
 export async function readKeyFile(path: string, purpose: KeyPurpose): Promise<SecretKey> {
   const handle = await open(path, constants.O_RDONLY).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw userError('key.missing', `expected a ${purpose} key at ${path}, found no file`)
+    if (error.code === 'ENOENT') throw missing(path, purpose)
     throw error
   })
   try {
@@ -58,6 +58,11 @@ export async function readKeyFile(path: string, purpose: KeyPurpose): Promise<Se
   } finally {
     await handle.close()
   }
+}
+
+function missing(path: string, purpose: KeyPurpose): AividaError {
+  const remedy = purpose === 'account' ? '; make one (aivida account create), or go where the key lies' : ''
+  return userError('key.missing', `expected the ${purpose} key at ${path}, found no file${remedy}`)
 }
 
 /** The key at `path`, made there first when no file exists. Throws as {@link readKeyFile} does. */

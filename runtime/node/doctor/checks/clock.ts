@@ -1,3 +1,4 @@
+import { wallTimeText } from '../../../base/index.ts'
 import { CARD_MS } from '../../../swarm/membership/own-card.ts'
 import { broken, type Check, ok, warning } from '../check.ts'
 
@@ -33,7 +34,8 @@ export const clockCheck: Check = {
       ]
     if (Math.abs(trial.skewMs) > NOTICEABLE_MS)
       return [warning(`the disk dates files ${inWords(trial.skewMs)} against this machine's clock`, REMEDY)]
-    return [ok(`${dayOf(nowWallMs)}, and nothing known here is dated later; compared with others once the node runs`)]
+    const later = node ? 'there is no other node to compare with' : 'compared with others once the node runs'
+    return [ok(`${dayOf(nowWallMs)}, and nothing known here is dated later; ${later}`)]
   },
 }
 
@@ -45,5 +47,5 @@ function inWords(skewMs: number): string {
 }
 
 function dayOf(wallMs: number): string {
-  return new Date(wallMs).toISOString().slice(0, 16).replace('T', ' ')
+  return wallTimeText(wallMs).slice(0, 16).replace('T', ' ')
 }
