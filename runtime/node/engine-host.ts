@@ -14,6 +14,7 @@ import { type BlobStore, type FetchOptions, fetchBlob, type OpenBlob, type OpenP
 import type { NamedTensors } from '../data/tensor/index.ts'
 import type { Computed } from '../job/worker/index.ts'
 import { type BlobRef, type Lease, type ModelRef, type Signed, signedCodec } from '../protocol/index.ts'
+import { SharedWork } from './shared-work.ts'
 
 /** What the engine host needs. */
 export interface EngineHostInit {
@@ -41,6 +42,8 @@ const SPARE_AT_LAST_MS = 60_000
 const MAX_IDLE = availableParallelism() + 1
 /** Children of a job without leases stay warm this long. */
 const IDLE_MS = 15_000
+/** A model goes on arriving this long after the last lease that wanted it was called off. */
+const MODEL_LINGER_MS = 5_000
 /** A fetched model is kept at least this long after its last use. */
 const MODEL_PIN_MS = 60 * 60_000
 
@@ -51,6 +54,8 @@ export class EngineHost {
   readonly #idle = new Map<string, () => void>()
   /** Until when the model of a job is pinned here, by job and model: a job brings one model to many leases. */
   readonly #pinned = new Map<string, number>()
+  /** Models on their way here. */
+  readonly #fetching = new Map<string, SharedWork<void>>()
   #computing = 0
   /** Starts the next empty child, when one is wanted. */
   #prepare: (() => void) | undefined
@@ -72,15 +77,35 @@ export class EngineHost {
     })
   }
 
-  /** Brings a lease's graph and weights here. Throws `blob.*`, `grant.*`, `disk.*`, `aborted`. */
+  /**
+   * Brings a lease's graph and weights here: once for all leases of a job, and on for a moment after the last of them was
+   * called off, since a job that has shards elsewhere mostly has others for this worker. Throws `blob.*`, `grant.*`,
+   * `disk.*`, `aborted`.
+   */
   async fetchModel(lease: Lease, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
+    const { models, clock } = this.#init
+    const { graph, weights } = lease.spec.model
+    const key = `${lease.job}/${lease.providers[0]}/${modelDigest(lease.spec.model)}`
+    const isHere = models.has(graph.blob) && weights.every(({ blob }) => models.has(blob))
+    if (isHere && (this.#pinned.get(key) ?? 0) - clock.wallMs() > MODEL_PIN_MS / 2) return
+    const underWay = this.#fetching.get(key)
+    await (underWay && !underWay.over ? underWay : this.#begin(key, lease, grant)).join(signal)
+  }
+
+  #begin(key: string, lease: Lease, grant: Signed | undefined): SharedWork<void> {
+    const fetching: SharedWork<void> = new SharedWork(this.#init.clock, MODEL_LINGER_MS, (over) =>
+      this.#bring(key, lease, grant, over).finally(() => {
+        if (this.#fetching.get(key) === fetching) this.#fetching.delete(key)
+      }),
+    )
+    this.#fetching.set(key, fetching)
+    return fetching
+  }
+
+  async #bring(key: string, lease: Lease, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
     const { models, clock, coWorkers, provider: reach, random } = this.#init
     const { graph, weights } = lease.spec.model
-    const key = `${lease.job}/${modelDigest(lease.spec.model)}`
-    const nowMs = Math.floor(clock.wallMs())
-    const isHere = models.has(graph.blob) && weights.every(({ blob }) => models.has(blob))
-    if (isHere && (this.#pinned.get(key) ?? 0) - nowMs > MODEL_PIN_MS / 2) return
-    const untilWallMs = nowMs + MODEL_PIN_MS
+    const untilWallMs = Math.floor(clock.wallMs()) + MODEL_PIN_MS
     const known = lease.providers.slice(1)
     for (const ref of [graph, ...weights])
       await this.#fetch(ref, models, lease, grant, signal, {
@@ -169,6 +194,7 @@ export class EngineHost {
 
   async stop(): Promise<void> {
     for (const cancel of [...this.#idle.values()]) cancel()
+    for (const fetching of this.#fetching.values()) fetching.stop()
     await this.#pool.stop()
   }
 
