@@ -81,10 +81,18 @@ class World {
   }
 
   readonly #serve = new Map<string, (far: Channel) => void>()
+  /** Whom anybody opened a stream to. */
+  readonly reached: string[] = []
+
+  /** A peer that serves in its own way. */
+  serve(name: string, handler: (far: Channel) => void): void {
+    this.#serve.set(peerOf(name), handler)
+  }
 
   reach(from: string, to: string): OpenProvider {
     return async () => {
       const { near, far } = channelPair({ near: from, far: to })
+      this.reached.push(to)
       this.#serve.get(to)!(far)
       return near
     }
@@ -228,17 +236,21 @@ test('one that comes later and finds nobody gets all of it from the origin at on
   assert.ok(world.clock.monoMs() - startMs < 1_000, 'no chunk was held back for them')
 })
 
-test('only the origin names co-workers', async () => {
+test('only the origin names co-workers: what others say of peers sends nobody anywhere', async () => {
   const world = new World()
   const content = contentOf(6)
   const origin = await world.node('origin', content)
-  const [whole, stranger] = [await world.node('whole', content), await world.node('stranger', content)]
-  const other = await world.node('other')
-  await world.settled([world.fetch(other, whole, content)])
-  const worker = await world.node('worker')
-  await world.settled([world.fetch(worker, origin, content, [whole.peer]), world.fetch(stranger, whole, content)])
+  const [worker, stranger] = [await world.node('worker'), await world.node('stranger', content)]
+  world.serve('gossip', async (far) => {
+    await far.receive()
+    const sizeBytes = content.byteLength
+    await far.send(blobReplyCodec.encode({ type: 'tree', sizeBytes, have: new Uint8Array(1) }))
+    await far.send(blobReplyCodec.encode({ type: 'news', have: [], peers: [stranger.peer] }))
+  })
+  await world.settled([world.fetch(worker, origin, content, [peerOf('gossip')])])
   await arrived(worker, content)
-  assert.is(stranger.sent, 0)
+  assert.ok(world.reached.includes(peerOf('gossip')))
+  assert.not(world.reached.includes(stranger.peer))
 })
 
 test('turns go round: one chunk a peer at a time, so many at once, and no longer than a reply may take', async () => {
