@@ -1,6 +1,15 @@
 import { type Clock, type Digest, isAividaError, peerError } from '../base/index.ts'
 import { type BlobStore, type ServedStore, Spread, serveBlobs, UploadTurns } from '../data/blob/index.ts'
-import { type Grant, grantCodec, openDocument, PROTOCOLS, peerIdOf, signedCodec } from '../protocol/index.ts'
+import {
+  adoptionCodec,
+  type Grant,
+  grantCodec,
+  openDocument,
+  PROTOCOLS,
+  peerIdOf,
+  type Signed,
+  signedCodec,
+} from '../protocol/index.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 
 /** What the desk asks of the rest of the node. */
@@ -15,6 +24,8 @@ export interface BlobDeskInit {
   readonly owes: (peer: string, blob: Digest) => boolean
   /** Whether this node, as a worker, passes this blob on to others that work on the same job of the same submitter. */
   readonly shares: (job: string, submitter: string, blob: Digest) => boolean
+  /** The job of an adoption that lets a peer read this blob of a model. Throws `grant.*`, `adoption.*`. Default: none does. */
+  readonly adopted?: (peer: string, blob: Digest, adoption: Signed) => string
   readonly isMember: (peer: string) => boolean
   readonly sent: (job: string, sizeBytes: number) => void
 }
@@ -52,10 +63,18 @@ export function openBlobDesk(init: BlobDeskInit): void {
   })
 }
 
-/** A grant that holds here and now. Throws `grant.*`, `signature.*`. */
-function openGrant(init: BlobDeskInit, peer: string, blob: Digest, bytes: Uint8Array): Grant {
-  const { swarm, clock, serves, shares, isMember } = init
-  const { value, by } = openDocument(grantCodec, signedCodec.decode(bytes))
+/** A grant, or an adoption, that holds here and now. Throws `grant.*`, `signature.*`. */
+function openGrant(
+  init: BlobDeskInit,
+  peer: string,
+  blob: Digest,
+  bytes: Uint8Array,
+): Pick<Grant, 'job' | 'submitter'> {
+  const { swarm, clock, serves, shares, adopted, isMember } = init
+  const signed = signedCodec.decode(bytes)
+  if (adopted && signed.kind.startsWith(`${adoptionCodec.name}/`))
+    return { job: adopted(peer, blob, signed), submitter: peer }
+  const { value, by } = openDocument(grantCodec, signed)
   const refuse = (what: string, message: string) => peerError(`grant.${what}`, message)
   if (peerIdOf(by) !== value.submitter || (value.submitter !== swarm.self && !isMember(value.submitter)))
     throw refuse('issuer', `the grant is of ${value.submitter}, signed by ${peerIdOf(by)}; expected a member's own`)

@@ -18,6 +18,8 @@ export interface DataFolder {
   readonly blobs: string
   /** A folder a job: its journal. */
   readonly jobs: string
+  /** Copies of the journals of other nodes of the account, a folder a job. */
+  readonly followed: string
   /** The worker's journal of leases and receipts. */
   readonly worker: string
   /** Results that were not given a folder of their own. */
@@ -42,6 +44,7 @@ export function dataFolder(root: string): DataFolder {
     tickets: at('cluster', 'tickets.log'),
     blobs: at('blobs'),
     jobs: at('jobs'),
+    followed: at('followed'),
     worker: at('worker'),
     results: at('results'),
     uploads: at('uploads'),
@@ -53,6 +56,13 @@ export function dataFolder(root: string): DataFolder {
 
 /** Makes the folder, for its owner's eyes only. */
 export async function makeDataFolder(folder: DataFolder): Promise<void> {
-  for (const path of [folder.root, join(folder.root, 'keys'), folder.cluster, folder.jobs, folder.cache])
+  for (const path of [
+    folder.root,
+    join(folder.root, 'keys'),
+    folder.cluster,
+    folder.jobs,
+    folder.followed,
+    folder.cache,
+  ])
     await mkdir(path, { recursive: true, mode: 0o700 })
 }

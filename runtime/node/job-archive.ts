@@ -44,6 +44,11 @@ export class JobArchive {
     return ended
   }
 
+  /** The job goes on: how it ended before is no longer what is known of it. */
+  forget(job: string): void {
+    this.#jobs.delete(job)
+  }
+
   statuses(): JobStatus[] {
     return [...this.#jobs.values()].map(({ status }) => status)
   }

@@ -3,6 +3,7 @@ import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../da
 import { type Part, writeParts } from '../data/sources/index.ts'
 import { concatRows, decodeTensors, encodeTensors, type NamedTensors, type Tensor } from '../data/tensor/index.ts'
 import type { CoordinatorPorts, OrderedPart } from '../job/coordinator/index.ts'
+import type { AccountProofs } from '../job/following/index.ts'
 import { type Journals, WorkerJournal } from '../job/journal/index.ts'
 import type { WorkerPorts } from '../job/worker/index.ts'
 import { type Disk, type FileStoreInit, type LogStore, openLog, systemDisk } from '../log/index.ts'
@@ -30,6 +31,8 @@ export interface JobParts {
   readonly folder: DataFolder
   /** Of the jobs that are coordinated here. */
   readonly journals: Journals
+  /** Who belongs to which account. */
+  readonly proofs: AccountProofs
   /** Models and outputs, on disk. */
   readonly blobs: BlobStore
   /** Inputs of shards on their way, in memory. */
@@ -56,6 +59,8 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
     logger,
     signer,
     openJournal: (job) => journals.open(job),
+    retireJournal: (job) => journals.retire(job),
+    openAdoption: (signed) => parts.proofs.openAdoption(signed),
     openSource: async (spec) => openJobSource(spec, await scanJobModel(spec, blobs)),
     putInput: (job, tensors) => inputs.put(encodeTensors(tensors), { pin: { owner: job } }),
     readInput: (ref) => inputs.readAll(ref.blob).catch(() => undefined), // dropped meanwhile: its shard is over
@@ -98,6 +103,7 @@ export async function workerPorts(
     clock,
     logger,
     signer,
+    openAdoption: (signed) => parts.proofs.openAdoption(signed),
     journal: await WorkerJournal.open(await openLog(journal, { clock, key: logKey('worker', signer) })),
     fetchModel: (lease, grant, signal) => engines.fetchModel(lease, grant, signal),
     fetchInputs: async (lease, grant, signal) => {

@@ -1,22 +1,26 @@
 import { statfs } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
-import { type Config, deadline, limit, type Random, userError } from '../base/index.ts'
+import { isAbsolute, join, resolve } from 'node:path'
+import { type Config, deadline, limit, peerError, type Random, userError } from '../base/index.ts'
 import type { DiskBudget } from '../data/blob/index.ts'
 import { type Coordinator, statusOfRecord } from '../job/coordinator/index.ts'
 import type { Worker } from '../job/worker/index.ts'
 import { systemDisk } from '../log/index.ts'
-import type { Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
+import type { Adoption, Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
 import type { Cluster, Member as ClusterMember, Door, MemberRole } from '../swarm/charter/index.ts'
 import { memberRoleSchema } from '../swarm/charter/index.ts'
 import { skewSentence } from '../swarm/membership/network-watch.ts'
+import { assertFreeFolder } from './adoption-ports.ts'
 import type { JobArchive } from './job-archive.ts'
+import { type JobFollowing, readSlice } from './job-following.ts'
 import type { JobParts } from './job-ports.ts'
 import type { Scrubbing } from './log-scrub.ts'
 import type { NodeKeys } from './membership.ts'
 import { absentPeer, peerViews } from './peer-views.ts'
 import type { Sampler } from './samples.ts'
 import {
+  type AdoptJobRequest,
   type CallOptions,
+  type FollowedView,
   type Invite,
   type InviteRequest,
   type MemberView,
@@ -44,6 +48,7 @@ export interface LocalServiceInit extends JobParts {
   readonly devices: () => readonly Device[]
   readonly sampler: Pick<Sampler, 'latest'>
   readonly scrubbing: Scrubbing
+  readonly following: JobFollowing
 }
 
 /** Seeds that a ticket names. */
@@ -163,6 +168,39 @@ export class LocalService implements NodeService {
     return this.job(id)
   }
 
+  async adopt(id: string, { input, outputDir }: AdoptJobRequest): Promise<JobStatus> {
+    const { config, following, folder, archive } = this.#init
+    if (!this.#accepting) throw userError('node.draining', 'this node is starting or stopping and takes no jobs now')
+    if (config.role === 'worker') throw userError('node.role', 'this node is a worker only; adopt on another one')
+    const dir = outputDir === undefined ? join(folder.results, id) : resolve(outputDir)
+    if (outputDir !== undefined && dir !== following.followed.get(id)?.spec?.outputDir) await assertFreeFolder(dir)
+    const status = await following.adopter.adopt(id, { outputDir: dir, ...(input && { input }) })
+    archive.forget(id)
+    return status
+  }
+
+  async followed(): Promise<readonly FollowedView[]> {
+    return this.#init.following.followed.all().map(({ job, from, spec, parts, rows, ended, head }) => ({
+      job,
+      name: spec?.request.name ?? '',
+      ...(spec && { account: spec.account }),
+      from,
+      parts,
+      rows,
+      entries: head.seq,
+      ended,
+    }))
+  }
+
+  /** Bytes of a part, for the node that has adopted its job. Throws `job.unknown`, `part.missing`, `adoption.account`. */
+  async readPart({ job, account }: Adoption, index: number, offset: number) {
+    if ((await this.job(job)).account !== account)
+      throw peerError('adoption.account', `${job} does not belong to ${account}`)
+    const part = (await this.parts(job)).find((part) => part.index === index)
+    if (!part) throw peerError('part.missing', `${job} has no part ${index} here`)
+    return readSlice(part.file, offset)
+  }
+
   async parts(id: string): Promise<readonly ResultPart[]> {
     const { outputDir } = await this.job(id)
     const parts = this.#init.coordinator.parts(id) ?? (await this.#init.archive.load(id))?.parts ?? []
@@ -240,7 +278,7 @@ export class LocalService implements NodeService {
 
   /** Takes up the jobs that an earlier run left unfinished, and what is known of those that ended. */
   async resumeJobs(): Promise<void> {
-    const { folder, archive, coordinator, blobs, logger, journals, disk = systemDisk } = this.#init
+    const { folder, archive, coordinator, blobs, logger, journals, following, disk = systemDisk } = this.#init
     for (const job of await journalledJobs(folder.jobs, disk)) {
       try {
         if (await archive.load(job)) continue
@@ -248,6 +286,7 @@ export class LocalService implements NodeService {
         const record = await journal.load()
         if (record && !record.ended) {
           coordinator.resume(record, journal)
+          if (record.adoption) following.adopter.resumed(record.adoption)
           logger.info({ job, parts: record.parts.length }, 'a job goes on from its journal')
           continue
         }

@@ -6,6 +6,7 @@ import { probeDevices } from '../compute/device/index.ts'
 import { EngineChild } from '../compute/engine/index.ts'
 import { DiskBudget, directoryBlobStore, memoryBlobStore, type OpenProvider } from '../data/blob/index.ts'
 import { Coordinator } from '../job/coordinator/index.ts'
+import { AccountProofs } from '../job/following/index.ts'
 import { Journals } from '../job/journal/index.ts'
 import { Worker } from '../job/worker/index.ts'
 import type { Log } from '../log/index.ts'
@@ -15,6 +16,7 @@ import { mdnsDiscovery } from '../swarm/discovery/mdns.ts'
 import { openBinding } from '../swarm/identity/index.ts'
 import { NodeSwarm } from '../swarm/node-swarm.ts'
 import { libp2pTransport } from '../swarm/transport/libp2p/index.ts'
+import { adoptionPorts } from './adoption-ports.ts'
 import { openBlobDesk } from './blob-desk.ts'
 import { startControlServer } from './control/index.ts'
 import { claimSocket } from './control/socket.ts'
@@ -22,7 +24,9 @@ import { dataFolder, makeDataFolder } from './data-folder.ts'
 import { EngineHost } from './engine-host.ts'
 import { EventBus } from './events.ts'
 import { countFolders } from './folder-usage.ts'
+import { followedFolder } from './followed-folder.ts'
 import { JobArchive } from './job-archive.ts'
+import { openJobFollowing } from './job-following.ts'
 import { coordinatorPorts, workerPorts } from './job-ports.ts'
 import { knownPeers } from './known-peers.ts'
 import { LocalService } from './local-service.ts'
@@ -67,7 +71,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const budget = new DiskBudget(config.diskBudgetBytes)
   const blobs = await directoryBlobStore({ dir: folder.blobs, clock, budget })
   const stopCounting = await countFolders(budget, clock, {
-    journals: [folder.jobs, folder.worker, folder.cluster],
+    journals: [folder.jobs, folder.followed, folder.worker, folder.cluster],
     logs: [folder.logs],
     caches: [folder.cache, folder.uploads],
   })
@@ -125,12 +129,20 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const jobEnded = (status: JobStatus) => void service.keepEnded(status)
   const home = (job: string) => ({ dir: join(folder.jobs, job, 'journal') })
   const journals = new Journals({ home, clock, signer: keys.node })
+  const proofs = new AccountProofs({
+    cluster: cluster.charter.state.cluster,
+    clock,
+    own: account,
+    ...(keys.binding && { binding: keys.binding }),
+    memberAccount: (peer) => swarm.accountOf(peer),
+  })
   const parts = {
     swarm,
     clock,
     logger,
     signer: keys.node,
     journals,
+    proofs,
     folder,
     blobs,
     inputs,
@@ -151,8 +163,17 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
         ...[...journals.entries()].map(([job, { log }]): [string, Log] => [`the journal of ${job}`, log]),
       ]),
   })
+  const following = await openJobFollowing({
+    ...parts,
+    ...adoptionPorts(parts),
+    coordinator,
+    worker,
+    places: followedFolder(folder),
+    readPart: (adoption, index, offset) => service.readPart(adoption, index, offset),
+  })
   const service: LocalService = new LocalService({
     ...parts,
+    following,
     scrubbing,
     archive,
     config,
@@ -175,6 +196,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     serves: (job) => coordinator.serves(job),
     owes: (peer, blob) => worker.owes(peer, blob),
     shares: (job, submitter, blob) => config.shareBlobs && worker.shares(job, submitter, blob),
+    adopted: (peer, blob, signed) => following.adoptedBlob(peer, blob, signed),
     isMember: (peer) => cluster.roster.member(peer) !== undefined,
     sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
   })
@@ -207,6 +229,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   // of their leases, and a card without devices would say that they are lost.
   worker.start(devices)
   coordinator.start()
+  following.start()
   await service.resumeJobs()
   await swarm.start()
   sampler.start(
@@ -231,7 +254,9 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
       stopSaving()
       await control.stop()
       worker.stop()
+      await following.stop()
       await coordinator.stop()
+      await journals.close()
       await known.save(swarm)
       await Promise.race([swarm.sayFarewell(), sleep(clock, FAREWELL_MS)])
       await swarm.stop()

@@ -10,6 +10,7 @@ import {
   type PeerView,
   peerIdSchema,
   type ResultPart,
+  sourceSpecSchema,
 } from '../protocol/index.ts'
 import type { MemberRole } from '../swarm/charter/index.ts'
 import type { EventBus } from './events.ts'
@@ -91,6 +92,39 @@ export const pendingViewSchema = z.object({ peer: peerIdSchema, name: z.string()
 /** See {@link pendingViewSchema}. */
 export type PendingView = z.infer<typeof pendingViewSchema>
 
+/** How a job is adopted. */
+export const adoptRequestSchema = z
+  .object({
+    input: sourceSpecSchema.optional().describe('where the input is; by default where the job read it before'),
+    outputDir: z
+      .string()
+      .min(1)
+      .max(4096)
+      .optional()
+      .describe("folder for the result; by default one in the node's data folder"),
+  })
+  .strict()
+
+/** See {@link adoptRequestSchema}. */
+export type AdoptJobRequest = z.input<typeof adoptRequestSchema>
+
+/** A job of another node of the account, whose journal is copied here: it can be adopted. */
+export const followedViewSchema = z.object({
+  job: z.string(),
+  name: z.string(),
+  account: accountIdSchema.optional(),
+  /** The node that coordinates it. */
+  from: peerIdSchema,
+  parts: countSchema,
+  rows: countSchema,
+  /** Entries of the journal that are here. */
+  entries: countSchema,
+  ended: z.boolean(),
+})
+
+/** See {@link followedViewSchema}. */
+export type FollowedView = z.infer<typeof followedViewSchema>
+
 /** What calls that do I/O may be given. */
 export interface CallOptions {
   /** Fires when the client has gone: the work may stop. */
@@ -118,6 +152,13 @@ export interface NodeService {
   job(id: string): Promise<JobStatus>
   /** Stops a job; one that has ended is left as it is. Answers with its state afterwards. Throws `job.unknown`. */
   cancel(id: string, reason: string): Promise<JobStatus>
+  /**
+   * Goes on with a job of another node of this account, which may be gone; that one is fenced.
+   * Throws `adopt.*`, `job.ended`, `job.output-exists`, `source.*`.
+   */
+  adopt(id: string, request: AdoptJobRequest): Promise<JobStatus>
+  /** Jobs that could be adopted here. */
+  followed(): Promise<readonly FollowedView[]>
   /** Finished parts of the result so far, by index. `file` is an absolute path. Throws `job.unknown`. */
   parts(id: string): Promise<readonly ResultPart[]>
   peers(): Promise<readonly PeerView[]>

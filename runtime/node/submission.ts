@@ -40,8 +40,9 @@ export async function prepareJob(init: SubmissionInit, request: JobRequest): Pro
     }
     const report = await scanJobModel(spec, init.models)
     assertOutputs(report, parsed.outputs)
-    await (await openJobSource(spec, report)).close()
-    return spec
+    const source = await openJobSource(spec, report)
+    await source.close()
+    return { ...spec, inputIdentity: source.identity }
   } catch (error) {
     await init.models.unpin(job)
     throw error

@@ -1,8 +1,10 @@
 /** The documents that parts and machines share, one home each: cards, requirements, jobs, shards, leases, receipts. */
+export * from './adoption.ts'
 export * from './card.ts'
 export * from './event.ts'
 export * from './grant.ts'
 export * from './job.ts'
+export * from './journal.ts'
 export * from './lease.ts'
 export * from './log-key.ts'
 export * from './messages.ts'

@@ -57,13 +57,18 @@ export const jobSpecSchema = z.object({
   model: modelRefSchema,
   outputDir: z.string(),
   createdWallMs: countSchema,
+  /** What the input was when the job was made: another one under the same path is not taken for it. */
+  inputIdentity: z.string().max(128).optional(),
 })
 
 /** See {@link jobSpecSchema}. */
 export type JobSpec = z.infer<typeof jobSpecSchema>
 
-/** Where a job stands. `running` covers waiting for workers: `refusals` then says why none takes its shards. */
-export const jobStateSchema = z.enum(['running', 'done', 'failed', 'cancelled'])
+/**
+ * Where a job stands. `running` covers waiting for workers: `refusals` then says why none takes its shards. `adopted`: it
+ * goes on at another node, which `adoption` names.
+ */
+export const jobStateSchema = z.enum(['running', 'done', 'failed', 'cancelled', 'adopted'])
 
 /** An error as data. */
 export const errorRecordSchema = z.object({
@@ -126,6 +131,8 @@ export const jobStatusSchema = z.object({
   refusals: refusalCountsSchema,
   outputDir: z.string(),
   error: errorRecordSchema.optional(),
+  /** The job changed its coordinator: from which node to which. */
+  adoption: z.object({ from: peerIdSchema, by: peerIdSchema, atWallMs: countSchema }).optional(),
 })
 
 /** See {@link jobStatusSchema}. */

@@ -1,11 +1,11 @@
 import type { LogKey } from '../log/index.ts'
 import { type Signer, verifySignature } from './key.ts'
 
-/** Signs and knows the groups of the log `name` with a node's key. */
-export function logKey(name: string, signer: Signer): LogKey {
+/** Signs and knows the groups of the log `name` with a node's key; `others`: public keys whose groups are in it too. */
+export function logKey(name: string, signer: Signer, others: readonly Uint8Array[] = []): LogKey {
   return {
     name,
     sign: (bytes) => signer.sign(bytes),
-    verify: (bytes, signature) => verifySignature(signer.publicKey, bytes, signature),
+    verify: (bytes, signature) => [signer.publicKey, ...others].some((key) => verifySignature(key, bytes, signature)),
   }
 }

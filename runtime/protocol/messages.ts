@@ -11,6 +11,9 @@ export const refusalCountsSchema = z.partialRecord(refusalReasonSchema, countSch
 /** See {@link refusalCountsSchema}. */
 export type RefusalCounts = z.infer<typeof refusalCountsSchema>
 
+/** Adoptions shown in one message. */
+const MAX_ADOPTIONS = 16
+
 const leaseIdSchema = z.string().min(1).max(96)
 const leaseIdsSchema = z.array(leaseIdSchema).min(1).max(limit('leasesPerOffer'))
 
@@ -88,6 +91,8 @@ const declineSchema = z.object({
     )
     .min(1)
     .max(limit('leasesPerOffer')),
+  /** Why the epoch is too low: these jobs were adopted. */
+  adoptions: z.array(signedSchema).max(MAX_ADOPTIONS).optional(),
 })
 
 /** The leases are being worked on: each is extended by its full duration. */
@@ -129,7 +134,13 @@ const cancelSchema = z.object({ type: z.literal('cancel'), leases: leaseIdsSchem
 const settledSchema = z.object({ type: z.literal('settled'), leases: leaseIdsSchema })
 
 /** A job that its coordinator runs. `before`: leases of this epoch from this number on were given after the call. */
-const calledJobSchema = z.object({ job: jobIdSchema, epoch: countSchema, before: countSchema })
+const calledJobSchema = z.object({
+  job: jobIdSchema,
+  epoch: countSchema,
+  before: countSchema,
+  /** Shows that the caller may speak for it in another's place. */
+  adoption: signedSchema.optional(),
+})
 
 /** See {@link calledJobSchema}. */
 export type CalledJob = z.infer<typeof calledJobSchema>
@@ -203,6 +214,7 @@ export const PROTOCOLS = {
   hello: '/aivida/hello/1',
   control: '/aivida/control/1',
   blob: '/aivida/blob/1',
+  journal: '/aivida/journal/1',
 } as const
 
 /** The first thing said on a connection, by the side that dialled: who I am and why you should let me in. */

@@ -1,6 +1,6 @@
 import { type Clock, userError } from '../../runtime/base/index.ts'
 import { EventBus } from '../../runtime/node/events.ts'
-import type { CallOptions, InviteRequest, NodeInfo, NodeService } from '../../runtime/node/service.ts'
+import type { CallOptions, FollowedView, InviteRequest, NodeInfo, NodeService } from '../../runtime/node/service.ts'
 import { unknownJob } from '../../runtime/node/service.ts'
 import type { JobRequest, JobStatus, PeerView, ResultPart } from '../../runtime/protocol/index.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -105,6 +105,15 @@ export class FakeNodeService implements NodeService {
     const { state } = await this.job(id)
     this.calls.push(`cancel ${id} ${reason}`)
     return this.update(id, state === 'running' ? { state: 'cancelled' } : {})
+  }
+
+  async adopt(id: string): Promise<JobStatus> {
+    this.calls.push(`adopt ${id}`)
+    return this.job(id)
+  }
+
+  async followed(): Promise<readonly FollowedView[]> {
+    return []
   }
 
   async parts(id: string): Promise<ResultPart[]> {

@@ -4,13 +4,16 @@ import { type BlobStore, memoryBlobStore, type OpenProvider } from '../../runtim
 import type { Source } from '../../runtime/data/sources/index.ts'
 import { decodeTensors, type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
 import { Coordinator, newJobId, type Piece } from '../../runtime/job/coordinator/index.ts'
+import { AccountProofs, type FollowedPlaces } from '../../runtime/job/following/index.ts'
 import { Journals } from '../../runtime/job/journal/index.ts'
 import { Worker } from '../../runtime/job/worker/index.ts'
 import { type LogStore, type MemoryLogHome, memoryLogHome, memoryLogStore } from '../../runtime/log/index.ts'
+import { adoptionPorts } from '../../runtime/node/adoption-ports.ts'
 import { openBlobDesk } from '../../runtime/node/blob-desk.ts'
 import { dataFolder } from '../../runtime/node/data-folder.ts'
 import { EngineHost, type EngineHostInit } from '../../runtime/node/engine-host.ts'
 import { EventBus } from '../../runtime/node/events.ts'
+import { type JobFollowing, openJobFollowing } from '../../runtime/node/job-following.ts'
 import { coordinatorPorts, workerPorts } from '../../runtime/node/job-ports.ts'
 import {
   accountIdOf,
@@ -77,6 +80,8 @@ export class VirtualEngine extends EngineHost {
 export interface Kept {
   readonly workerJournal: MemoryLogHome
   readonly jobJournals: Map<string, MemoryLogHome>
+  /** Copies of others' journals. */
+  readonly followed: Map<string, MemoryLogHome>
   readonly blobs: BlobStore
   /** Parts that were written, in order: the row's number, doubled, for each row. */
   readonly parts: { readonly job: string; readonly index: number; readonly values: readonly number[] }[]
@@ -91,6 +96,7 @@ export interface JobNode extends VirtualNode {
   readonly engine: VirtualEngine
   readonly inputs: BlobStore
   readonly journals: Journals
+  readonly following: JobFollowing
   readonly kept: Kept
   readonly published: NodeEventBody[]
   startJobs(): Promise<void>
@@ -124,6 +130,7 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
   const durable: Kept = kept ?? {
     workerJournal: memoryLogHome(),
     jobJournals: new Map(),
+    followed: new Map(),
     blobs: await memoryBlobStore({ clock }),
     parts: [],
   }
@@ -146,9 +153,14 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     offended: (peer, error) => swarm.warden.judge(peer, error),
   })
   const journals = new Journals({ home: (job) => journalHome(durable, job, life), clock, signer: key })
+  const proofs = new AccountProofs({
+    ...{ clock, cluster: node.cluster.charter.state.cluster, own: accountOf(node) },
+    ...(node.owner && { binding: node.owner.binding }),
+    memberAccount: (peer) => swarm.accountOf(peer),
+  })
   const events = new RecordingBus({ clock, snapshot: () => [] })
   const parts = {
-    ...{ swarm, clock, signer: key, journals, blobs, inputs, provider, events, engines: engine },
+    ...{ swarm, clock, signer: key, journals, proofs, blobs, inputs, provider, events, engines: engine },
     logger: silentLogger,
     folder: dataFolder('/data'),
     jobEnded: () => {},
@@ -174,17 +186,35 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     },
   })
   const worker = new Worker(await workerPorts(parts, () => node.devices, mortalStore(durable.workerJournal, life)))
+  const following = await openJobFollowing({
+    ...parts,
+    ...adoptionPorts(parts),
+    ...{ coordinator, worker, places: places(durable, life) },
+    checkInput: async () => {},
+    hasPart: async ({ job }, { index }) => durable.parts.some((part) => part.job === job && part.index === index),
+    keepPart: async ({ job }, { index }, bytes) => {
+      durable.parts.push({ job, index, values: JSON.parse(new TextDecoder().decode(bytes)) })
+      return true
+    },
+    readPart: async ({ job }, index) => {
+      const { values } = durable.parts.find((part) => part.job === job && part.index === index)!
+      const bytes = new TextEncoder().encode(JSON.stringify(values))
+      return { sizeBytes: bytes.byteLength, bytes }
+    },
+  })
   openBlobDesk({
     ...{ swarm, clock, stores: [inputs, blobs] },
     serves: (job) => coordinator.serves(job),
     owes: (peer, blob) => worker.owes(peer, blob),
     shares: (job, submitter, blob) => worker.shares(job, submitter, blob),
+    adopted: (peer, blob, signed) => following.adoptedBlob(peer, blob, signed),
     isMember: (peer) => node.cluster.roster.member(peer) !== undefined,
     sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
   })
   const startJobs = async () => {
     worker.start(node.devices)
     coordinator.start()
+    following.start()
     await node.start()
   }
   const die = () => {
@@ -192,6 +222,7 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     network.kill(node.peer)
     worker.stop()
     void coordinator.stop()
+    void following.stop()
   }
   const jobs = {
     coordinator,
@@ -203,6 +234,7 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     startJobs,
     die,
     journals,
+    following,
   }
   return Object.assign(node, jobs)
 }
@@ -232,6 +264,23 @@ function journalHome({ jobJournals }: Kept, job: string, life: Life): LogStore {
   return mortalStore(home, life)
 }
 
+function places({ followed, jobJournals }: Kept, life: Life): FollowedPlaces {
+  const homeOf = (job: string) => {
+    const home = followed.get(job) ?? memoryLogHome()
+    followed.set(job, home)
+    return home
+  }
+  return {
+    home: (job) => mortalStore(homeOf(job), life),
+    list: async () => [...followed.keys()],
+    remove: async (job) => void followed.delete(job),
+    promote: async (job) => {
+      jobJournals.set(job, homeOf(job))
+      followed.delete(job)
+    },
+  }
+}
+
 /** Takes up a job where an earlier process of the node left it. */
 export async function resumeJob({ coordinator, journals }: JobNode, job: string) {
   const journal = await journals.open(job)
@@ -243,7 +292,7 @@ export async function resumeJob({ coordinator, journals }: JobNode, job: string)
 const random = seededRandom(7)
 
 /** The node's own account, unless a test names another. */
-export const accountOf = (node: VirtualNode): string => accountIdOf(node.key.publicKey)
+export const accountOf = (node: VirtualNode): string => node.owner?.account ?? accountIdOf(node.key.publicKey)
 
 /** A job over `rows`, as the node's control API would make it. */
 export async function jobSpec(

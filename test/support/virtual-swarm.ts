@@ -1,5 +1,6 @@
 import { type Clock, seededRandom, silentLogger } from '../../runtime/base/index.ts'
 import {
+  accountIdOf,
   type ControlMessage,
   type Device,
   type Hello,
@@ -17,7 +18,7 @@ import {
   MemoryTicketLedger,
 } from '../../runtime/swarm/charter/index.ts'
 import type { Discovery } from '../../runtime/swarm/discovery/discovery.ts'
-import { SecretKey } from '../../runtime/swarm/identity/index.ts'
+import { type BindingProof, completeBinding, proposeBinding, SecretKey } from '../../runtime/swarm/identity/index.ts'
 import { PROTOCOL_VERSIONS } from '../../runtime/swarm/membership/hello.ts'
 import type { Seed } from '../../runtime/swarm/membership/seed.ts'
 import { NodeSwarm } from '../../runtime/swarm/node-swarm.ts'
@@ -50,6 +51,8 @@ export interface VirtualNode {
   readonly transport: Transport
   readonly disk: ReturnType<typeof memoryDisk>
   devices: Device[]
+  /** Whose it is, set before it starts. Default: nobody's. */
+  owner?: { readonly account: string; readonly binding: BindingProof }
   /** What it tells a peer of why it gives it nothing. */
   refusals: RefusalCounts
   /** Changes it heard of, as `ms type name`; cards only of others. */
@@ -119,6 +122,7 @@ export class VirtualSwarm {
     const seeds = init.seeds ?? this.nodes.filter((node) => node !== old)
     const node = await this.#assemble(old.name, old.key, old.disk, cluster!, store, seeds, init)
     node.devices = old.devices
+    if (old.owner) node.owner = old.owner
     this.nodes[this.nodes.indexOf(old)] = node
     return node
   }
@@ -150,7 +154,10 @@ export class VirtualSwarm {
       clock,
       random: seededRandom(keys),
       logger: { ...silentLogger, warn: ({ code }) => warnings.push(String(code)) },
-      describe: () => ({ name, software: 'test', devices: node.devices }),
+      describe: () => ({
+        ...{ name, software: 'test', devices: node.devices },
+        ...(node.owner && { account: node.owner.account }),
+      }),
       refusalsOf: () => node.refusals,
       seeds: begin ?? seeds.map(({ peer }) => ({ address: addressOf(peer), source: 'ticket' })),
       discoveries,
@@ -166,6 +173,14 @@ export class VirtualSwarm {
     }
     swarm.subscribe({ card: note('card'), suspect: note('suspect'), alive: note('alive'), lost: note('lost') })
     return node
+  }
+
+  /** Makes nodes that have not started belong to one account; gives back its id. */
+  bind(key: SecretKey, ...nodes: VirtualNode[]): string {
+    const account = accountIdOf(key.publicKey)
+    for (const node of nodes)
+      node.owner = { account, binding: completeBinding(proposeBinding(account, { issuedWallMs: 0 }, node.key), key) }
+    return account
   }
 
   nameOf(peer: string): string {

@@ -1,10 +1,11 @@
+import { resolve } from 'node:path'
 import type { NodeInfo } from '../../node/service.ts'
 import type { ConductView, JobStatus } from '../../protocol/index.ts'
-import type { Cli } from '../cli.ts'
+import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 import { describeProgress } from '../progress.ts'
 
-/** `status`, `peers`, `jobs`, `job`, `cancel`: what a node knows, and how to stop a job. */
+/** `status`, `peers`, `jobs`, `job`, `cancel`, `adopt`: what a node knows, and how to stop a job or take one over. */
 export function viewCommands(cli: Cli): void {
   cli.command({
     usage: 'status',
@@ -36,10 +37,11 @@ export function viewCommands(cli: Cli): void {
       )
     },
   })
-  cli.command({
+  const jobs = cli.command({
     usage: 'jobs',
     description: 'list jobs, newest first',
     async action(session) {
+      if (session.options.followed) return listFollowed(session)
       const jobs = await (await session.client()).jobs(session.request)
       session.print(jobs, () =>
         formatTable(
@@ -56,6 +58,7 @@ export function viewCommands(cli: Cli): void {
       )
     },
   })
+  jobs.option('--followed', 'instead: jobs of other nodes of the account that could be adopted here')
   cli.command({
     usage: 'job <id>',
     description: 'show one job, its workers, and where its result lies',
@@ -74,6 +77,39 @@ export function viewCommands(cli: Cli): void {
       },
     })
     .option('--reason <text>', 'told to the workers and kept with the job')
+  cli
+    .command({
+      usage: 'adopt <id>',
+      description: 'go on here with a job of another node of the account, which may be gone; that one is fenced',
+      async action(session, [id]) {
+        const { input, output } = session.options
+        const client = await session.client()
+        const request = {
+          ...(input !== undefined && { input: { path: resolve(session.io.cwd, input) } }),
+          ...(output !== undefined && { outputDir: resolve(session.io.cwd, output) }),
+        }
+        const status = await (await client.adopt(id!, request, session.request)).status(session.request)
+        session.print(status, () => describeJob(status, session.io.clock.wallMs()))
+      },
+    })
+    .option('--input <path>', 'where the input is, when it is not where the job read it before')
+    .option('--output <dir>', "folder for the result (default: one in the node's data folder)")
+}
+
+async function listFollowed(session: Session): Promise<void> {
+  const followed = await (await session.client()).followed(session.request)
+  session.print(followed, () =>
+    formatTable(
+      ['JOB', 'NAME', 'STATE', 'ROWS', 'COORDINATED BY'],
+      followed.map(({ job, name, ended, rows, from }) => [
+        job,
+        name,
+        ended ? 'ended' : 'can be adopted',
+        formatCount(rows),
+        from,
+      ]),
+    ),
+  )
 }
 
 /** A node for people. */
@@ -108,6 +144,7 @@ export function describeJob(status: JobStatus, nowWallMs: number): string {
     `moved    ${formatBytes(sent)} out, ${formatBytes(received)} in`,
     `result   ${status.outputDir}`,
   ]
+  if (status.adoption) lines.push(`adopted  by ${status.adoption.by}, from ${status.adoption.from}`)
   if (status.error) lines.push(`error    ${status.error.code}: ${status.error.message}`)
   const workers = status.workers.map((worker) => [
     worker.name,

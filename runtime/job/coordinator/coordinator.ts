@@ -1,5 +1,6 @@
 import { type Digest, every, limit, peerError, userError } from '../../base/index.ts'
 import type {
+  Adoption,
   CalledJob,
   ControlMessageOf,
   HeldLease,
@@ -7,6 +8,7 @@ import type {
   JobStatus,
   RefusalCounts,
   ResultPart,
+  Signed,
 } from '../../protocol/index.ts'
 import type { JobJournal, JobRecord } from '../journal/index.ts'
 import {
@@ -16,6 +18,7 @@ import {
   type SchedulerInstruction,
   step,
 } from '../scheduler/index.ts'
+import { type GivenUp, giveUp, journalRolledBack } from './giving-up.ts'
 import { JobRun } from './job-run.ts'
 import { countRefusals, statusOf } from './job-status.ts'
 import { Notices } from './notices.ts'
@@ -26,11 +29,10 @@ import { assertLeased } from './receipt-check.ts'
 import { verifiedResults } from './receipts.ts'
 import type { VerifiedResult } from './results.ts'
 import { RollCalls } from './roll-calls.ts'
+import { StatusFeed } from './status-feed.ts'
 
 /** The scheduler looks at deadlines this often. */
 const TICK_MS = 250
-/** Job states are published at most this often. */
-const STATUS_MS = 100
 /** An unanswered peer is asked again after this. */
 const RETRY_MS = 1_000
 
@@ -48,15 +50,15 @@ export class Coordinator {
   readonly #notices: Notices
   /** Verified results on their way through the scheduler, by lease. */
   readonly #results = new Map<string, VerifiedResult>()
-  readonly #changed = new Set<string>()
+  readonly #statuses: StatusFeed
   /** Output folders of jobs that are being submitted. */
   readonly #claimed = new Set<string>()
   readonly #stops: (() => void)[] = []
-  #statusDue = false
 
   constructor(ports: CoordinatorPorts) {
     this.#ports = ports
     this.#offers = new Offers(ports)
+    this.#statuses = new StatusFeed(ports.clock, (job) => this.#publish(job))
     this.#rollCalls = new RollCalls(ports, () => this.#calledJobs())
     this.#orders = new Orders({
       clock: ports.clock,
@@ -169,6 +171,16 @@ export class Coordinator {
     await this.#runs.get(job)?.cancel(reason)
   }
 
+  /** A follower has seen more of a job's journal than there is: going on would give entries out twice. */
+  async rolledBack(job: string, seen: { readonly seq: number; readonly by: string }): Promise<void> {
+    await this.#runs.get(job)?.fail(journalRolledBack(job, seen))
+  }
+
+  /** Gives a job up to the node that adopts it. Throws `job.unknown`, `job.ended`, `adoption.*`. */
+  async giveUp(adoption: Adoption, signed: Signed): Promise<GivenUp> {
+    return giveUp(this.#runs.get(adoption.job), this.#ports.swarm.self, adoption, signed)
+  }
+
   /** Why this submitter's shards do not go to a peer: told to it in heartbeats. */
   refusalsOf(peer: string): RefusalCounts {
     return countRefusals(this.#scheduler, peer)
@@ -201,13 +213,10 @@ export class Coordinator {
         ended: (job) => {
           const { copies, retries } = this.#scheduler.jobs.get(job) ?? run
           Object.assign(run, { copies, retries })
-          this.#dispatch({ type: 'job-closed', job })
+          this.#dispatch({ type: 'job-closed', job }, run.state === 'adopted')
           this.#offers.forget(job)
         },
-        publish: (job) => {
-          this.#changed.delete(job)
-          this.#publish(job)
-        },
+        publish: (job) => this.#statuses.flush(job),
       },
       before,
     )
@@ -223,7 +232,7 @@ export class Coordinator {
       awaited: run.workforce.peers(),
     })
     run.start()
-    this.#touch(spec.job)
+    this.#statuses.touch(spec.job)
     return statusOf(run, this.#scheduler, this.#ports.nameOf)
   }
 
@@ -239,6 +248,7 @@ export class Coordinator {
         job: run.spec.job,
         epoch: run.epoch,
         before: this.#scheduler.jobs.get(run.spec.job)?.nextLease ?? 0,
+        ...(run.adoption && { adoption: run.adoption }),
       }))
   }
 
@@ -249,8 +259,10 @@ export class Coordinator {
     }
   }
 
-  #dispatch(event: SchedulerEvent): void {
-    for (const instruction of step(this.#scheduler, event, this.#ports.clock.monoMs())) this.#execute(instruction)
+  /** `quietly`: leases are not called off, because another node takes them over. */
+  #dispatch(event: SchedulerEvent, quietly = false): void {
+    for (const instruction of step(this.#scheduler, event, this.#ports.clock.monoMs()))
+      if (!quietly || instruction.type !== 'cancel') this.#execute(instruction)
   }
 
   #execute(instruction: SchedulerInstruction): void {
@@ -295,7 +307,8 @@ export class Coordinator {
     }
   }
 
-  #declined(peer: string, { leases }: ControlMessageOf<'decline'>): void {
+  #declined(peer: string, { leases, adoptions = [] }: ControlMessageOf<'decline'>): void {
+    for (const signed of adoptions) this.giveUp(this.#ports.openAdoption(signed), signed).catch(() => {}) // not ours
     this.#dispatch({
       type: 'declined',
       peer,
@@ -335,6 +348,7 @@ export class Coordinator {
       this.#ports.swarm.report(peer, peerError('receipt.late', `${peer} sent a receipt of ${job}, which is not here`))
       return
     }
+    if (run.state === 'adopted') return // its adopter asks for it
     const isLeased = this.#scheduler.leases.has(lease)
     if (!isLeased) assertLeased(this.#scheduler.jobs.get(job), run.workforce.has(peer), result.receipt)
     if (run.state !== 'running' || !(isLeased || run.workforce.has(peer))) this.#notices.settle(peer, lease)
@@ -351,7 +365,7 @@ export class Coordinator {
     const useless: string[] = []
     for (const held of leases) {
       const run = this.#runs.get(held.job)
-      if (!run || (run.state === 'running' && !run.workforce.has(peer))) continue
+      if (!run || run.state === 'adopted' || (run.state === 'running' && !run.workforce.has(peer))) continue
       if (run.state !== 'running' || run.isOver(held.shard) || run.hasResult(held.shard)) useless.push(held.lease)
       else wanted.push(held)
     }
@@ -374,19 +388,7 @@ export class Coordinator {
       ...(worker !== undefined && { worker }),
       ...(reason !== undefined && { reason }),
     })
-    this.#touch(job)
-  }
-
-  /** Publishes the job's state soon, together with other changes. */
-  #touch(job: string): void {
-    this.#changed.add(job)
-    if (this.#statusDue) return
-    this.#statusDue = true
-    this.#ports.clock.after(STATUS_MS, () => {
-      this.#statusDue = false
-      for (const changed of this.#changed) this.#publish(changed)
-      this.#changed.clear()
-    })
+    this.#statuses.touch(job)
   }
 
   #publish(job: string): void {

@@ -4,19 +4,17 @@ import {
   type Digest,
   type ErrorRecord,
   invariant,
-  isAividaError,
-  sleep,
   toAividaError,
   userError,
 } from '../../base/index.ts'
 import type { Source } from '../../data/sources/index.ts'
-import type { NamedTensors } from '../../data/tensor/index.ts'
 import {
-  type BlobRef,
   type JobSpec,
+  type JobStatus,
   type Receipt,
   type ResultPart,
   type ShardSpec,
+  type Signed,
   shardId,
 } from '../../protocol/index.ts'
 import type { JobJournal, JobRecord } from '../journal/index.ts'
@@ -30,6 +28,8 @@ import {
 import type { ShardFailure } from '../scheduler/index.ts'
 import { Assembly, batchesPerPart } from './assembly.ts'
 import { Commits } from './commits.ts'
+import { endOf, type GivenUp, whatIsLeft } from './giving-up.ts'
+import { putWhenRoom } from './input-room.ts'
 import { poisonError } from './poison.ts'
 import type { CoordinatorPorts } from './ports.ts'
 import { Results, type VerifiedResult } from './results.ts'
@@ -43,9 +43,6 @@ const OUTPUT_WINDOW = 256
 const INPUT_WINDOW_BYTES = 512 << 20
 /** Bytes of outputs that may wait for the disk. */
 const OUTPUT_WINDOW_BYTES = 256 << 20
-/** A job waits this long for the inputs of others to leave memory, and looks this often. */
-const ROOM_WAIT_MS = 120_000
-const ROOM_POLL_MS = 100
 
 /** What a run asks of the scheduler it shares with other jobs. */
 export interface RunScheduling {
@@ -82,7 +79,9 @@ export class JobRun {
   /** What the scheduler had counted when the job ended. */
   copies = 0
   retries = 0
-  state: 'running' | 'done' | 'failed' | 'cancelled' = 'running'
+  state: JobStatus['state'] = 'running'
+  /** By which this node took the job over, or gave it up. */
+  adoption: Signed | undefined
   error: ErrorRecord | undefined
   finishedWallMs: number | undefined
   readonly #ports: CoordinatorPorts
@@ -122,12 +121,13 @@ export class JobRun {
     this.doneShards = doneBefore.length
     this.emitted = doneBefore.length
     this.#done = new Set(doneBefore)
+    this.adoption = before.adoption
     this.workforce = new Workforce(spec.job, journal, ports.logger, before.workers)
     this.#commits = new Commits({
       journal,
       write: (parts) => ports.writeParts(spec, parts),
       committed: (parts) => this.#committed(parts),
-      failed: (error) => this.#fail(toAividaError(error)),
+      failed: (error) => this.fail(toAividaError(error)),
       drained: () => this.#wakeReader?.(),
     })
     this.#assembly = new Assembly({
@@ -150,7 +150,7 @@ export class JobRun {
   /** Starts reading and computing; from here on the run ends by itself. */
   start(): void {
     this.#apply(this.#program.start())
-    this.#read().catch((error) => this.#fail(toAividaError(error)))
+    this.#read().catch((error) => this.fail(toAividaError(error)))
   }
 
   /** The first result of a shard. */
@@ -201,6 +201,17 @@ export class JobRun {
   /** Ends the job now. Resolves when that is durable. */
   async cancel(reason: string): Promise<void> {
     await this.#end('cancelled', aborted(reason))
+  }
+
+  /** Another node coordinates the job now: nothing more is written here. Resolves with the journal from `fromSeq` on. */
+  async giveUp(signed: Signed, error: AividaError, fromSeq: number): Promise<GivenUp> {
+    this.adoption = signed
+    let left: GivenUp | undefined
+    await this.#end('adopted', error, async () => {
+      await this.#commits.settled()
+      left = await whatIsLeft(this.spec.job, this.#journal, fromSeq)
+    })
+    return left ?? whatIsLeft(this.spec.job, this.#journal)
   }
 
   /** Stops without ending the job: another start goes on from the journal. */
@@ -280,7 +291,7 @@ export class JobRun {
       if (committed.has(this.#assembly.partOf(index))) continue
       await this.#wanted()
       if (signal.aborted) return
-      const inputs = await this.#putInput(tensors)
+      const inputs = await putWhenRoom(this.#ports, this.spec.job, tensors, signal)
       if (labels) this.#labels.set(index, labels)
       this.#demand--
       const before = this.shards.size
@@ -291,19 +302,6 @@ export class JobRun {
     this.#assembly.end(batches)
     this.#hear({ type: 'source-ended' })
     for (const result of this.#results.takeUnused()) this.#settleLater(result)
-  }
-
-  /** Jobs share the memory for inputs: when others hold it all, this one waits its turn. Throws `disk.budget` at last. */
-  async #putInput(tensors: NamedTensors): Promise<BlobRef> {
-    const { clock, putInput } = this.#ports
-    for (let waitedMs = 0; ; waitedMs += ROOM_POLL_MS) {
-      try {
-        return await putInput(this.spec.job, tensors)
-      } catch (error) {
-        if (!isAividaError(error, 'disk.budget') || waitedMs >= ROOM_WAIT_MS) throw error
-      }
-      await sleep(clock, ROOM_POLL_MS, this.#abort.signal)
-    }
   }
 
   /** Resolves when the program wants another batch and there is room for its bytes. */
@@ -344,12 +342,12 @@ export class JobRun {
   }
 
   #finish(done: NonNullable<ProgramStep<InferenceState>['done']>): void {
-    if (!done.ok) void this.#fail(poisonError(done.shard, done.failures))
+    if (!done.ok) void this.fail(poisonError(done.shard, done.failures))
     else
       this.#commits.after(async () => {
         if (this.state !== 'running') return
         if (this.parts.length === 0)
-          return this.#fail(
+          return this.fail(
             userError(
               'source.empty',
               `no rows in ${this.spec.request.input.path}; give an input with at least one row`,
@@ -359,12 +357,17 @@ export class JobRun {
       })
   }
 
-  async #fail(error: AividaError): Promise<void> {
+  /** Ends the job for a reason that it cannot go on after. */
+  async fail(error: AividaError): Promise<void> {
     if (this.state !== 'running' || this.#abort.signal.aborted) return
     await this.#end('failed', error)
   }
 
-  async #end(state: 'done' | 'failed' | 'cancelled', error?: AividaError): Promise<void> {
+  async #end(
+    state: Exclude<JobStatus['state'], 'running'>,
+    error?: AividaError,
+    before?: () => Promise<void>,
+  ): Promise<void> {
     if (this.state !== 'running') return
     this.state = state
     this.error = error?.toJSON()
@@ -377,19 +380,15 @@ export class JobRun {
     this.#outputs.clear()
     this.#labels.clear()
     this.#scheduling.ended(this.spec.job)
-    const ended = {
-      type: 'ended' as const,
-      state,
-      atWallMs: this.finishedWallMs,
-      ...(this.error && { error: this.error }),
-    }
-    await this.#journal.append(ended).catch((cause) => {
+    await before?.().catch(() => {}) // a journal that cannot be read has nothing to show
+    await this.#journal.append(endOf(this, state)).catch((cause) => {
       this.#ports.logger.error(
         { job: this.spec.job, error: String(cause) },
         'the end of the job could not be journalled',
       )
     })
-    await this.#journal.close().catch(() => {}) // a log that failed has nothing left to close
+    const closing = state === 'adopted' ? this.#journal.close() : this.#ports.retireJournal(this.spec.job)
+    await closing.catch(() => {}) // a log that failed has nothing left to close
     this.#scheduling.publish(this.spec.job)
   }
 }

@@ -1,5 +1,11 @@
 import { limit } from '../../base/index.ts'
-import type { JobStatus, RefusalCounts, RefusalReason } from '../../protocol/index.ts'
+import {
+  adoptionCodec,
+  type JobStatus,
+  type RefusalCounts,
+  type RefusalReason,
+  type Signed,
+} from '../../protocol/index.ts'
 import type { JobRecord as JournalledJob } from '../journal/index.ts'
 import type { JobRecord, SchedulerState } from '../scheduler/index.ts'
 import type { JobRun } from './job-run.ts'
@@ -33,11 +39,13 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     refusals: record ? sum(refusalsOf(record)) : {},
     outputDir: spec.outputDir,
     ...(run.error && { error: run.error }),
+    ...(run.adoption && { adoption: adoptionView(run.adoption) }),
   }
 }
 
 /** An ended job as its journal tells it, when nothing else is left. */
-export function statusOfRecord({ spec, parts, ended }: JournalledJob, epoch: number): JobStatus {
+export function statusOfRecord({ spec, parts, ended, adoption }: JournalledJob, epoch: number): JobStatus {
+  const changed = ended?.adoption ?? adoption
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const done = parts.reduce((sum, { furtherShards = [] }) => sum + 1 + furtherShards.length, 0)
   return {
@@ -56,7 +64,14 @@ export function statusOfRecord({ spec, parts, ended }: JournalledJob, epoch: num
     refusals: {},
     outputDir: spec.outputDir,
     ...(ended?.error && { error: ended.error }),
+    ...(changed && { adoption: adoptionView(changed) }),
   }
+}
+
+/** Who it was adopted from, and by whom; what is journalled was checked before. */
+function adoptionView(signed: Signed): NonNullable<JobStatus['adoption']> {
+  const { from, node, atWallMs } = adoptionCodec.decode(signed.body)
+  return { from, by: node, atWallMs }
 }
 
 /** Why a peer's devices were refused, over all jobs. */

@@ -1,7 +1,16 @@
 import type { Clock, Logger } from '../../base/index.ts'
 import type { Source } from '../../data/sources/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
-import type { BlobRef, Grant, JobSpec, NodeEventBody, ResultPart, Signed, Signer } from '../../protocol/index.ts'
+import type {
+  Adoption,
+  BlobRef,
+  Grant,
+  JobSpec,
+  NodeEventBody,
+  ResultPart,
+  Signed,
+  Signer,
+} from '../../protocol/index.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
 import type { JobJournal } from '../journal/index.ts'
 import type { OrderedPart } from './commits.ts'
@@ -13,6 +22,10 @@ export interface CoordinatorPorts {
   readonly logger: Logger
   readonly signer: Signer
   readonly openJournal: (job: string) => Promise<JobJournal>
+  /** Closes the journal of a job that has ended, as soon as nobody needs it. */
+  readonly retireJournal: (job: string) => Promise<void>
+  /** Opens an adoption and checks who signed it and for which account. Throws `adoption.*`, `signature.*`. */
+  readonly openAdoption: (signed: Signed) => Adoption
   readonly openSource: (spec: JobSpec) => Promise<Source>
   /** Keeps a shard's encoded inputs until {@link dropInput}; workers fetch them from here. */
   readonly putInput: (job: string, tensors: NamedTensors) => Promise<BlobRef>

@@ -9,7 +9,10 @@ import {
   peerIdSchema,
   type ResultPart,
   resultPartSchema,
+  type Signed,
   type Signer,
+  signedSchema,
+  sourceSpecSchema,
 } from '../../protocol/index.ts'
 
 const entrySchema = z.discriminatedUnion('type', [
@@ -18,11 +21,24 @@ const entrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('worker'), peer: peerIdSchema }),
   /** The result is committed here: the part file is durable before this entry is. */
   z.object({ type: z.literal('part'), part: resultPartSchema }),
+  /**
+   * This node coordinates the job now, in another's place. Parts count from here on: those of before that are kept are
+   * journalled again.
+   */
+  z.object({
+    type: z.literal('adopted'),
+    adoption: signedSchema,
+    outputDir: z.string(),
+    /** Where the input is read, when not where it was. */
+    input: sourceSpecSchema.optional(),
+  }),
   z.object({
     type: z.literal('ended'),
-    state: z.enum(['done', 'failed', 'cancelled']),
+    /** `adopted`: another node coordinates the job, see `adoption`. */
+    state: z.enum(['done', 'failed', 'cancelled', 'adopted']),
     atWallMs: z.number().int(),
     error: errorRecordSchema.optional(),
+    adoption: signedSchema.optional(),
   }),
 ])
 
@@ -32,9 +48,9 @@ export type JobEntry = z.infer<typeof entrySchema>
 /** Kept form of a {@link JobEntry}. */
 export const jobEntryCodec: Codec<JobEntry> = codec({
   name: 'job-entry',
-  version: 2,
+  version: 3,
   schema: entrySchema,
-  upgrades: { 1: (entry) => entry }, // version 2 added `worker`
+  upgrades: { 1: (entry) => entry, 2: (entry) => entry }, // version 2 added `worker`, version 3 `adopted`
 })
 
 /** A job as its journal tells it. */
@@ -44,6 +60,8 @@ export interface JobRecord {
   readonly parts: readonly ResultPart[]
   /** Workers that were given leases, in whatever epoch. */
   readonly workers: readonly string[]
+  /** By which this node coordinates it in another's place. */
+  readonly adoption?: Signed
   readonly ended?: Extract<JobEntry, { type: 'ended' }>
 }
 
@@ -54,6 +72,10 @@ export interface JobJournalInit {
   readonly signer: Signer
   /** What is known to have been durable. */
   readonly seen?: SeenEntry
+  /** See {@link OpenOptions.minEpoch}. */
+  readonly minEpoch?: number
+  /** Whose groups are in it beside this node's: those of the coordinator whose place it takes. */
+  readonly writtenBy?: Uint8Array
   /** Called once, when the journal is closed. */
   readonly onClosed?: () => void
 }
@@ -70,8 +92,14 @@ export class JobJournal {
 
   /** Takes the journal of a job over: its epoch rises. Throws `log.*`. */
   static async open(home: LogStore | FileStoreInit, job: string, init: JobJournalInit): Promise<JobJournal> {
-    const { clock, signer, seen, onClosed } = init
-    const log = await openLog(home, { clock, key: logKey(job, signer), ...(seen && { seen }) })
+    const { clock, signer, seen, minEpoch, writtenBy, onClosed } = init
+    const key = logKey(job, signer, writtenBy && [writtenBy])
+    const log = await openLog(home, {
+      clock,
+      key,
+      ...(seen && { seen }),
+      ...(minEpoch !== undefined && { minEpoch }),
+    })
     return new JobJournal(log, onClosed)
   }
 
@@ -106,6 +134,7 @@ export class JobJournal {
   async load(): Promise<JobRecord | undefined> {
     let spec: JobSpec | undefined
     let ended: JobRecord['ended']
+    let adoption: Signed | undefined
     const parts = new Map<number, ResultPart>()
     const workers = new Set<string>()
     for await (const { entry } of this.#log.read(1)) {
@@ -113,14 +142,31 @@ export class JobJournal {
       if (event.type === 'created') spec = event.spec
       else if (event.type === 'part') parts.set(event.part.index, event.part)
       else if (event.type === 'worker') workers.add(event.peer)
-      else ended = event
+      else if (event.type === 'adopted') {
+        parts.clear()
+        adoption = event.adoption
+        spec &&= adopted(spec, event)
+      } else ended = event
     }
     const inOrder = [...parts.values()].sort((a, b) => a.index - b.index)
-    return spec && { spec, parts: inOrder, workers: [...workers], ...(ended && { ended }) }
+    return (
+      spec && {
+        spec,
+        parts: inOrder,
+        workers: [...workers],
+        ...(adoption && { adoption }),
+        ...(ended && { ended }),
+      }
+    )
   }
 
   close(): Promise<void> {
     this.#onClosed?.()
     return this.#log.close()
   }
+}
+
+/** A job as its adopter does it. */
+function adopted(spec: JobSpec, { outputDir, input }: Extract<JobEntry, { type: 'adopted' }>): JobSpec {
+  return { ...spec, outputDir, request: { ...spec.request, ...(input && { input }) } }
 }

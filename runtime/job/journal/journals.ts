@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/index.ts'
-import type { FileStoreInit, LogStore, SeenEntry } from '../../log/index.ts'
+import type { FileStoreInit, LogStore } from '../../log/index.ts'
 import type { Signer } from '../../protocol/index.ts'
 import { JobJournal } from './job-journal.ts'
 
@@ -12,24 +12,52 @@ export interface JournalsInit {
   readonly signer: Signer
 }
 
+/** Journals of jobs that have ended stay open for this long while somebody follows: so that the end is copied too. */
+const LINGER_MS = 2_000
+
 /** The journals of the jobs that this node coordinates: those that are open, for whoever follows or scrubs them. */
 export class Journals {
   readonly #init: JournalsInit
   readonly #open = new Map<string, JobJournal>()
+  readonly #listeners = new Set<(job: string) => void>()
 
   constructor(init: JournalsInit) {
     this.#init = init
   }
 
   /** Takes a job's journal over; it is listed until it is closed. Throws `log.*`. */
-  async open(job: string, seen?: SeenEntry): Promise<JobJournal> {
+  async open(job: string): Promise<JobJournal> {
     const { home, clock, signer } = this.#init
+    await this.#open.get(job)?.close() // one that lingers
     const onClosed = () => {
       if (this.#open.get(job) === journal) this.#open.delete(job)
     }
-    const journal = await JobJournal.open(home(job), job, { clock, signer, onClosed, ...(seen && { seen }) })
+    const journal = await JobJournal.open(home(job), job, { clock, signer, onClosed })
     this.#open.set(job, journal)
+    const moved = () => {
+      for (const listener of this.#listeners) listener(job)
+    }
+    journal.log.onAppend(moved)
+    moved()
     return journal
+  }
+
+  /** Calls `listener` when a journal was opened, and whenever entries have become durable; returns a function that stops it. */
+  onAppend(listener: (job: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** A job has ended, and its journal with it: it is closed, once those who follow had time to copy the end. */
+  async retire(job: string): Promise<void> {
+    const journal = this.#open.get(job)
+    if (this.#listeners.size === 0) await journal?.close()
+    else this.#init.clock.after(LINGER_MS, () => void journal?.close().catch(() => {})) // one that failed is closed already
+  }
+
+  /** Closes what is still open. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#open.values()].map((journal) => journal.close()))
   }
 
   get(job: string): JobJournal | undefined {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { bytesSchema, type Codec, codec, invariant } from '../../base/index.ts'
 import type { Log } from '../../log/index.ts'
 import {
+  type Adoption,
   accountIdSchema,
   type BlobRef,
   countSchema,
@@ -9,6 +10,8 @@ import {
   peerIdSchema,
   type Receipt,
   receiptSchema,
+  type Signed,
+  signedSchema,
 } from '../../protocol/index.ts'
 import { sectionsOf, snapshotOf } from './entry-snapshot.ts'
 import { KnownWork } from './known-work.ts'
@@ -22,6 +25,10 @@ const entrySchema = z.discriminatedUnion('type', [
     leases: z.array(z.string()),
     /** The coordinator. Absent in entries of version 1. */
     from: peerIdSchema.optional(),
+    /** Whose job it is. */
+    account: accountIdSchema.optional(),
+    /** By which the coordinator took another's place. */
+    adoption: signedSchema.optional(),
   }),
   /** A shard's result is here. Outputs that fit a message are kept in its first entry, others as blobs. */
   z.object({
@@ -54,6 +61,16 @@ export interface KnownResult {
   readonly inline: Uint8Array | undefined
 }
 
+/** What is known of a job's coordination. */
+export interface KnownJob {
+  readonly epoch: number
+  /** The coordinator. */
+  readonly from: string | undefined
+  readonly account: string | undefined
+  /** By which it took another's place. */
+  readonly adoption: Signed | undefined
+}
+
 /** A result that its submitter has not settled. */
 export interface OwedResult extends KnownResult {
   readonly to: string
@@ -83,7 +100,7 @@ export class WorkerJournal {
   readonly #snapshotAfterBytes: number
   readonly #known = new KnownWork()
   readonly #owed = new Map<string, OwedResult>()
-  readonly #jobs = new Map<string, { readonly epoch: number; readonly from: string | undefined }>()
+  readonly #jobs = new Map<string, KnownJob>()
 
   /** Sequence number up to which entries are remembered. */
   #learntTo = 0
@@ -118,13 +135,26 @@ export class WorkerJournal {
   }
 
   /** The newest epoch heard of each job, and whose it is. */
-  jobs(): ReadonlyMap<string, { readonly epoch: number; readonly from: string | undefined }> {
+  jobs(): ReadonlyMap<string, KnownJob> {
     return this.#jobs
   }
 
   /** Resolves when durable. `leases` may be none: then a newer coordinator was heard. */
-  async leased(job: string, epoch: number, from: string, leases: readonly string[]): Promise<void> {
-    await this.#append({ type: 'leased', job, epoch, from, leases: [...leases] })
+  async leased(job: string, epoch: number, from: string, leases: readonly string[], account?: string): Promise<void> {
+    await this.#append({
+      type: 'leased',
+      job,
+      epoch,
+      from,
+      leases: [...leases],
+      ...(account !== undefined && { account }),
+    })
+  }
+
+  /** A job has another coordinator; known at once, resolves when durable. */
+  async adopted({ job, epoch, node: from, account }: Adoption, adoption: Signed): Promise<void> {
+    this.#learnJob({ job, epoch, from, account, adoption })
+    await this.#append({ type: 'leased', job, epoch, from, account, adoption, leases: [] })
   }
 
   /** Resolves when durable: only then may the receipts be sent. Throws `log.disk-full`, `log.failed`. */
@@ -202,8 +232,8 @@ export class WorkerJournal {
   /** Snapshots what is remembered, and lets the entries that led there go. */
   async #compact(): Promise<void> {
     const seq = this.#learntTo
-    const jobs = [...this.#jobs].map(([job, { epoch, from }]) =>
-      workerEntryCodec.encode({ type: 'leased', job, epoch, leases: [], ...(from !== undefined && { from }) }),
+    const jobs = [...this.#jobs].map(([job, known]) =>
+      workerEntryCodec.encode({ type: 'leased', job, leases: [], ...known }),
     )
     const owed = [...this.#owed.values()].map(({ to, account, receipt, inline }) =>
       workerEntryCodec.encode({ type: 'receipt', account, receipt, to, ...(inline && { inline }) }),
@@ -219,6 +249,25 @@ export class WorkerJournal {
     }
   }
 
+  #learnJob({
+    job,
+    epoch,
+    from,
+    account,
+    adoption,
+  }: Pick<Extract<WorkerEntry, { type: 'leased' }>, 'job' | 'epoch' | 'from' | 'account' | 'adoption'>): void {
+    const known = this.#jobs.get(job)
+    if (epoch < (known?.epoch ?? 0)) return
+    this.#jobs.delete(job) // re-inserted last: the map drops what it has not heard of longest
+    this.#jobs.set(job, {
+      epoch,
+      from,
+      account: account ?? known?.account,
+      adoption: adoption ?? (known?.from === from ? known?.adoption : undefined),
+    })
+    trim(this.#jobs)
+  }
+
   /** A result that is known, whoever it was owed to once. */
   #know(bytes: Uint8Array): void {
     const entry = workerEntryCodec.decode(bytes)
@@ -230,10 +279,7 @@ export class WorkerJournal {
     this.#grownBytes += bytes.byteLength
     switch (entry.type) {
       case 'leased':
-        if (entry.epoch < (this.#jobs.get(entry.job)?.epoch ?? 0)) return
-        this.#jobs.delete(entry.job) // re-inserted last: the map drops what it has not heard of longest
-        this.#jobs.set(entry.job, { epoch: entry.epoch, from: entry.from })
-        trim(this.#jobs)
+        this.#learnJob(entry)
         return
       case 'receipt':
         this.#learnReceipt(entry, bytes)

@@ -17,6 +17,8 @@ export type WorkerEvent =
       readonly leases: readonly Lease[]
       /** Leases whose result this worker has already, from earlier work for the same account in the same class. */
       readonly known: ReadonlySet<string>
+      /** Jobs that the sender may not speak for. Default: none. */
+      readonly barred?: ReadonlySet<string>
     }
   | { readonly type: 'fetched'; readonly lease: string }
   /** An engine call ended, so its slot is free; the results are on their way to the disk. */
@@ -183,7 +185,7 @@ function answer(
   const taken = placesTaken(state)
   for (const lease of offer.leases) {
     if (state.held.has(lease.id)) continue // offered twice: it was accepted then
-    const no = decline(state, lease, taken)
+    const no = decline(state, lease, taken, offer.barred?.has(lease.job) ?? false)
     if (no) {
       declined.push({ lease: lease.id, ...no })
       continue
@@ -229,6 +231,7 @@ function decline(
   state: WorkerState,
   lease: Lease,
   taken: ReturnType<typeof placesTaken>,
+  barred: boolean,
 ): Omit<Declined, 'lease'> | undefined {
   const no = (reason: RefusalReason, message: string, retryAfterMs = REFUSED_RETRY_MS) => ({
     reason,
@@ -241,6 +244,7 @@ function decline(
   if (state.draining) return no('draining', 'this node is shutting down')
   const newest = state.epochs.get(lease.job) ?? 0
   if (lease.epoch < newest) return no('epoch', `epoch ${newest} has spoken for this job, the lease says ${lease.epoch}`)
+  if (barred) return no('signature', 'another node coordinates this job, and no adoption was shown')
   const misfit = refusal(lease.requirements, lease.spec.kind, state.node, entry.device)
   if (misfit) return no(misfit, `the device does not meet the job's requirements`)
   const ofAccount = taken.accounts.get(lease.account) ?? 0
@@ -298,7 +302,7 @@ function stopped(state: WorkerState, { device, slot, again, alone }: Extract<Wor
 function rollCall(state: WorkerState, call: Extract<WorkerEvent, { type: 'roll-call' }>): WorkerInstruction[] {
   const jobs = call.jobs.filter(({ job, epoch }) => epoch >= (state.epochs.get(job) ?? 0))
   const epochs = new Map(jobs.map(({ job, epoch }) => [job, epoch]))
-  for (const job of jobs) if (state.epochs.has(job.job)) rememberEpoch(state, job)
+  for (const job of jobs) if (state.epochs.has(job.job) || job.adoption) rememberEpoch(state, job)
   for (const held of state.held.values()) if (epochs.has(held.lease.job)) held.from = call.from
   const doomed = abortAll(state, ({ lease, from, phase }) => {
     if (from !== call.from || phase === 'running') return false

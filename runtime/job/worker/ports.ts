@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '../../base/index.ts'
 import type { RunResult } from '../../compute/engine/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
-import type { BlobRef, Lease, Signed, Signer } from '../../protocol/index.ts'
+import type { Adoption, BlobRef, Lease, Signed, Signer } from '../../protocol/index.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
 import type { WorkerJournal } from '../journal/index.ts'
 
@@ -18,6 +18,8 @@ export interface WorkerPorts {
   readonly logger: Logger
   readonly signer: Signer
   readonly journal: WorkerJournal
+  /** Opens an adoption and checks who signed it and for which account. Throws `adoption.*`, `signature.*`. */
+  readonly openAdoption: (signed: Signed) => Adoption
   /** Brings a lease's graph and weights here and checks them. Throws `blob.*`, `grant.*`, `model.*`, `disk.*`. */
   readonly fetchModel: (lease: Lease, grant: Signed | undefined, signal: AbortSignal) => Promise<void>
   /** Brings a lease's inputs here. Throws `blob.*`, `grant.*`. */

@@ -13,9 +13,17 @@ import {
 import { abortable } from '../../swarm/transport/abortable.ts'
 import { inlineBlobs } from '../coordinator/index.ts'
 import type { KnownResult } from '../journal/index.ts'
+import { Claims } from './claims.ts'
 import { EngineCalls, type Finished, type Work } from './engine-calls.ts'
 import { Grants } from './grants.ts'
-import { initialWorker, step, type WorkerEvent, type WorkerInstruction, type WorkerState } from './machine.ts'
+import {
+  type Declined,
+  initialWorker,
+  step,
+  type WorkerEvent,
+  type WorkerInstruction,
+  type WorkerState,
+} from './machine.ts'
 import type { WorkerPorts } from './ports.ts'
 import { Reports } from './reports.ts'
 
@@ -32,6 +40,9 @@ export class Worker {
   readonly #grants = new Grants()
   /** Names of leases that were taken, newest last. */
   readonly #taken = new Set<string>()
+  readonly #claims: Claims
+  /** Jobs of the leases that are being answered. */
+  #answering: readonly Lease[] = []
   /** Results on their way to the journal and the report. */
   readonly #reporting = new Set<Promise<void>>()
   readonly #reports: Reports
@@ -50,6 +61,7 @@ export class Worker {
       report: (finished) => this.#report(finished),
       finish: (lease, work, error) => this.#finish(lease, work, error),
     })
+    this.#claims = new Claims(ports)
   }
 
   start(devices: readonly Device[]): void {
@@ -59,7 +71,7 @@ export class Worker {
     swarm.on('cancel', (from, { leases, reason }) => this.#dispatch({ type: 'cancel', from, leases, reason }))
     swarm.on('settled', (from, { leases }) => this.#settled(from, leases))
     swarm.on('roll-call', (from, { jobs }) => {
-      this.#dispatch({ type: 'roll-call', from, jobs: jobs.filter(({ job }) => this.#mayCall(from, job)) })
+      this.#dispatch({ type: 'roll-call', from, jobs: jobs.filter((job) => this.#claims.hear(from, job)) })
     })
     this.#stops.push(
       swarm.subscribe({ lost: (peer) => this.#dispatch({ type: 'submitter-lost', peer }) }),
@@ -97,6 +109,11 @@ export class Worker {
     return this.#ports.journal.owed({ to: peer }).some(({ receipt }) => receipt.outputs.blob === blob)
   }
 
+  /** Whose a job is that was leased here. */
+  accountOf(job: string): string | undefined {
+    return this.#claims.accountOf(job)
+  }
+
   /** Whether this node passes a model blob on to others that work on the same job. */
   shares(job: string, submitter: string, blob: string): boolean {
     return this.#grants.covers(job, submitter, blob, this.#ports.clock.wallMs())
@@ -124,21 +141,15 @@ export class Worker {
     }
     for (const { id } of value.leases)
       if (!this.#work.has(id)) this.#work.set(id, { from, abort: new AbortController(), inputs: given.get(id) })
-    this.#dispatch({ type: 'offer', from, leases: value.leases, known })
+    const barred = new Set(value.leases.map(({ job }) => job).filter((job) => !this.#claims.mayCall(from, job)))
+    this.#answering = value.leases
+    this.#dispatch({ type: 'offer', from, leases: value.leases, known, barred })
+    this.#answering = []
   }
 
   /** The submitter has these: outputs may go. */
   #settled(from: string, leases: readonly string[]): void {
     for (const outputs of this.#ports.journal.settle(from, leases)) this.#ports.dropOutputs(outputs)
-  }
-
-  /** A job belongs to whom it was leased by, and to other nodes of that one's account. */
-  #mayCall(from: string, job: string): boolean {
-    const { journal, swarm } = this.#ports
-    const owner = journal.jobs().get(job)?.from
-    if (owner === undefined || owner === from) return true
-    const account = swarm.accountOf(owner)
-    return account !== undefined && swarm.accountOf(from) === account
   }
 
   /** Throws when a lease is not ours to take: for another worker, or taken and done before. */
@@ -167,11 +178,7 @@ export class Worker {
         this.#accept(instruction.to, instruction.leases)
         return
       case 'decline':
-        for (const { lease, reason, message } of instruction.leases) {
-          this.#work.delete(lease)
-          if (reason === 'epoch') this.#ports.swarm.report(instruction.to, peerError('lease.stale-epoch', message))
-        }
-        this.#tell(instruction.to, { type: 'decline', leases: [...instruction.leases] })
+        this.#decline(instruction.to, instruction.leases)
         return
       case 'progress':
         for (let i = 0; i < instruction.leases.length; i += limit('leasesPerOffer'))
@@ -204,6 +211,18 @@ export class Worker {
     this.#work.delete(lease)
   }
 
+  #decline(to: string, leases: readonly Declined[]): void {
+    for (const { lease, reason, message } of leases) {
+      this.#work.delete(lease)
+      if (reason === 'epoch') this.#ports.swarm.report(to, peerError('lease.stale-epoch', message))
+    }
+    const fenced = new Set(
+      leases.flatMap(({ lease, reason }) => (reason === 'epoch' || reason === 'signature' ? [lease] : [])),
+    )
+    const adoptions = this.#claims.shown(this.#answering.flatMap(({ id, job }) => (fenced.has(id) ? [job] : [])))
+    this.#tell(to, { type: 'decline', leases: [...leases], ...(adoptions.length > 0 && { adoptions }) })
+  }
+
   #accept(to: string, leases: readonly string[]): void {
     for (const lease of leases) this.#taken.add(lease)
     while (this.#taken.size > TAKEN) this.#taken.delete(this.#taken.values().next().value as string)
@@ -216,6 +235,7 @@ export class Worker {
           group[0]!.epoch,
           to,
           group.map((lease) => lease.id),
+          group[0]!.account,
         )
         .catch((error) => this.#ports.logger.error({ job, error: String(error) }, 'leases could not be journalled'))
   }

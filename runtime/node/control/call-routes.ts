@@ -22,6 +22,8 @@ const handlers = (service: NodeService): Handlers => ({
   jobs: async () => [...(await service.jobs())],
   job: ({ params }) => service.job(params.id),
   cancel: ({ params, body }) => service.cancel(params.id, body.reason),
+  adopt: ({ params, body }) => service.adopt(params.id, body),
+  followed: async () => [...(await service.followed())],
   parts: async ({ params }) => [...(await service.parts(params.id))],
   peers: async () => [...(await service.peers())],
   members: async () => [...(await service.members())],

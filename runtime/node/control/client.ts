@@ -2,7 +2,15 @@ import { resolve } from 'node:path'
 import type { Table } from 'apache-arrow'
 import type { Clock } from '../../base/index.ts'
 import type { JobRequest, JobStatus, NodeEvent, PeerView, SourceSpec } from '../../protocol/index.ts'
-import type { Invite, InviteRequest, MemberView, NodeInfo, PendingView } from '../service.ts'
+import type {
+  AdoptJobRequest,
+  FollowedView,
+  Invite,
+  InviteRequest,
+  MemberView,
+  NodeInfo,
+  PendingView,
+} from '../service.ts'
 import { Connection, type RequestOptions } from './connection.ts'
 import { type FollowOptions, follow } from './follow.ts'
 import { foregroundClock } from './foreground-clock.ts'
@@ -64,6 +72,25 @@ export class Client implements AsyncDisposable {
   /** Every job the node knows, newest first. */
   jobs(options?: RequestOptions): Promise<JobStatus[]> {
     return this.#connection.call('jobs', {}, options)
+  }
+
+  /**
+   * Goes on, on this node, with a job of another node of the same account. Throws `adopt.*`, `job.ended`,
+   * `job.output-exists`, `source.*`.
+   */
+  async adopt(id: string, request: AdoptJobRequest = {}, options?: RequestOptions): Promise<JobHandle> {
+    const { input, outputDir } = request
+    const body = {
+      ...(input && { input: { ...input, path: resolve(input.path) } }),
+      ...(outputDir !== undefined && { outputDir: resolve(outputDir) }),
+    }
+    await this.#connection.call('adopt', { params: { id }, body }, options)
+    return this.job(id)
+  }
+
+  /** Jobs of other nodes of this account that could be adopted here. */
+  followed(options?: RequestOptions): Promise<FollowedView[]> {
+    return this.#connection.call('followed', {}, options)
   }
 
   /** Sends a table to the node, for use as an input. Throws `request.too-large`, `data.full`. */

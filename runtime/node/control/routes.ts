@@ -9,7 +9,15 @@ import {
   peerViewSchema,
   resultPartSchema,
 } from '../../protocol/index.ts'
-import { inviteRequestSchema, inviteSchema, memberViewSchema, nodeInfoSchema, pendingViewSchema } from '../service.ts'
+import {
+  adoptRequestSchema,
+  followedViewSchema,
+  inviteRequestSchema,
+  inviteSchema,
+  memberViewSchema,
+  nodeInfoSchema,
+  pendingViewSchema,
+} from '../service.ts'
 
 /** Version of the control API's replies: the `v` of every envelope and event. */
 export const CONTROL_VERSION = 1
@@ -57,6 +65,20 @@ export const ROUTES = {
       .strict()
       .prefault({}),
     reply: jobStatusSchema,
+  },
+  adopt: {
+    method: 'POST',
+    path: '/v1/jobs/:id/adopt',
+    summary: 'Goes on with a job of another node of this account',
+    params: jobParams,
+    body: adoptRequestSchema.prefault({}),
+    reply: jobStatusSchema,
+  },
+  followed: {
+    method: 'GET',
+    path: '/v1/followed',
+    summary: 'Jobs of other nodes of this account that could be adopted here',
+    reply: z.array(followedViewSchema),
   },
   parts: {
     method: 'GET',
