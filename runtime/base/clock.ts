@@ -1,4 +1,5 @@
 import { aborted, timedOut } from './errors.ts'
+import { limit } from './limits.ts'
 
 /**
  * The one source of time. `monoMs` never goes back and is what every deadline is counted in; `wallMs` is for people
@@ -31,6 +32,11 @@ export const systemClock: Clock = {
 export function wallTimeText(wallMs: number): string {
   const date = new Date(wallMs)
   return Number.isNaN(date.getTime()) ? `${wallMs} ms after 1970` : date.toISOString()
+}
+
+/** Whether what another machine dated has ended by this one's clock, which may differ by the limit `clockSkewMs`. */
+export function hasEnded(endWallMs: number, nowWallMs: number): boolean {
+  return endWallMs + limit('clockSkewMs') <= nowWallMs
 }
 
 /** Runs `fn` every `periodMs` until the returned function is called. */

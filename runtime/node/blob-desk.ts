@@ -1,4 +1,4 @@
-import { type Clock, type Digest, isAividaError, peerError } from '../base/index.ts'
+import { type Clock, type Digest, hasEnded, isAividaError, peerError } from '../base/index.ts'
 import { type BlobStore, type ServedStore, Spread, serveBlobs, UploadTurns } from '../data/blob/index.ts'
 import {
   adoptionCodec,
@@ -79,7 +79,8 @@ function openGrant(
   if (peerIdOf(by) !== value.submitter || (value.submitter !== swarm.self && !isMember(value.submitter)))
     throw refuse('issuer', `the grant is of ${value.submitter}, signed by ${peerIdOf(by)}; expected a member's own`)
   if (!value.audience.includes(peer)) throw refuse('audience', `the grant is not for ${peer}`)
-  if (value.untilWallMs <= clock.wallMs()) throw refuse('expired', `the grant ended; the next lease brings a new one`)
+  if (hasEnded(value.untilWallMs, clock.wallMs()))
+    throw refuse('expired', `the grant ended; the next lease brings a new one`)
   if (value.blobs.length > 0 && !value.blobs.includes(blob))
     throw refuse('blob', `the grant does not name blob ${blob}`)
   const { job, submitter } = value

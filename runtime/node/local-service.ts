@@ -8,6 +8,7 @@ import { systemDisk } from '../log/index.ts'
 import type { Adoption, Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
 import type { Cluster, Member as ClusterMember, Door, MemberRole } from '../swarm/charter/index.ts'
 import { memberRoleSchema } from '../swarm/charter/index.ts'
+import { peerOfAddress } from '../swarm/membership/address-book.ts'
 import { skewSentence } from '../swarm/membership/network-watch.ts'
 import { assertFreeFolder } from './adoption-ports.ts'
 import type { JobArchive } from './job-archive.ts'
@@ -30,6 +31,7 @@ import {
   unknownJob,
 } from './service.ts'
 import { journalledJobs, notResumed, prepareJob } from './submission.ts'
+import { ticketSeeds } from './ticket-seeds.ts'
 import { SOFTWARE, VERSION } from './version.ts'
 
 /** What the service of a running node works on. */
@@ -50,9 +52,6 @@ export interface LocalServiceInit extends JobParts {
   readonly scrubbing: Scrubbing
   readonly following: JobFollowing
 }
-
-/** Seeds that a ticket names. */
-const TICKET_SEEDS = 8
 
 /** What a running node can do, on the parts it is made of. */
 export class LocalService implements NodeService {
@@ -227,7 +226,7 @@ export class LocalService implements NodeService {
   async invite({ uses = 1, expiresMs = 86_400_000, role = 'member' }: InviteRequest): Promise<Invite> {
     const { door, swarm, clock } = this.#init
     const expiresWallMs = Math.floor(clock.wallMs()) + expiresMs
-    const seeds = swarm.card().addresses.slice(0, TICKET_SEEDS)
+    const seeds = ticketSeeds(swarm, this.#init.cluster)
     if (seeds.length === 0)
       throw userError(
         'invite.no-address',
@@ -235,6 +234,20 @@ export class LocalService implements NodeService {
       )
     const ticket = door.invite({ seeds, role: roleOf(role), uses, expiresWallMs })
     return { ticket, uses, expiresWallMs, role }
+  }
+
+  async setSeeds(addresses: readonly string[]): Promise<void> {
+    const { cluster, swarm, keys } = this.#init
+    if (!keys.account)
+      throw userError('charter.not-admin', "only an admin names seeds; do it where the admin's account key is")
+    const nameless = addresses.find((address) => peerOfAddress(address) === undefined)
+    if (nameless !== undefined)
+      throw userError(
+        'seeds.address',
+        `expected an address that ends in /p2p/PEER, found ${nameless}; see: aivida status`,
+      )
+    await cluster.amend({ type: 'terms', terms: { seeds: [...addresses] } }, keys.account)
+    swarm.charterChanged()
   }
 
   async remove(peer: string, reason: string): Promise<void> {

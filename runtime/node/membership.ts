@@ -25,7 +25,7 @@ import {
   type SecretKey,
 } from '../swarm/identity/index.ts'
 import { peerOfAddress } from '../swarm/membership/address-book.ts'
-import { PROTOCOL_VERSIONS, sayHello } from '../swarm/membership/hello.ts'
+import { PROTOCOL_VERSIONS, sayHello, type WelcomeReply } from '../swarm/membership/hello.ts'
 import { type LibP2PCarrier, libp2pTransport } from '../swarm/transport/libp2p/index.ts'
 import { channel } from '../swarm/wire/index.ts'
 import { type DataFolder, makeDataFolder } from './data-folder.ts'
@@ -120,7 +120,7 @@ export async function openDoor({ folder, clock }: MembershipInit, cluster: Clust
 }
 
 /**
- * Joins a cluster: knocks at the ticket's seeds, one after the other, and keeps what the first one answers.
+ * Joins a cluster: knocks at the ticket's seeds, one after the other, and keeps what the first one that can admit answers.
  * Throws `ticket.*`, `cluster.exists`, `membership.*`, and `join.no-seed` when none could be reached.
  */
 export async function joinCluster(
@@ -146,12 +146,15 @@ export async function joinCluster(
         failures.push(`${peer}: ${signal.aborted ? `no answer in ${limit('dialMs')} ms` : (error as Error).message}`)
         continue
       }
-      const hello = channel(await transport.open(peer, PROTOCOLS.hello, { signal }))
-      const welcome = await sayHello(
-        hello,
-        helloWith(text, ticket, { node, binding }, Math.floor(clock.wallMs())),
-        signal,
-      )
+      let welcome: WelcomeReply
+      try {
+        const hello = helloWith(text, ticket, { node, binding }, Math.floor(clock.wallMs()))
+        welcome = await sayHello(channel(await transport.open(peer, PROTOCOLS.hello, { signal })), hello, signal)
+      } catch (error) {
+        if (isLastWord(error)) throw error
+        failures.push(`${peer}: ${(error as Error).message}`)
+        continue
+      }
       const cluster = await Cluster.join({ node, store: clusterStore(folder), clock }, ticket.cluster, peer, welcome)
       await keepAddresses(folder.peers, [...ticket.seeds, ...welcome.peers.flatMap(({ addresses }) => addresses)])
       return cluster
@@ -165,6 +168,11 @@ export async function joinCluster(
     retryable: true,
     message: `no seed of the ticket could be reached (${failures.join('; ')}); check that one is up and that UDP or TCP gets through`,
   })
+}
+
+/** Whether every seed would say the same: that this ticket, or this node, is not let in. */
+function isLastWord(error: unknown): boolean {
+  return isAividaError(error) && /^(ticket|membership|binding)\./.test(error.code)
 }
 
 function helloWith(

@@ -165,6 +165,8 @@ export interface NodeService {
   members(): Promise<readonly MemberView[]>
   /** Throws `charter.not-admin`. */
   invite(request: InviteRequest): Promise<Invite>
+  /** Names where to find the cluster, for all its members. Throws `charter.not-admin`, `seeds.address`. */
+  setSeeds(addresses: readonly string[]): Promise<void>
   /** Puts a member out of the cluster. Throws `charter.not-admin`, `member.unknown`. */
   remove(peer: string, reason: string): Promise<void>
   /** Leaves the cluster; the node stops afterwards. */

@@ -133,6 +133,10 @@ export class FakeNodeService implements NodeService {
     return { ticket: 'aivida-ticket', uses, expiresWallMs: Date.UTC(2026, 0, 1) + expiresMs, role }
   }
 
+  async setSeeds(addresses: readonly string[]): Promise<void> {
+    this.calls.push(`seeds ${addresses.join()}`)
+  }
+
   async remove(peer: string, reason: string): Promise<void> {
     if (peer !== FAKE_PEER) throw userError('member.unknown', `no member ${peer}`)
     this.calls.push(`remove ${peer} ${reason}`)

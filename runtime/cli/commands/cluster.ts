@@ -9,7 +9,7 @@ import { withDoctor } from './doctor.ts'
 const ADMISSIONS = ['ticket', 'approval', 'open'] as const satisfies readonly AdmissionMode[]
 const ROLES = ['member', 'worker', 'submitter'] as const satisfies readonly MemberRole[]
 
-/** `init`, `invite`, `join`, `members`, `pending`, `approve`, `remove`, `leave`: who belongs to the cluster. */
+/** `init`, `invite`, `join`, `members`, `seeds`, `pending`, `approve`, `remove`, `leave`: who belongs to the cluster. */
 export function clusterCommands(cli: Cli): void {
   cli
     .command({
@@ -67,6 +67,25 @@ export function clusterCommands(cli: Cli): void {
             present ? 'yes' : 'no',
             account ?? '-',
             peer,
+          ]),
+        ),
+      )
+    },
+  })
+  cli.command({
+    usage: 'seeds [address...]',
+    description: 'show where this node looks for the cluster; with addresses: name them for all members (admin)',
+    async action(session, addresses) {
+      const client = await session.client()
+      if (addresses.length > 0) await client.setSeeds(addresses, session.request)
+      const { seeds } = (await client.info(session.request)).network
+      session.print(seeds, () =>
+        formatTable(
+          ['FROM', 'LAST TRY', 'ADDRESS'],
+          seeds.map(({ source, address, lastError, reachedWallMs }) => [
+            source,
+            lastError ? lastError.code : reachedWallMs === undefined ? '-' : 'reached',
+            address,
           ]),
         ),
       )

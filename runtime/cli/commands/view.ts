@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { NodeInfo } from '../../node/service.ts'
-import type { ConductView, JobStatus } from '../../protocol/index.ts'
+import type { ConductView, JobStatus, NetworkView } from '../../protocol/index.ts'
 import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 import { describeProgress } from '../progress.ts'
@@ -17,16 +17,17 @@ export function viewCommands(cli: Cli): void {
   })
   cli.command({
     usage: 'peers',
-    description: 'list the nodes this one is connected to, and itself',
+    description: 'list the nodes that are about (VIA -: heard of, connected when needed), and this one',
     async action(session) {
-      const peers = await (await session.client()).peers(session.request)
+      const client = await session.client()
+      const [peers, { network }] = await Promise.all([client.peers(session.request), client.info(session.request)])
       session.print(peers, () =>
         formatTable(
           ['NAME', 'STATE', 'VIA', 'ROLE', 'SLOTS', 'REFUSES US', 'MISDEEDS', 'PEER'],
           peers.map((peer) => [
             peer.self ? `${peer.name} (this)` : peer.name,
             peer.state,
-            peer.carrier,
+            peer.carrier === 'none' ? '-' : peer.carrier,
             peer.role,
             String(peer.devices.reduce((sum, device) => sum + device.slots, 0)),
             formatReasons(peer.refusals),
@@ -35,6 +36,7 @@ export function viewCommands(cli: Cli): void {
           ]),
         ),
       )
+      if (network.island) session.note(network.island.message)
     },
   })
   const jobs = cli.command({
@@ -120,6 +122,7 @@ export function describeNode(info: NodeInfo, nowWallMs: number): string {
     `peer      ${info.peer}`,
     `account   ${info.account ?? 'none'}`,
     `cluster   ${info.cluster.name} (${info.cluster.id.slice(0, 12)})`,
+    `network   ${describeNetwork(info.network)}`,
     `devices   ${slots.join(', ') || 'none'}`,
     `disk      ${formatBytes(info.disk.usedBytes)} of ${formatBytes(info.disk.budgetBytes)}, ${formatBytes(info.disk.freeBytes)} free`,
     `load      ${Math.round(info.load.cpu * 100)} % of a core, ${formatBytes(info.load.rssBytes)}, event loop p99 ${info.load.loopDelayP99Ms.toFixed(1)} ms`,
@@ -129,6 +132,19 @@ export function describeNode(info: NodeInfo, nowWallMs: number): string {
     ...info.warnings.map((warning) => `warning   ${warning}`),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** How the swarm looks from a node, in one line. */
+function describeNetwork({ reachable, known, connected, carrier, missing, clockSkewMs, seeds }: NetworkView): string {
+  const failed = seeds.filter(({ lastError }) => lastError).length
+  const parts = [
+    `${reachable} of ${known} other members reachable, ${connected} connected${carrier ? ` by ${carrier}` : ''}`,
+    missing.length > 0 &&
+      `${missing.length} missing (${missing.slice(0, 3).map(({ name, peer }) => name || peer.slice(-8))}${missing.length > 3 ? ', ...' : ''})`,
+    failed > 0 && `${failed} of ${seeds.length} seed addresses fail`,
+    clockSkewMs !== undefined && `clock ${(clockSkewMs / 1_000).toFixed(1)} s ahead`,
+  ]
+  return parts.filter((part) => part !== false).join('; ')
 }
 
 /** A job for people. */

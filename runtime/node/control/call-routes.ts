@@ -27,6 +27,7 @@ const handlers = (service: NodeService): Handlers => ({
   parts: async ({ params }) => [...(await service.parts(params.id))],
   peers: async () => [...(await service.peers())],
   members: async () => [...(await service.members())],
+  setSeeds: ({ body }) => done(service.setSeeds(body.addresses)),
   remove: ({ params, body }) => done(service.remove(params.peer, body.reason)),
   invite: ({ body }) => service.invite(body),
   pending: async () => [...(await service.pending())],

@@ -127,6 +127,11 @@ export class Client implements AsyncDisposable {
     return this.#connection.call('invite', { body: request }, options)
   }
 
+  /** Names where members find the cluster. Throws `charter.not-admin`, `seeds.address`. */
+  async setSeeds(addresses: readonly string[], options?: RequestOptions): Promise<void> {
+    await this.#connection.call('setSeeds', { body: { addresses: [...addresses] } }, options)
+  }
+
   /** Puts a member out of the cluster. Throws `charter.not-admin`, `member.unknown`. */
   async remove(peer: string, reason?: string, options?: RequestOptions): Promise<void> {
     await this.#connection.call('remove', { params: { peer }, body: { reason } }, options)

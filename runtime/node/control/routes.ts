@@ -89,6 +89,13 @@ export const ROUTES = {
   },
   peers: { method: 'GET', path: '/v1/peers', summary: 'Peers and how they fare', reply: z.array(peerViewSchema) },
   members: { method: 'GET', path: '/v1/members', summary: 'Members of the cluster', reply: z.array(memberViewSchema) },
+  setSeeds: {
+    method: 'POST',
+    path: '/v1/seeds',
+    summary: 'Names where members find the cluster',
+    body: z.object({ addresses: z.array(z.string().min(1).max(256)).max(16) }).strict(),
+    reply: nothing,
+  },
   remove: {
     method: 'DELETE',
     path: '/v1/members/:peer',

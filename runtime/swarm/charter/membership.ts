@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Codec, codec, type Digest, limit, peerError, wallTimeText } from '../../base/index.ts'
+import { type Codec, codec, type Digest, hasEnded, limit, peerError, wallTimeText } from '../../base/index.ts'
 import { countSchema, digestSchema, peerIdSchema } from '../../protocol/names.ts'
 import { openDocument, peerIdOf, type Signed, type Signer, signDocument, signedDigest } from '../../protocol/signed.ts'
 import { bindingProofSchema, openBinding } from '../identity/index.ts'
@@ -84,7 +84,7 @@ export function assertStanding(state: CharterState, member: Member, nowWallMs: n
       'membership.issuer',
       `the membership of ${member.node} is signed by a key that may not admit members; ask an admin for a ticket`,
     )
-  if (member.expiresWallMs !== undefined && member.expiresWallMs <= nowWallMs)
+  if (member.expiresWallMs !== undefined && hasEnded(member.expiresWallMs, nowWallMs))
     throw peerError(
       'membership.expired',
       `the membership of ${member.node} ended at ${wallTimeText(member.expiresWallMs)}; ask an admin for a ticket`,

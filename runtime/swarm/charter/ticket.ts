@@ -2,6 +2,7 @@ import { z } from 'zod'
 import {
   type Codec,
   codec,
+  hasEnded,
   peerError,
   type Random,
   randomId,
@@ -80,7 +81,7 @@ export function openTicket(text: string): OpenTicket {
 
 /** Throws `ticket.expired`. A joiner calls it too, before it knocks. */
 export function assertNotExpired(ticket: Ticket, nowWallMs: number): void {
-  if (ticket.expiresWallMs <= nowWallMs)
+  if (hasEnded(ticket.expiresWallMs, nowWallMs))
     throw userError('ticket.expired', `the ticket ended at ${wallTimeText(ticket.expiresWallMs)}; ask for a new one`)
 }
 

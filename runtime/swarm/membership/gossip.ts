@@ -83,7 +83,11 @@ export class Gossip {
       this.#newsDue = false
       const news = [...this.#news]
       this.#news.clear()
-      for (const member of this.#draw(FANOUT)) this.#give(member, news)
+      for (const member of this.#draw(FANOUT))
+        this.#give(
+          member,
+          news.filter((peer) => peer !== member.peer),
+        )
     })
   }
 
@@ -145,7 +149,6 @@ export class Gossip {
     const cards: Cards = []
     let room = limit('gossipBytes')
     for (const peer of peers.slice(0, limit('gossipMembers'))) {
-      if (peer === member.peer) continue
       const signed = peer === self ? own.current.signed : directory.get(peer)?.signed
       const membership = peer === self ? cluster.own.document : cluster.roster.member(peer)?.document
       if (!signed || !membership) continue

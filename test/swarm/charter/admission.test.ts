@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { limit } from '../../../runtime/base/index.ts'
 import {
   type Admission,
   type AdmissionDesk,
@@ -127,7 +128,7 @@ test('forged memberships are refused, even beside a good ticket', () => {
 })
 
 test('an ended membership is refused, and renewed by a ticket', () => {
-  const ended = sampleMember(charter, alice, { expiresWallMs: NOW }).document
+  const ended = sampleMember(charter, alice, { expiresWallMs: NOW - limit('clockSkewMs') }).document
   assert.is(decide(charter, { membership: ended }), 'refused membership.expired')
   assert.is(decide(charter, { membership: ended, ticket: sampleTicket(charter) }), 'granted')
 })
@@ -168,7 +169,7 @@ test('a ticket makes a member of its role, with the account it proves', () => {
 test('a ticket that does not count is refused with its reason', () => {
   const ticket = sampleTicket(charter)
   assert.is(decide(charter, { ticket: `${ticket}x` }), 'refused ticket.malformed')
-  assert.is(decide(charter, { ticket }, { nowWallMs: NOW + DAY }), 'refused ticket.expired')
+  assert.is(decide(charter, { ticket }, { nowWallMs: NOW + DAY + limit('clockSkewMs') }), 'refused ticket.expired')
   const dismissed = sampleCharter([
     { type: 'remove-delegate', delegate: [...charter.state.delegates][0]!, signedBefore: 'void' },
   ])

@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { limit } from '../../../runtime/base/index.ts'
 import {
   amendCharter,
   type Change,
@@ -57,7 +58,7 @@ test('the answerer must be the member it says it is', async () => {
     await checkCode({ membership: sampleMember(charter, bob).document }, { peer: peerOf(bob) }),
     'membership.removed',
   )
-  const ended = sampleMember(charter, seed, { expiresWallMs: NOW }).document
+  const ended = sampleMember(charter, seed, { expiresWallMs: NOW - limit('clockSkewMs') }).document
   assert.is(await checkCode({ membership: ended }), 'membership.expired')
 })
 
