@@ -87,6 +87,8 @@ export interface Kept {
   readonly parts: { readonly job: string; readonly index: number; readonly values: readonly number[] }[]
   /** How long the disk takes for a part. Milliseconds. Default: none. */
   writeMs?: number
+  /** How often the inputs of jobs were changed. */
+  sourceChanges?: number
 }
 
 /** A node with both sides of jobs: production coordinator, worker, blob desk and ports; engine, disk and source stand in. */
@@ -167,7 +169,7 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
   }
   const coordinator = new Coordinator({
     ...coordinatorPorts(parts),
-    openSource: async (spec) => rowsSource(spec),
+    openSource: async (spec) => rowsSource(spec, durable.sourceChanges),
     writeParts: async ({ job }, parts) => {
       if (durable.writeMs !== undefined) await sleep(clock, durable.writeMs)
       await alive(life)
@@ -351,14 +353,14 @@ export async function restartedJobs(swarm: VirtualSwarm, node: JobNode): Promise
 /** A limit on a call, in virtual time. */
 export const within = ({ clock }: VirtualSwarm, ms: number): AbortSignal => deadline(clock, ms)
 
-function rowsSource({ request }: JobSpec): Source {
+function rowsSource({ request }: JobSpec, changes = 0): Source {
   const [rows = 0, width = 1] = request.input.path.split('x').map(Number)
   const rowsPerBatch = request.rowsPerShard
   return {
     format: 'tensors',
     rows,
     rowsPerBatch,
-    identity: request.input.path,
+    identity: `${request.input.path}, ${changes}`,
     async *batches(fromRow = 0) {
       for (let firstRow = fromRow; firstRow < rows; firstRow += rowsPerBatch) {
         const count = Math.min(rowsPerBatch, rows - firstRow)

@@ -1,5 +1,5 @@
 import { type Digest, limit } from '../../base/index.ts'
-import type { JobSpec } from '../../protocol/index.ts'
+import type { JobSpec, ResultPart } from '../../protocol/index.ts'
 import type { PartOrder } from '../programs/index.ts'
 import type { OrderedPart, Piece } from './commits.ts'
 
@@ -65,7 +65,9 @@ export class Assembly {
     else this.#init.after(fn)
   }
 
+  /** The job is over: what was not complete is of no use, and whoever waits for it is told so. */
   clear(): void {
+    for (const { waiters } of this.#shards.values()) for (const fn of waiters) this.#init.after(fn)
     this.#pieces.clear()
     this.#shards.clear()
     this.waiting = 0
@@ -93,4 +95,9 @@ export class Assembly {
 /** How many shards of a job share a file. */
 export function batchesPerPart({ rowsPerShard, rowsPerPart = rowsPerShard }: JobSpec['request']): number {
   return Math.max(1, Math.min(limit('shardsPerPart'), Math.floor(rowsPerPart / rowsPerShard)))
+}
+
+/** The shards whose results a part holds, in order. */
+export function shardsOf({ shard, furtherShards = [] }: ResultPart): Digest[] {
+  return [shard, ...furtherShards]
 }

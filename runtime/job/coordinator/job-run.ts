@@ -26,13 +26,14 @@ import {
   type ProgramStep,
 } from '../programs/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
-import { Assembly, batchesPerPart } from './assembly.ts'
+import { Assembly, batchesPerPart, shardsOf } from './assembly.ts'
 import { Commits } from './commits.ts'
 import { endOf, type GivenUp, whatIsLeft } from './giving-up.ts'
 import { putWhenRoom } from './input-room.ts'
 import { poisonError } from './poison.ts'
 import type { CoordinatorPorts } from './ports.ts'
 import { Results, type VerifiedResult } from './results.ts'
+import { assertSameInput } from './same-input.ts'
 import { Workforce } from './workforce.ts'
 
 /** Batches read or computing at once; see `InferenceOptions.window`. */
@@ -92,6 +93,8 @@ export class JobRun {
   readonly #outputs = new Map<Digest, Uint8Array>()
   readonly #labels = new Map<number, readonly string[]>()
   readonly #results: Results
+  /** Identity of the input when it was opened first. */
+  readonly #source: string | undefined
   /** Shards whose results were accepted here or in an earlier epoch. */
   readonly #done: Set<Digest>
   #sourceEnded = false
@@ -122,6 +125,7 @@ export class JobRun {
     this.emitted = doneBefore.length
     this.#done = new Set(doneBefore)
     this.adoption = before.adoption
+    this.#source = before.source
     this.workforce = new Workforce(spec.job, journal, ports.logger, before.workers)
     this.#commits = new Commits({
       journal,
@@ -269,6 +273,7 @@ export class JobRun {
     const source = await this.#ports.openSource(this.spec)
     this.rows.total = source.rows
     try {
+      await assertSameInput(this.#journal, this.spec, this.#source, source)
       await this.#feed(source)
     } finally {
       await source.close()
@@ -391,8 +396,4 @@ export class JobRun {
     await closing.catch(() => {}) // a log that failed has nothing left to close
     this.#scheduling.publish(this.spec.job)
   }
-}
-
-function shardsOf({ shard, furtherShards = [] }: ResultPart): Digest[] {
-  return [shard, ...furtherShards]
 }

@@ -17,6 +17,8 @@ import {
 
 const entrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('created'), spec: jobSpecSchema }),
+  /** What the input was when it was opened first: a later epoch goes on with the same one, or not at all. */
+  z.object({ type: z.literal('source'), identity: z.string().max(128) }),
   /** A worker is about to be given leases of this job for the first time. */
   z.object({ type: z.literal('worker'), peer: peerIdSchema }),
   /** The result is committed here: the part file is durable before this entry is. */
@@ -50,7 +52,8 @@ export const jobEntryCodec: Codec<JobEntry> = codec({
   name: 'job-entry',
   version: 3,
   schema: entrySchema,
-  upgrades: { 1: (entry) => entry, 2: (entry) => entry }, // version 2 added `worker`, version 3 `adopted`
+  // Version 2 added `worker`, version 3 `adopted` and `source`.
+  upgrades: { 1: (entry) => entry, 2: (entry) => entry },
 })
 
 /** A job as its journal tells it. */
@@ -62,6 +65,8 @@ export interface JobRecord {
   readonly workers: readonly string[]
   /** By which this node coordinates it in another's place. */
   readonly adoption?: Signed
+  /** Identity of the input; absent when it was never opened. */
+  readonly source?: string
   readonly ended?: Extract<JobEntry, { type: 'ended' }>
 }
 
@@ -137,13 +142,16 @@ export class JobJournal {
     let adoption: Signed | undefined
     const parts = new Map<number, ResultPart>()
     const workers = new Set<string>()
+    let source: string | undefined
     for await (const { entry } of this.#log.read(1)) {
       const event = jobEntryCodec.decode(entry)
       if (event.type === 'created') spec = event.spec
       else if (event.type === 'part') parts.set(event.part.index, event.part)
       else if (event.type === 'worker') workers.add(event.peer)
+      else if (event.type === 'source') source = event.identity
       else if (event.type === 'adopted') {
-        parts.clear()
+        parts.clear() // its input may lie elsewhere, too: it begins anew
+        source = undefined
         adoption = event.adoption
         spec &&= adopted(spec, event)
       } else ended = event
@@ -155,6 +163,7 @@ export class JobJournal {
         parts: inOrder,
         workers: [...workers],
         ...(adoption && { adoption }),
+        ...(source !== undefined && { source }),
         ...(ended && { ended }),
       }
     )

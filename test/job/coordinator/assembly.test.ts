@@ -53,6 +53,14 @@ test('what waits for a shard waits for every part that it is in', () => {
   assert.equal(done.slice(2), ['part 1: 2,3', 'settled same'])
 })
 
+test('the end of a job lets go what waits for parts that will not be', () => {
+  const { assembly, add, settle, done } = bench(3)
+  add(0)
+  settle('shard-0')
+  assembly.clear()
+  assert.equal([done, assembly.waiting], [['settled shard-0'], 0])
+})
+
 test('a part holds as many whole shards as fit, at least one and not without bound', () => {
   const request = (rowsPerShard: number, rowsPerPart?: number) => ({ rowsPerShard, rowsPerPart }) as JobSpec['request']
   assert.equal([request(8), request(8, 4), request(8, 31), request(1, 1 << 20)].map(batchesPerPart), [

@@ -217,6 +217,19 @@ test('a resumed job whose workers are all here goes on at once', async () => {
   await swarm.stop()
 })
 
+test('an input that was changed meanwhile fails the job: parts of two inputs never become one result', async () => {
+  const [swarm, s] = await cluster('a')
+  const { job } = await submit(s, { rows: 12, rowsPerShard: 2 })
+  await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
+  const again = await restartedJobs(swarm, s)
+  again.kept.sourceChanges = 1
+  await resumeJob(again, job)
+  await again.startJobs()
+  await swarm.until(() => status(again, job).state !== 'running', 5_000)
+  assert.equal([status(again, job).error?.code, status(again, job).rows.done], ['source.changed', 4])
+  await swarm.stop()
+})
+
 test('leases of a job that has ended meanwhile are called off', async () => {
   const [swarm, s, a] = await cluster('a')
   a.engine.computeMs = 30_000
