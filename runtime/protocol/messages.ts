@@ -174,6 +174,8 @@ const heldMessageSchema = z.object({
   type: z.literal('held'),
   jobs: z.array(calledJobSchema).max(limit('jobsPerNode')),
   leases: z.array(heldLeaseSchema).max(limit('leasesPerWorker')),
+  /** Jobs that the caller speaks for no more: they were adopted. */
+  adoptions: z.array(signedSchema).max(MAX_ADOPTIONS).optional(),
 })
 
 /** Everything that travels on a control stream; bulk data has streams of its own. */

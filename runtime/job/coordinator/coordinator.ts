@@ -28,6 +28,7 @@ import type { CoordinatorPorts } from './ports.ts'
 import { assertLeased } from './receipt-check.ts'
 import { verifiedResults } from './receipts.ts'
 import type { VerifiedResult } from './results.ts'
+import { withinReason } from './retry-wish.ts'
 import { RollCalls } from './roll-calls.ts'
 import { StatusFeed } from './status-feed.ts'
 
@@ -307,17 +308,14 @@ export class Coordinator {
     }
   }
 
-  #declined(peer: string, { leases, adoptions = [] }: ControlMessageOf<'decline'>): void {
+  /** A worker shows by what other nodes took jobs of ours over. */
+  #shown(adoptions: readonly Signed[]): void {
     for (const signed of adoptions) this.giveUp(this.#ports.openAdoption(signed), signed).catch(() => {}) // not ours
-    this.#dispatch({
-      type: 'declined',
-      peer,
-      leases: leases.map(({ lease, reason, retryAfterMs }) => ({
-        lease,
-        reason,
-        retryAfterMs: Math.min(Math.max(retryAfterMs, 100), 60_000), // a peer's wish, within reason
-      })),
-    })
+  }
+
+  #declined(peer: string, { leases, adoptions = [] }: ControlMessageOf<'decline'>): void {
+    this.#shown(adoptions)
+    this.#dispatch({ type: 'declined', peer, leases: leases.map(withinReason) })
   }
 
   /** Reports a peer that speaks of leases of which it holds none. */
@@ -360,7 +358,8 @@ export class Coordinator {
   }
 
   /** What a worker holds of our jobs. Leases whose result nobody waits for are called off, the others found again. */
-  #held(peer: string, { jobs, leases }: ControlMessageOf<'held'>): void {
+  #held(peer: string, { jobs, leases, adoptions = [] }: ControlMessageOf<'held'>): void {
+    this.#shown(adoptions)
     const wanted: HeldLease[] = []
     const useless: string[] = []
     for (const held of leases) {

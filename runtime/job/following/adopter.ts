@@ -244,10 +244,11 @@ export class Adopter {
       askJournal(this.#init, peer, { type: 'adopt', adoption: signed }, 'adopted').then(
         () => void this.#untold.delete(job),
         (error) => {
-          const { code, category } = toAividaError(error)
-          logger.debug({ job, peer, code }, 'an adoption could not be told')
-          if (code === 'job.ended' || code === 'job.unknown' || code.startsWith('adoption.')) this.#untold.delete(job)
-          else if (category !== 'peer' || code === 'journal.account') clock.after(TELL_MS, () => this.#tell(peer))
+          const { code } = toAividaError(error)
+          logger.info({ job, peer, code }, 'an adoption could not be told yet')
+          if (code === 'job.ended' || code.startsWith('adoption.')) this.#untold.delete(job)
+          // It may not have taken the job up again, or said hello, yet; one that is not here says so when it comes.
+          else if (code !== 'peer.not-connected') clock.after(TELL_MS, () => this.#tell(peer))
         },
       )
     }

@@ -71,7 +71,11 @@ export class Worker {
     swarm.on('cancel', (from, { leases, reason }) => this.#dispatch({ type: 'cancel', from, leases, reason }))
     swarm.on('settled', (from, { leases }) => this.#settled(from, leases))
     swarm.on('roll-call', (from, { jobs }) => {
-      this.#dispatch({ type: 'roll-call', from, jobs: jobs.filter((job) => this.#claims.hear(from, job)) })
+      const theirs = jobs.filter((job) => this.#claims.hear(from, job))
+      const lost = jobs.filter((job) => !theirs.includes(job))
+      this.#dispatch({ type: 'roll-call', from, jobs: theirs })
+      const adoptions = this.#claims.shown(lost.map(({ job }) => job))
+      if (adoptions.length > 0) this.#tell(from, { type: 'held', jobs: [], leases: [], adoptions })
     })
     this.#stops.push(
       swarm.subscribe({ lost: (peer) => this.#dispatch({ type: 'submitter-lost', peer }) }),

@@ -116,6 +116,20 @@ test('an old coordinator that the adopter cannot reach learns of it from a worke
   await swarm.stop()
 })
 
+test('an old coordinator that comes back where its adopter is not is told by the workers it asks', async () => {
+  const { swarm, s, heir } = await family()
+  const { job } = await submit(s, { rows: 30, rowsPerShard: 1 })
+  await swarm.until(() => (followed(heir, job)?.parts ?? 0) >= 4, 30_000)
+  s.die()
+  await adopt(swarm, heir, job)
+  await swarm.until(() => stateOf(heir, job) === 'done', 120_000)
+  heir.die()
+  const back = await backAgain(swarm, s, job)
+  await swarm.until(() => stateOf(back, job) === 'adopted', 30_000, 'the old coordinator stops')
+  assert.is(back.coordinator.status(job)?.adoption?.by, heir.peer)
+  await swarm.stop()
+})
+
 test('a live coordinator hands over: its last entries come along, nothing is computed twice', async () => {
   const { swarm, s, heir, a, b } = await family()
   const { job } = await submit(s, { rows: 20, rowsPerShard: 1 })
