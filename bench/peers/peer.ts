@@ -14,8 +14,11 @@ export interface PeerRates {
   readonly version: string
 }
 
-/** Names the Python interpreter of a virtual environment in which the peers are installed. */
-export const PEERS_PYTHON = 'AIVIDA_PEERS_PYTHON'
+/**
+ * Names the Python interpreter of a virtual environment in which the peers are installed. Not `AIVIDA_...`: nodes refuse
+ * variables of that kind which they do not know.
+ */
+export const PEERS_PYTHON = 'PEERS_PYTHON'
 
 const PATIENCE_MS = 180_000
 

@@ -9,8 +9,8 @@ import { type Check, median, medianCheck, round, type Skipped, type Suite } from
 
 const ROUNDS = 3
 /** Shards of one measured job. */
-const BATCHED_SHARDS = 6_000
-const ONE_BY_ONE_SHARDS = 600
+const BATCHED_SHARDS = 8_000
+const ONE_BY_ONE_SHARDS = 1_500
 
 /**
  * What a shard costs beside its computation: the scheduler machine alone, then one-row shards of a graph of one node

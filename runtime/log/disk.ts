@@ -1,4 +1,4 @@
-import { close, fdatasync, fsync, ftruncate, open, write } from 'node:fs'
+import { close, fdatasync, fsync, ftruncate, open, read, write } from 'node:fs'
 import { mkdir, open as openHandle, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -41,6 +41,7 @@ export interface Disk {
 
 const openFd = promisify(open)
 const closeFd = promisify(close)
+const readFd = promisify(read)
 const writeFd = promisify(write)
 const truncateFd = promisify(ftruncate)
 const dataSyncFd = promisify(fdatasync)
@@ -55,7 +56,7 @@ export const systemDisk: Disk = {
   },
   list: (dir) => readdir(dir),
   async read(path, fromByte = 0, toByte = Number.POSITIVE_INFINITY) {
-    if (fromByte === 0 && toByte === Number.POSITIVE_INFINITY) return readFile(path)
+    if (fromByte === 0 && toByte === Number.POSITIVE_INFINITY) return (await readSmall(path)) ?? readFile(path)
     const file = await openHandle(path, 'r')
     try {
       const { size } = await file.stat()
@@ -98,6 +99,19 @@ export const systemDisk: Disk = {
     }
     return () => database.close()
   },
+}
+
+/** Files below this, such as the epoch that is read with every group, are read in one go. Bytes. */
+const SMALL_BYTES = 4096
+
+async function readSmall(path: string): Promise<Uint8Array | undefined> {
+  const fd = await openFd(path, 'r')
+  try {
+    const { bytesRead, buffer } = await readFd(fd, Buffer.allocUnsafe(SMALL_BYTES), 0, SMALL_BYTES, 0)
+    return bytesRead < SMALL_BYTES ? buffer.subarray(0, bytesRead) : undefined
+  } finally {
+    await closeFd(fd)
+  }
 }
 
 /** Puts a file in place durably and at once: a crash leaves the old one or the new one, never half of it. */

@@ -77,6 +77,16 @@ export interface OwedResult extends KnownResult {
   readonly account: string
 }
 
+/** Leases of one job that were accepted. */
+export interface TakenLeases {
+  readonly job: string
+  readonly epoch: number
+  /** The coordinator. */
+  readonly from: string
+  readonly account: string
+  readonly leases: readonly string[]
+}
+
 /** A result as it is journalled. */
 export interface FinishedWork extends OwedResult {
   /** When it began to be computed; `undefined` when it was known from earlier work. Wall ms. */
@@ -157,9 +167,10 @@ export class WorkerJournal {
     await this.#append({ type: 'leased', job, epoch, from, account, adoption, leases: [] })
   }
 
-  /** Resolves when durable: only then may the receipts be sent. Throws `log.disk-full`, `log.failed`. */
-  async finished(works: readonly FinishedWork[]): Promise<void> {
+  /** Resolves when durable, with leases that were not journalled yet: only then may the receipts be sent. Throws `log.disk-full`, `log.failed`. */
+  async finished(works: readonly FinishedWork[], taken: readonly TakenLeases[] = []): Promise<void> {
     await this.#append(
+      ...taken.map((leases): WorkerEntry => ({ type: 'leased', ...leases, leases: [...leases.leases] })),
       ...works.map(
         ({ to, account, receipt, inline, startedWallMs }): WorkerEntry => ({
           type: 'receipt',

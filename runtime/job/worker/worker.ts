@@ -12,7 +12,8 @@ import {
 } from '../../protocol/index.ts'
 import { abortable } from '../../swarm/transport/abortable.ts'
 import { inlineBlobs } from '../coordinator/index.ts'
-import type { KnownResult } from '../journal/index.ts'
+import type { KnownResult, TakenLeases } from '../journal/index.ts'
+import { Acceptances } from './acceptances.ts'
 import { Claims } from './claims.ts'
 import { EngineCalls, type Finished, type Work } from './engine-calls.ts'
 import { Grants } from './grants.ts'
@@ -47,6 +48,9 @@ export class Worker {
   readonly #reporting = new Set<Promise<void>>()
   readonly #reports: Reports
   readonly #calls: EngineCalls
+  readonly #acceptances: Acceptances
+  /** Leases that were accepted and are journalled with their acceptance, or with the first of their receipts. */
+  readonly #taking: TakenLeases[] = []
   readonly #stops: (() => void)[] = []
 
   constructor(ports: WorkerPorts) {
@@ -54,6 +58,10 @@ export class Worker {
     this.#state = initialWorker(ports.swarm.self)
     for (const [job, { epoch }] of ports.journal.jobs()) this.#state.epochs.set(job, epoch)
     this.#reports = new Reports(ports)
+    this.#acceptances = new Acceptances({
+      clock: ports.clock,
+      tell: (to, leases) => this.#accepted(to, leases),
+    })
     this.#calls = new EngineCalls({
       ports,
       work: this.#work,
@@ -230,18 +238,25 @@ export class Worker {
   #accept(to: string, leases: readonly string[]): void {
     for (const lease of leases) this.#taken.add(lease)
     while (this.#taken.size > TAKEN) this.#taken.delete(this.#taken.values().next().value as string)
-    this.#tell(to, { type: 'accept', leases: [...leases] })
     const held = leases.flatMap((id) => this.#state.held.get(id)?.lease ?? [])
     for (const [job, group] of Map.groupBy(held, (lease) => lease.job))
-      this.#ports.journal
-        .leased(
-          job,
-          group[0]!.epoch,
-          to,
-          group.map((lease) => lease.id),
-          group[0]!.account,
-        )
-        .catch((error) => this.#ports.logger.error({ job, error: String(error) }, 'leases could not be journalled'))
+      this.#taking.push({
+        job,
+        epoch: group[0]!.epoch,
+        account: group[0]!.account,
+        from: to,
+        leases: group.map((lease) => lease.id),
+      })
+    this.#acceptances.add(to, leases)
+  }
+
+  /** Acceptances are told, and journalled, together. */
+  #accepted(to: string, leases: readonly string[]): void {
+    if (leases.length > 0) this.#tell(to, { type: 'accept', leases: [...leases] })
+    for (const { job, epoch, from, leases, account } of this.#taking.splice(0))
+      this.#ports.journal.leased(job, epoch, from, leases, account).catch((error) => {
+        this.#ports.logger.error({ job, error: String(error) }, 'leases could not be journalled')
+      })
   }
 
   async #fetch(lease: Lease): Promise<void> {
@@ -287,6 +302,7 @@ export class Worker {
     try {
       await journal.finished(
         owed.map(({ to, lease, known, startedWallMs }) => ({ to, account: lease.account, ...known, startedWallMs })),
+        this.#taking.splice(0),
       )
     } catch (error) {
       for (const { lease, work } of finished) this.#finish(lease, work, error)
@@ -295,6 +311,7 @@ export class Worker {
     for (const { lease, work, known, to } of owed) {
       const now = this.#submitterOf(lease)
       if (now !== to) journal.owe(lease.job, now)
+      this.#acceptances.told(now, lease.id)
       this.#reports.receipt(now, known.receipt, known.inline)
       this.#finish(lease, work)
     }
