@@ -9,7 +9,13 @@ import {
   sha256,
   userError,
 } from '../base/index.ts'
-import { EngineChild, EnginePool, type ModelSource, type RunResult } from '../compute/engine/index.ts'
+import {
+  EngineChild,
+  type EngineChildInit,
+  EnginePool,
+  type ModelSource,
+  type RunResult,
+} from '../compute/engine/index.ts'
 import { type BlobStore, type FetchOptions, fetchBlob, type OpenBlob, type OpenProvider } from '../data/blob/index.ts'
 import type { NamedTensors } from '../data/tensor/index.ts'
 import type { Computed } from '../job/worker/index.ts'
@@ -32,6 +38,8 @@ export interface EngineHostInit {
   readonly coWorkers: boolean
   /** Hears of a provider that lied. */
   readonly offended: (peer: string, error: AividaError) => void
+  /** Starts an engine's process. Default: a real one. */
+  readonly spawn?: EngineChildInit['spawn']
 }
 
 /** The next empty child is started once nothing has been computed for this long, so that no job pays for it ... */
@@ -73,6 +81,7 @@ export class EngineHost {
           clock: init.clock,
           memoryBytes: init.memoryBytes,
           settings: { compileCacheDir: init.cacheDir },
+          ...(init.spawn && { spawn: init.spawn }),
         }),
     })
   }

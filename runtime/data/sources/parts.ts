@@ -28,6 +28,9 @@ export interface WrittenPart extends Pick<Part, 'index' | 'firstRow' | 'rows'> {
   readonly sha256: Digest
 }
 
+/** apache-arrow takes 0.1 s and 20 MB: loaded with the first part. */
+let arrow: Promise<typeof import('../tensor/arrow.ts')> | undefined
+
 /**
  * Writes parts as Arrow IPC files, durably and at once: each is there whole or not at all, and all are when this
  * resolves. Columns: `row` (int64, the row of the source), `file` where rows have names, then each output in the order
@@ -40,7 +43,8 @@ export async function writeParts(
   parts: readonly Part[],
   disk: Disk = systemDisk,
 ): Promise<readonly WrittenPart[]> {
-  const { arrowFile, toRowBatch } = await import('../tensor/arrow.ts') // apache-arrow takes 0.1 s and 20 MB
+  arrow ??= import('../tensor/arrow.ts')
+  const { arrowFile, toRowBatch } = await arrow
   const files: { name: string; pieces: Uint8Array[] }[] = []
   for (const part of parts)
     files.push({ name: partName(part.index), pieces: await Array.fromAsync(arrowFile([toRowBatch(columnsOf(part))])) })
