@@ -72,13 +72,16 @@ function listExtent(field: Field, data: Data, from: number, to: number, row: num
 
 function checkNulls(field: Field, data: Data, from: number, to: number, rowOf: (i: number) => number): void {
   if (data.nullCount === 0) return
+  checkExtent(from, to, 8 * (data.nullBitmap?.byteLength ?? 0))
   for (let i = from; i < to; i++) if (!data.getValid(i)) throw missingValue(field.name, `row ${rowOf(i)}`)
 }
 
 /** The bytes of elements as a tensor has them. */
 function elements(data: Data, from: number, to: number): Uint8Array {
-  if (DataType.isBool(data.type))
+  if (DataType.isBool(data.type)) {
+    checkExtent(from, to, 8 * data.values.byteLength)
     return Uint8Array.from({ length: to - from }, (_, i) => (data.values[(from + i) >> 3]! >> ((from + i) & 7)) & 1)
+  }
   if (DataType.isUtf8(data.type) || DataType.isLargeUtf8(data.type)) return strings(data, from, to)
   const { buffer, byteOffset, length, BYTES_PER_ELEMENT } = data.values as Uint8Array
   checkExtent(from, to, length)

@@ -7,10 +7,12 @@ import { describeSpec, type TensorSpec } from './signature.ts'
 export function columnMissing(spec: TensorSpec, columns: readonly string[], where: string): AividaError {
   const similar = nearest(spec.name, columns)
   const remedy =
-    similar === undefined ? `rename one of ${list(columns)}` : `rename ${similar}, if that is the one that is meant`
+    similar === undefined
+      ? `rename one of ${list(columns)}`
+      : `rename ${short(similar)}, if that is the one that is meant`
   return userError('source.column-missing', `${where}: no column for the input ${describeSpec(spec)}; ${remedy}`, {
     input: spec.name,
-    columns: columns.slice(0, SHOWN),
+    columns: columns.slice(0, SHOWN).map(short),
   })
 }
 
@@ -18,8 +20,8 @@ export function columnMissing(spec: TensorSpec, columns: readonly string[], wher
 export function wrongDtype(spec: TensorSpec, found: DType | string, where: string): AividaError {
   return userError(
     'source.dtype',
-    `${where}: the input ${describeSpec(spec)} takes ${spec.dtype}, found ${found}; cast the data, or the input in the graph`,
-    { input: spec.name, expected: spec.dtype, found },
+    `${where}: the input ${describeSpec(spec)} takes ${spec.dtype}, found ${short(found)}; cast the data, or the input in the graph`,
+    { input: spec.name, expected: spec.dtype, found: short(found) },
   )
 }
 
@@ -48,9 +50,16 @@ export function unreadable(path: string, cause: unknown): AividaError {
 }
 
 function list(columns: readonly string[]): string {
-  const shown = columns.slice(0, SHOWN).join(', ')
+  const shown = columns.slice(0, SHOWN).map(short).join(', ')
   return columns.length > SHOWN ? `${shown}, ... (${columns.length} columns)` : shown
 }
 
 /** Names that a message lists. */
 const SHOWN = 16
+
+/** A name as a message shows it: a file may hold any. */
+function short(name: string): string {
+  return name.length <= SHOWN_CHARACTERS ? name : `${name.slice(0, SHOWN_CHARACTERS)}...`
+}
+
+const SHOWN_CHARACTERS = 100
