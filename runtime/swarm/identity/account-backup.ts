@@ -16,16 +16,18 @@ import { SecretKey } from './secret-key.ts'
 import { textForm } from './text-form.ts'
 
 /** Parameters of scrypt (RFC 7914); memory is 128 `n` `r` bytes: a backup that somebody else wrote may take 256 MiB. */
-const costSchema = z.object({
-  n: z
-    .number()
-    .int()
-    .min(2)
-    .max(2 ** 18)
-    .refine((n) => (n & (n - 1)) === 0, 'expected a power of two'),
-  r: z.number().int().min(1).max(8),
-  p: z.number().int().min(1).max(4),
-})
+const costSchema = z
+  .object({
+    n: z
+      .number()
+      .int()
+      .min(2)
+      .max(2 ** 18)
+      .refine((n) => (n & (n - 1)) === 0, 'expected a power of two'),
+    r: z.number().int().min(1).max(8),
+    p: z.number().int().min(1).max(4),
+  })
+  .refine(({ n, r }) => n < 2 ** (16 * r), 'expected n below 2 to the power of 16 r') // RFC 7914 section 2
 
 /** See {@link backupAccount}. */
 export type BackupCost = z.infer<typeof costSchema>
