@@ -113,7 +113,7 @@ function alteredArray(array: readonly unknown[], random: Random): unknown {
   const item = array.length > 0 ? pick(random, array) : pick(random, LEAVES)
   const times = pick(random, [1, 2, 20, 300, random.float() < 0.02 ? 100_000 : 5_000])
   return pick<() => unknown>(random, [
-    () => [...array, ...Array(times).fill(item)],
+    () => [...array, ...Array(fitting(times, item, random)).fill(item)],
     () => Array(times).fill(pick(random, LEAVES)),
     () => array.slice(1),
     () => array.toReversed(),
@@ -121,6 +121,13 @@ function alteredArray(array: readonly unknown[], random: Random): unknown {
     () => nested(array, random),
   ])()
 }
+
+/** How often a value may be repeated before an input gets larger than any decoder takes. */
+function fitting(times: number, value: unknown, random: Random): number {
+  return Math.min(times, Math.floor(MAX_BYTES / (1 + encodeCbor(value, random).byteLength)))
+}
+
+const MAX_BYTES = 4 << 20
 
 function alteredMap(map: Record<string, unknown>, random: Random): unknown {
   const entries = Object.entries(map)
@@ -133,7 +140,12 @@ function alteredMap(map: Record<string, unknown>, random: Random): unknown {
     () => ({ ...map, [`${key}x`]: value }),
     () => new Raw(encodeMap([['__proto__', map]], random)),
     () =>
-      Object.fromEntries(Array.from({ length: random.float() < 0.02 ? 50_000 : 200 }, (_, i) => [`${key}${i}`, value])),
+      Object.fromEntries(
+        Array.from({ length: fitting(random.float() < 0.02 ? 50_000 : 200, value, random) }, (_, i) => [
+          `${key}${i}`,
+          value,
+        ]),
+      ),
     () => Object.values(map),
     () => nested(map, random),
   ])()
