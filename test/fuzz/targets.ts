@@ -3,6 +3,7 @@ import type { Target } from './target.ts'
 import { dataTargets } from './targets/data.ts'
 import { documentTargets } from './targets/documents.ts'
 import { gossipTargets } from './targets/gossip.ts'
+import { journalTargets } from './targets/journals.ts'
 import { keptTargets } from './targets/kept.ts'
 import { keyTargets } from './targets/keys.ts'
 import { modelTargets } from './targets/models.ts'
@@ -13,6 +14,7 @@ export const TARGETS: readonly Target[] = [
   ...wireTargets,
   ...documentTargets,
   ...gossipTargets,
+  ...journalTargets,
   ...keyTargets,
   ...dataTargets,
   ...modelTargets,
