@@ -16,7 +16,7 @@ import { type JobFollowing, readSlice } from './job-following.ts'
 import type { JobParts } from './job-ports.ts'
 import type { Scrubbing } from './log-scrub.ts'
 import type { NodeKeys } from './membership.ts'
-import { absentPeer, peerViews } from './peer-views.ts'
+import { absentPeer, peerViews, strangerViews } from './peer-views.ts'
 import type { Sampler } from './samples.ts'
 import {
   type AdoptJobRequest,
@@ -108,7 +108,7 @@ export class LocalService implements NodeService {
   }
 
   async info(): Promise<NodeInfo> {
-    const { swarm, name, account, cluster, config, budget, devices, scrubbing } = this.#init
+    const { swarm, clock, name, account, cluster, config, budget, devices, scrubbing } = this.#init
     const { charter, own } = cluster
     const { bavail, bsize } = await statfs(config.dataDir)
     return {
@@ -128,6 +128,7 @@ export class LocalService implements NodeService {
       logs: { scrubbedBytes: scrubbing.scrubbedBytes, damaged: scrubbing.damage.size },
       dataDir: config.dataDir,
       load: this.#init.sampler.latest,
+      strangers: strangerViews(swarm, clock),
       accepting: this.#accepting,
     }
   }

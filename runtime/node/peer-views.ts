@@ -14,8 +14,8 @@ export function absentPeer(peer: string, what: Pick<PeerView, 'state' | 'silentM
 export function peerViews(swarm: NodeSwarm, clock: Clock): PeerView[] {
   const members = swarm.members()
   const here = new Set(members.map(({ peer }) => peer))
-  const far = swarm.acquaintances().filter(([peer, { isHere }]) => isHere && !here.has(peer))
   const gated = swarm.warden.gated().filter((peer) => !here.has(peer))
+  const far = swarm.acquaintances().filter(([peer, { isHere }]) => isHere && !here.has(peer) && !gated.includes(peer))
   return [
     ...members.map((member) => viewOf(member, swarm, clock)),
     ...far.map(([peer, { card, heardMs }]) =>
@@ -32,6 +32,11 @@ export function peerViews(swarm: NodeSwarm, clock: Clock): PeerView[] {
     ),
     ...gated.map((peer) => absentPeer(peer, { state: 'gated', silentMs: 0, ...conductOf(peer, swarm, clock) })),
   ]
+}
+
+/** Addresses whose strangers misbehaved, and how. */
+export function strangerViews({ warden }: NodeSwarm, clock: Clock): (ConductView & { readonly host: string })[] {
+  return warden.hosts().map(([host, record]) => ({ host, ...conductView(record, clock) }))
 }
 
 function viewOf(member: Member, swarm: NodeSwarm, clock: Clock): PeerView {

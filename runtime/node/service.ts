@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type AividaError, userError } from '../base/index.ts'
 import {
   accountIdSchema,
+  conductViewSchema,
   countSchema,
   deviceSchema,
   type JobRequest,
@@ -37,6 +38,8 @@ export const nodeInfoSchema = z.object({
   dataDir: z.string(),
   /** What the node's process uses, as of the last two seconds: share of a core, memory, event loop delay. */
   load: z.object({ cpu: z.number(), rssBytes: countSchema, loopDelayP99Ms: z.number() }),
+  /** Addresses whose strangers misbehaved lately, and how. */
+  strangers: z.array(conductViewSchema.extend({ host: z.string() })),
   /** Whether new jobs and leases are taken; `false` while draining. */
   accepting: z.boolean(),
 })

@@ -150,6 +150,7 @@ export class NodeSwarm implements Swarm {
     transport.handle(PROTOCOLS.control, (stream) =>
       this.#judged(stream.peer, async () => {
         await this.#links.guard(stream.peer)
+        this.warden.assertFewControlStreams(stream.peer)
         await this.#conversations.read(stream)
       }),
     )

@@ -78,6 +78,7 @@ export class FakeNodeService implements NodeService {
       network: { connected: 0, reachable: 0, known: 0, missing: [], seeds: [] },
       disk: { usedBytes: 1, budgetBytes: 2, freeBytes: 3 },
       dataDir: '/tmp/aivida',
+      strangers: [],
       load: { cpu: 0.25, rssBytes: 1_000_000, loopDelayP99Ms: 1.5 },
       accepting: this.accepting,
     }

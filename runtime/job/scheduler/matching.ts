@@ -181,7 +181,7 @@ function straggler(state: SchedulerState, device: DeviceRecord, nowMs: number): 
     for (const shard of job.shards.values()) {
       if (shard.leases.size !== 1 || shard.state === 'done') continue
       const [lease] = shard.leases
-      if (lease?.state !== 'accepted' || holds(shard, device) || nowMs - lease.offeredMs < minAgeMs) continue
+      if (!lease || lease.state === 'lapsed' || holds(shard, device) || nowMs - lease.offeredMs < minAgeMs) continue
       if (!oldest || lease.offeredMs < oldest.offeredMs) oldest = lease
     }
   }

@@ -43,11 +43,12 @@ export class Conduct {
     this.#kept.set(subject, kept)
     if (this.#kept.size > limit('conductRecords')) this.#forgetOne(nowMs)
     if (kept.gatings > 0 && nowMs - kept.lastMs > CLEAN_AFTER_GATINGS * gateMs(kept.gatings)) kept.gatings = 0
-    kept.code = code
-    kept.message = message.slice(0, MESSAGE_CHARACTERS)
     kept.count++
     kept.lastMs = nowMs
-    if (kept.gatedUntilMs > nowMs || kept.points.owe(weight, nowMs) === 0) return false
+    if (kept.gatedUntilMs > nowMs) return false // what it was gated for is told, not what was still underway
+    kept.code = code
+    kept.message = message.slice(0, MESSAGE_CHARACTERS)
+    if (kept.points.owe(weight, nowMs) === 0) return false
     kept.gatings++
     kept.gatedUntilMs = nowMs + gateMs(kept.gatings)
     return true

@@ -19,6 +19,8 @@ export interface WardenInit {
 
 /** How often strangers are looked at. */
 const SWEEP_MS = 1_000
+/** Messages that opening a control stream counts for. */
+const CONTROL_STREAM_CHATTER = 10
 /** Hellos of one peer that come at once. */
 const HELLO_BURST = 8
 /** What members tell each other about the swarm, unasked; the rest is said about leases, which are bounded by themselves. */
@@ -144,11 +146,20 @@ export class Warden {
 
   /** Throws `peer.flood` when a peer says more about the swarm than any honest one would. */
   assertNoFlood(peer: PeerId, type: ControlMessage['type']): void {
-    if (!CHATTER.has(type) || this.#sharesOf(peer).chatter.take(1, this.#nowMs)) return
+    if (CHATTER.has(type)) this.#assertChatter(peer, 1, type)
+  }
+
+  /** Throws `peer.flood` when a peer opens control streams again and again: one is enough, and lasts. */
+  assertFewControlStreams(peer: PeerId): void {
+    this.#assertChatter(peer, CONTROL_STREAM_CHATTER, 'control stream')
+  }
+
+  #assertChatter(peer: PeerId, count: number, what: string): void {
+    if (this.#sharesOf(peer).chatter.take(count, this.#nowMs)) return
     const [perSecond, burst] = [limit('chatterPerSecond'), limit('chatterBurst')]
     throw peerError(
       'peer.flood',
-      `${peer} sends more than ${perSecond} messages about the swarm a second, after ${burst} at once; this ${type} is dropped`,
+      `${peer} sends more than ${perSecond} messages about the swarm a second, after ${burst} at once; this ${what} is dropped`,
     )
   }
 

@@ -4,10 +4,13 @@ import type { AividaError } from '../../base/index.ts'
 export const OFFENCE = 32
 
 /**
- * What honest peers do now and then, by the code of the error: names for being late, slow or in too great a hurry. It
- * weighs less than an offence, and in small numbers nothing comes of it.
+ * What weighs otherwise, by the code of the error. Most are strays, which honest peers do now and then, too - being
+ * late, slow, or in too great a hurry - and of which nothing comes in small numbers.
  */
-const STRAYS: Readonly<Record<string, number>> = {
+const OTHERS: Readonly<Record<string, number>> = {
+  // A lie that costs whoever believes it a shard's time, and no accident: honest nodes check what they send.
+  'blob.wrong-chunk': 3 * OFFENCE,
+  'peer.hasty': 0.03, // opens streams faster than it may: it is made to wait, and told of, no more
   'peer.busy': 1, // a stream beyond its share, refused before anything was read of it
   'peer.not-admitted': 1, // it was dropped, and what it had sent was underway
   'frame.truncated': 2,
@@ -33,5 +36,5 @@ const BLAMELESS = /^(peer\.(not-connected|no-protocol|unreachable|offender)$|str
 /** What an error that a peer caused weighs, in points of `conductPoints`; 0 when it says nothing about the peer. */
 export function weightOf({ code, category }: Pick<AividaError, 'code' | 'category'>): number {
   if (category !== 'peer' || BLAMELESS.test(code)) return 0
-  return STRAYS[code] ?? OFFENCE
+  return OTHERS[code] ?? OFFENCE
 }

@@ -1,6 +1,7 @@
 import { type Clock, limit, peerError } from '../../base/index.ts'
 import { type Hello, type HelloReply, PROTOCOLS, type Signed } from '../../protocol/index.ts'
 import type { Cluster, Member as ClusterMember, Door } from '../charter/index.ts'
+import type { Warden } from '../conduct/index.ts'
 import { timeLimit } from '../transport/abortable.ts'
 import type { ByteStream, PeerConnection, StreamOptions, Transport } from '../transport/transport.ts'
 import { channel } from '../wire/index.ts'
@@ -26,6 +27,7 @@ export interface GreeterInit {
   readonly clock: Clock
   readonly card: OwnCard
   readonly book: AddressBook
+  readonly warden: Pick<Warden, 'judge'>
   /** Some members that are about, to tell a newcomer. */
   readonly others: (count: number) => { peer: string; addresses: string[] }[]
   /** Called for each member that was greeted, either way; on our side of the door before it hears so. */
@@ -65,12 +67,12 @@ export class Greeter {
   async answer(stream: ByteStream): Promise<void> {
     const { peer } = stream
     const limited = timeLimit(this.#init.clock, limit('helloMs'))
-    const answer = answerHello(
-      channel(stream, { maxBodyBytes: 0 }),
-      (hello) => this.#judge(peer, hello),
-      limited.signal,
-    )
-    await this.#during(peer, answer).finally(() => limited.clear())
+    const answer = async (): Promise<void> => {
+      const judge = (hello: Hello) => this.#judge(peer, hello)
+      const refusal = await answerHello(channel(stream, { maxBodyBytes: 0 }), judge, limited.signal)
+      if (refusal) this.#init.warden.judge(peer, refusal)
+    }
+    await this.#during(peer, answer()).finally(() => limited.clear())
   }
 
   async #during(peer: string, greeting: Promise<void>): Promise<void> {

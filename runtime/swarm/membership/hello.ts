@@ -24,22 +24,29 @@ export async function sayHello(channel: Channel, hello: Hello, signal?: AbortSig
   throw new AividaError({ code, category: 'user', message, retryable: code === 'membership.pending' })
 }
 
-/** Hears a hello out and sends what `judge` answers; a refusal that it throws goes to the caller as one. */
+/**
+ * Hears a hello out and sends what `judge` answers; a refusal that it throws goes to the caller as one. Gives back why it
+ * was refused, if it was.
+ */
 export async function answerHello(
   channel: Channel,
   judge: (hello: Hello) => Promise<HelloReply>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<AividaError | undefined> {
   const frame = await channel.receive({ signal })
   if (!frame) throw peerError('hello.no-question', `${channel.peer} opened a hello and said nothing`)
   let reply: HelloReply
+  let refusal: AividaError | undefined
   try {
     reply = await judge(helloCodec.decode(frame.header))
   } catch (error) {
-    const { code, category, message } = toAividaError(error)
+    refusal = toAividaError(error)
+    const { code, category, message } = refusal
     if (category === 'internal') throw error
     reply = { outcome: 'refused', code, message: message.slice(0, 1024) }
   }
   await channel.send(new Uint8Array(), [helloReplyCodec.encode(reply)], { signal })
   await channel.end()
+  if (refusal || reply.outcome === 'welcome') return refusal
+  return peerError('hello.refused', `${reply.code}: ${reply.message}`)
 }

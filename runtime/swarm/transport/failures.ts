@@ -33,6 +33,11 @@ export function peerBusy(peer: string): AividaError {
   return new AividaError({ code: 'peer.busy', category: 'peer', message, retryable: true })
 }
 
+/** A peer that opens streams faster than {@link LIMITS.streamsPerSecond}. */
+export function hasty(peer: string): AividaError {
+  return peerError('peer.hasty', `${peer} opens streams faster than it may; it is made to wait`)
+}
+
 /** Somebody else than `expected` proved to be at the address. */
 export function mismatch(expected: string, found?: string): AividaError {
   return peerError(

@@ -10,7 +10,7 @@ import {
   userError,
 } from '../../../base/index.ts'
 import { type TimeLimit, timeLimit } from '../abortable.ts'
-import { noProtocol, notConnected, peerBusy, refused, streamLost, streamReset } from '../failures.ts'
+import { hasty, noProtocol, notConnected, peerBusy, refused, streamLost, streamReset } from '../failures.ts'
 import type {
   ByteStream,
   ConnectOptions,
@@ -68,7 +68,11 @@ export class LibP2PTransport implements Transport {
     if (this.#node) return
     this.#stopping = new AbortController()
     const { clock, gate } = this.#parts
-    const node = await this.#parts.node({ clock, admits: gate, tooFast: (peer) => this.#misused(peer) })
+    const node = await this.#parts.node({
+      clock,
+      admits: gate,
+      tooFast: (peer) => this.#connections.listeners.misused(peer, hasty(peer)),
+    })
     this.#node = node
     node.addEventListener('connection:open', ({ detail }) => this.#opened(detail))
     node.addEventListener('connection:close', ({ detail }) => this.#closed(node, detail))
