@@ -192,6 +192,16 @@ test('Ctrl-C cancels the job that infer waits for', async () => {
   assert.match(io.stderr(), 'error job.cancelled')
 })
 
+test('jobs adopt takes a job over, beside the list of jobs', async () => {
+  await using control = await startTestControl()
+  control.service.update(JOB, {})
+  const { out, code } = await aivida(control, 'jobs', 'adopt', JOB, '--json')
+  assert.is(code, 0)
+  assert.is(JSON.parse(out).job, JOB)
+  assert.equal(control.service.calls, [`adopt ${JOB}`])
+  assert.match((await aivida(control, 'jobs', 'adopt')).err, 'see aivida jobs --help')
+})
+
 test('cancel stops a job', async () => {
   await using control = await startTestControl()
   control.service.update(JOB, {})

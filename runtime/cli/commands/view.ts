@@ -5,7 +5,7 @@ import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 import { describeProgress } from '../progress.ts'
 
-/** `status`, `peers`, `jobs`, `job`, `cancel`, `adopt`: what a node knows, and how to stop a job or take one over. */
+/** `status`, `peers`, `jobs`, `jobs adopt`, `job`, `cancel`: what a node knows, and how to stop a job or take one over. */
 export function viewCommands(cli: Cli): void {
   cli.command({
     usage: 'status',
@@ -80,20 +80,23 @@ export function viewCommands(cli: Cli): void {
     })
     .option('--reason <text>', 'told to the workers and kept with the job')
   cli
-    .command({
-      usage: 'adopt <id>',
-      description: 'go on here with a job of another node of the account, which may be gone; that one is fenced',
-      async action(session, [id]) {
-        const { input, output } = session.options
-        const client = await session.client()
-        const request = {
-          ...(input !== undefined && { input: { path: resolve(session.io.cwd, input) } }),
-          ...(output !== undefined && { outputDir: resolve(session.io.cwd, output) }),
-        }
-        const status = await (await client.adopt(id!, request, session.request)).status(session.request)
-        session.print(status, () => describeJob(status, session.io.clock.wallMs()))
+    .command(
+      {
+        usage: 'adopt <id>',
+        description: 'go on here with a job of another node of the account, which may be gone; that one is fenced',
+        async action(session, [id]) {
+          const { input, output } = session.options
+          const client = await session.client()
+          const request = {
+            ...(input !== undefined && { input: { path: resolve(session.io.cwd, input) } }),
+            ...(output !== undefined && { outputDir: resolve(session.io.cwd, output) }),
+          }
+          const status = await (await client.adopt(id!, request, session.request)).status(session.request)
+          session.print(status, () => describeJob(status, session.io.clock.wallMs()))
+        },
       },
-    })
+      jobs,
+    )
     .option('--input <path>', 'where the input is, when it is not where the job read it before')
     .option('--output <dir>', "folder for the result (default: one in the node's data folder)")
 }

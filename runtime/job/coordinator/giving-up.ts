@@ -68,7 +68,7 @@ export function journalRolledBack(
   return new AividaError({
     code: 'log.rolled-back',
     category: 'platform',
-    message: `the journal of ${job} lacks entry ${seq}, which ${by} holds under this node's own signature: it was damaged or put back; go on there: aivida adopt ${job}`,
+    message: `the journal of ${job} lacks entry ${seq}, which ${by} holds under this node's own signature: it was damaged or put back; go on there: aivida jobs adopt ${job}`,
     facts: { job, seen: seq, by },
   })
 }

@@ -214,7 +214,7 @@ test('a coordinator whose journal was put back stops, and names the follower tha
   await swarm.until(() => stateOf(back, job) === 'failed', 30_000, 'the coordinator refuses to go on')
   const { error } = back.coordinator.status(job)!
   assert.equal([error?.code, String(error?.facts.by).includes(heir.peer)], ['log.rolled-back', true])
-  assert.match(error!.message, /aivida adopt/)
+  assert.match(error!.message, /aivida jobs adopt/)
   await swarm.stop()
 })
 
