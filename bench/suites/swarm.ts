@@ -2,6 +2,7 @@ import { type Check, medianCheck, type Suite } from '../report.ts'
 import { CARRIERS, type CarrierName, type Sender, startSender } from '../swarm/carriers.ts'
 import { type Payload, payload } from '../swarm/payload.ts'
 import { type Remote, startRemote } from '../swarm/remote.ts'
+import { spreadChecks } from '../swarm/spread.ts'
 
 const SEED = 9000
 const ROUNDS = 3
@@ -11,12 +12,14 @@ const SMALL_BYTES = SIZE_BYTES / 4
 
 /**
  * f32 tensors from one process to another, over our transport and channel into an Arrow record batch: against the
- * native binding alone, its stock layer, and our own fallback; with small messages meanwhile.
+ * native binding alone, its stock layer, and our own fallback; with small messages meanwhile. Then a model to many
+ * workers, once.
  */
 export const suite: Suite = async ({ full, say }) => {
   const rounds = full ? 7 : ROUNDS
   const [large, small] = [payload(SIZE_BYTES, SEED), payload(SMALL_BYTES, SEED + 1)]
   const pairs = new Map<CarrierName, Pair>()
+  const checks: Check[] = []
   try {
     for (const name of CARRIERS) pairs.set(name, await Pair.start(name))
     const pair = (name: CarrierName) => pairs.get(name)!
@@ -37,10 +40,12 @@ export const suite: Suite = async ({ full, say }) => {
           `p99 under load quic ${quicRtt.p99Ms.toFixed(1)}, tcp ${tcpRtt.p99Ms.toFixed(1)} ms`,
       )
     }
-    return { checks: checksOf(found), seed: SEED, n: rounds }
+    checks.push(...checksOf(found))
   } finally {
     for (const pair of pairs.values()) await pair.stop()
   }
+  checks.push(...(await spreadChecks({ say })))
+  return { checks, seed: SEED, n: rounds }
 }
 
 interface Transfer {

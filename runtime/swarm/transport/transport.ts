@@ -39,6 +39,11 @@ export interface ByteStream {
    * Throws `stream.reset`, `stream.lost`, `aborted`.
    */
   read(options?: StreamOptions): Promise<Uint8Array | undefined>
+  /**
+   * Gives a piece that was read back once its bytes are no longer needed: it is empty from then on, and its memory is
+   * free at once. Never required; without it, pieces wait for the garbage collector, of which 64 MiB may come together.
+   */
+  release?(piece: Uint8Array): void
   /** Says that nothing more will be written; reading goes on. Throws as {@link write} does. */
   closeWrite(): Promise<void>
   /** Ends both directions at once: calls here throw `error`, the peer sees `stream.reset`. */

@@ -33,6 +33,8 @@ export class FrameReader {
   readonly #meter: Meter | undefined
   readonly #seen = new EndMark()
   #piece: Uint8Array = EMPTY
+  /** What the piece is the rest of. */
+  #source: Uint8Array | undefined
   #prefix = new Filling(PREFIX_BYTES)
   #announced: FramePrefix | undefined
   #header: Filling | undefined
@@ -128,8 +130,13 @@ export class FrameReader {
         const piece = await this.#stream.read(options)
         if (!piece) throw peerError('frame.truncated', 'the stream ended before its end frame; part of it is missing')
         this.#piece = piece
+        this.#source = piece
       }
       this.#piece = target.take(this.#piece)
+      if (this.#piece.byteLength === 0 && this.#source) {
+        this.#stream.release?.(this.#source)
+        this.#source = undefined
+      }
     }
   }
 }

@@ -57,6 +57,33 @@ test('falls back to TCP, and says so, when QUIC does not get through', async () 
   })
 })
 
+test('a piece that is given back is empty, and the bytes after it are whole', async () => {
+  const [a, b] = await Promise.all([libp2pTransport(onLoopback()), libp2pTransport(onLoopback())])
+  const sent = Uint8Array.from({ length: 1 << 20 }, (_, at) => at * 31)
+  let emptied = 0
+  const received = new Promise<Buffer>((resolve, reject) => {
+    b.handle('/give-back/1', async (stream) => {
+      const copies: Buffer[] = []
+      for (let piece = await stream.read(); piece; piece = await stream.read()) {
+        copies.push(Buffer.from(piece))
+        stream.release?.(piece)
+        if (piece.byteLength === 0) emptied++
+      }
+      resolve(Buffer.concat(copies))
+      await stream.closeWrite()
+    })
+    setTimeout(reject, 10_000).unref()
+  })
+  await using([a, b], async () => {
+    await a.connect(b.addresses())
+    const stream = await a.open(b.peer, '/give-back/1')
+    await stream.write([sent])
+    await stream.closeWrite()
+    assert.ok((await received).equals(sent))
+    assert.ok(emptied > 0)
+  })
+})
+
 test('gives up in time when nothing answers', async () => {
   const [a, gone] = await Promise.all([
     libp2pTransport({ ...onLoopback(), clock: hasty }),

@@ -5,6 +5,9 @@ import { streamEnded, streamLost, streamReset } from '../failures.ts'
 import { Inbox } from '../inbox.ts'
 import type { ByteStream, PeerId, StreamOptions } from '../transport.ts'
 
+/** Smaller pieces are not worth a call. */
+const RELEASED_BYTES = 4 * 1024
+
 /**
  * A libp2p stream, which pushes, as the port's byte stream, which is pulled: it is paused while a reader has enough to
  * read, and its several ways of closing become an end, a reset or a loss.
@@ -50,6 +53,11 @@ export class LibP2PByteStream implements ByteStream {
     const piece = await this.#inbox.take(signal)
     if (this.#inbox.unreadBytes < limit('streamUnreadBytes') / 2) this.#resume()
     return piece
+  }
+
+  release({ buffer, byteLength }: Uint8Array): void {
+    const isAlone = byteLength === buffer.byteLength // a part of a buffer leaves the other parts their memory
+    if (isAlone && byteLength >= RELEASED_BYTES && buffer instanceof ArrayBuffer) buffer.transfer(0)
   }
 
   async closeWrite(): Promise<void> {

@@ -9,7 +9,7 @@ import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import { LinkProxy, linkFlags } from '../../test/support/link/link-proxy.ts'
 import { CLEAR } from '../../test/support/link/network.ts'
 import { model, tensor, value } from '../../test/support/onnx-models.ts'
-import { type Check, round, type Suite } from '../report.ts'
+import { type Check, round, type SuiteOptions } from '../report.ts'
 
 const SEED = 40
 const WORKERS = 4
@@ -24,7 +24,7 @@ const LINE = { bytesPerS: 2_500_000, burstBytes: 32_000, queueBytes: 250_000 }
  * A model of 40 MB goes to four workers, every node behind a line of 20 Mbit/s each way: passed on among the workers,
  * against each of them fetching it from the submitter alone.
  */
-export const suite: Suite = async ({ say }) => {
+export async function spreadChecks({ say }: Pick<SuiteOptions, 'say'>): Promise<readonly Check[]> {
   const folder = await mkdtemp(join(tmpdir(), 'aivida-bench-'))
   try {
     const job = await writeJob(folder)
@@ -32,7 +32,7 @@ export const suite: Suite = async ({ say }) => {
     say(`swarm: ${describe(swarm)}`)
     const star = await spread(folder, 'star', job, ['--no-share-blobs'])
     say(`star: ${describe(star)}`)
-    const checks: Check[] = [
+    return [
       { name: 'swarm_vs_star', value: round(star.seconds / swarm.seconds), unit: 'x', gate: '>= 2' },
       { name: 'submitter_up_x', value: round(swarm.upBytes / BLOB_BYTES), unit: 'x', gate: '<= 1.5' },
       { name: 'swarm_s', value: round(swarm.seconds), unit: 's' },
@@ -40,7 +40,6 @@ export const suite: Suite = async ({ say }) => {
       { name: 'star_submitter_up_x', value: round(star.upBytes / BLOB_BYTES), unit: 'x' },
       { name: 'suspected', value: swarm.suspected + star.suspected, unit: 'times', goal: '<= 0' },
     ]
-    return { checks, seed: SEED, n: 1 }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
