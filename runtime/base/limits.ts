@@ -99,12 +99,12 @@ export const LIMITS = {
     unit: 'ms',
     reason: 'from the first to the last byte of a message, and time for its bytes',
   },
-  slowestBytesPerSecond: {
+  slowestRateBytes: {
     value: 64 * KiB,
     unit: 'bytes',
     reason: 'half a megabit a second on one stream; below it a node cannot take part',
   },
-  inboundBytesPerPeer: { value: 128 * MiB, unit: 'bytes', reason: 'two of the largest messages, or 128 chunks' },
+  peerInboundBytes: { value: 128 * MiB, unit: 'bytes', reason: 'two of the largest messages, or 128 chunks' },
   inboundBytes: { value: 512 * MiB, unit: 'bytes', reason: 'large messages that are coming in, all peers together' },
   controlBodyBytes: { value: 16 * MiB, unit: 'bytes', reason: '256 receipts with their outputs, twice over' },
   controlQueueBytes: { value: 32 * MiB, unit: 'bytes', reason: 'waiting for one peer that reads slowly: eight offers' },

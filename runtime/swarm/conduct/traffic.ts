@@ -18,7 +18,7 @@ export class Traffic implements Meter {
   readonly #init: TrafficInit
   readonly #deadlines = new Deadlines(STEP_MS)
   readonly #budget = new ByteBudget({
-    perPeerBytes: limit('inboundBytesPerPeer'),
+    perPeerBytes: limit('peerInboundBytes'),
     totalBytes: limit('inboundBytes'),
   })
 
@@ -42,7 +42,7 @@ export class Traffic implements Meter {
   }
 
   watch(peer: string, act: 'send' | 'receive', sizeBytes: number, late: (error: Error) => void): Release {
-    const allowedMs = limit('messageMs') + (sizeBytes / limit('slowestBytesPerSecond')) * 1_000
+    const allowedMs = limit('messageMs') + (sizeBytes / limit('slowestRateBytes')) * 1_000
     return this.#deadlines.set(this.#init.clock.monoMs() + allowedMs, () => {
       const error = tooSlow(peer, act, sizeBytes, allowedMs)
       this.#init.onSlow(peer, error)

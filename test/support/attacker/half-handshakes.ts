@@ -9,6 +9,10 @@ export interface HalfHandshakes {
   stop(): void
 }
 
+/** Handshakes that are begun before the proxy has seen the ones before. */
+const AHEAD = 16
+const RETRY_MS = 200
+
 /** Dials through a proxy that lets only the first datagram of each connection pass: the server waits for the rest. */
 export async function openHalfHandshakes(count: number, port: number): Promise<HalfHandshakes> {
   const loaded = loadQuicBinding()
@@ -17,13 +21,13 @@ export async function openHalfHandshakes(count: number, port: number): Promise<H
   const upstream = await bind()
   const proxy = await bind()
   const seen = new Set<string>()
-  const forwarded = Promise.withResolvers<void>()
+  let wake = (): void => {}
   proxy.on('message', (datagram) => {
     const connectionId = datagram.toString('hex', 6, 6 + (datagram[5] ?? 0)) // RFC 9000 section 17.2
     if (seen.has(connectionId)) return
     seen.add(connectionId)
     upstream.send(datagram, port, '127.0.0.1')
-    if (seen.size === count) forwarded.resolve()
+    wake()
   })
   const client = new Client(
     new QuinnConfig({
@@ -40,8 +44,17 @@ export async function openHalfHandshakes(count: number, port: number): Promise<H
     }),
     0,
   )
-  for (let i = 0; i < count; i++) client.outboundConnection('127.0.0.1', proxy.address().port).catch(() => {})
-  await forwarded.promise
+  for (let begun = 0; seen.size < count; ) {
+    // A few at a time: what a full socket buffer drops comes again only after a second, and some of it never.
+    if (begun - seen.size < AHEAD) {
+      begun++
+      client.outboundConnection('127.0.0.1', proxy.address().port).catch(() => begun--)
+    } else
+      await new Promise<void>((resolve) => {
+        wake = resolve
+        setTimeout(resolve, RETRY_MS)
+      })
+  }
   return {
     stop() {
       client.abort()

@@ -43,7 +43,7 @@ test('room that a lie has taken is given back', async () => {
   await swarm.pass(100)
   const { traffic } = victim.swarm.warden
   assert.is(traffic.inboundBytes, 7 * ((16 << 20) + 8), 'as much as one peer may have')
-  await swarm.pass((16 << 20) / (limit('slowestBytesPerSecond') / 1_000) + limit('messageMs') + 1_000)
+  await swarm.pass((16 << 20) / (limit('slowestRateBytes') / 1_000) + limit('messageMs') + 1_000)
   assert.ok(traffic.inboundBytes <= 5 * ((16 << 20) + 8), 'those that waited have their turn')
   await evil.swarm.stop()
   await swarm.pass(20_000)

@@ -57,7 +57,7 @@ test('a large message has more time, and who is late is told why', () => {
   const slow: string[] = []
   const traffic = new Traffic({ clock, onSlow: (peer, { code }) => slow.push(`${peer} ${code}`) })
   const stop = traffic.start()
-  for (const bytes of [0, limit('slowestBytesPerSecond')])
+  for (const bytes of [0, limit('slowestRateBytes')])
     traffic.watch('a', bytes ? 'send' : 'receive', bytes, (error) => late.push([bytes, (error as AividaError).code]))
   clock.advance(limit('messageMs') + 500)
   assert.equal(late, [[0, 'frame.slow']])
