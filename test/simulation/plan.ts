@@ -85,8 +85,17 @@ export function planOf(seed: number): Plan {
     },
     faults: faults.flat().sort((a, b) => a.atMs - b.atMs),
     calmMs,
-    endMs: calmMs + 300_000,
+    endMs: calmMs + 300_000 + 2 * workMs(nodes, jobs),
   }
+}
+
+/** How long the jobs take the machines that work, one job after the other, ms. */
+function workMs(nodes: readonly NodePlan[], jobs: readonly JobPlan[]): number {
+  const shards = jobs.reduce((sum, { rows, rowsPerShard }) => sum + Math.ceil(rows / rowsPerShard), 0)
+  const perMs = nodes.reduce((sum, { slots, computeMs: [least, most], failing }) => {
+    return failing === 0 ? sum + slots / ((least + most) / 2) : sum
+  }, 0)
+  return perMs > 0 ? shards / perMs : 0 // where none works, jobs fail, and soon
 }
 
 /** The plan with only these of its faults, by index: what a shorter trace of a failure is looked for with. */

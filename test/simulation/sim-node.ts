@@ -275,6 +275,7 @@ export class SimNode implements Site {
     worker.start(devices)
     coordinator.start()
     await service.resumeJobs()
+    for (const event of service.snapshot()) if (event.type === 'job') rules.published(life, event) // what clients are told first
     await swarm.start()
     if (!life.isAlive) return
     this.running = { swarm, coordinator, worker, blobs, service }
