@@ -28,13 +28,19 @@ export function checkScheduler(state: SchedulerState): string | undefined {
   return undefined
 }
 
-/** What is wrong with a worker's state: what runs has a slot, and no more slots are busy than there are. */
+/**
+ * What is wrong with a worker's state: what runs has a slot, no more slots are busy than there are, and none is free
+ * while a lease could run in it. A lease that is forgotten there is given to others in the end, which hides it.
+ */
 export function checkWorker(state: WorkerState): string | undefined {
   if (state.held.size > limit('leasesPerWorker')) return `${state.held.size} leases are held`
   for (const [id, { device, busy }] of state.devices)
     if (busy.size > device.slots) return `${busy.size} slots of ${id} are busy, it has ${device.slots}`
-  for (const { lease, phase } of state.held.values())
-    if (phase === 'running' && state.devices.get(lease.device)?.busy.size === 0)
-      return `${lease.id} runs, and no slot of ${lease.device} is busy`
+  for (const { lease, phase } of state.held.values()) {
+    const entry = state.devices.get(lease.device)
+    if (phase === 'running' && entry?.busy.size === 0) return `${lease.id} runs, and no slot of ${lease.device} is busy`
+    if (phase === 'ready' && entry && entry.busy.size < entry.device.slots && !state.draining)
+      return `${lease.id} waits, and a slot of ${lease.device} is free`
+  }
   return undefined
 }

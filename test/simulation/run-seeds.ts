@@ -5,10 +5,11 @@
 import { mutation } from './mutations.ts'
 import { patchModules } from './patches.ts'
 import type { SeedResult, SeedTask } from './sim-process.ts'
+import { VERDICTS_KEPT } from './verdicts.ts'
 import { WATCHING } from './watching.ts'
 
 const planted = process.argv[2] ? mutation(process.argv[2]).patches : []
-const assertPatched = patchModules([...WATCHING, ...planted])
+const assertPatched = patchModules([...WATCHING, VERDICTS_KEPT, ...planted])
 const { planOf, withFaults } = await import('./plan.ts')
 const { rightPart } = await import('./doubling.ts')
 const { shrink } = await import('./shrink.ts')
