@@ -102,13 +102,14 @@ function fileValues(file: ConfigSources['file']): Given[] {
   try {
     content = JSON.parse(file.text)
   } catch (error) {
-    throw configError('malformed', `${file.path} is not JSON (${(error as Error).message}); mend it, or move it away`)
+    const found = (error as Error).message.replaceAll(/\s+/g, ' ')
+    throw configError('malformed', `${file.path} is not JSON (${found}); mend it, or move it away`)
   }
   if (content === null || typeof content !== 'object' || Array.isArray(content))
     throw configError('malformed', `${file.path}: expected a JSON object, found ${shown(content)}`)
   const { v, ...rest } = content as Record<string, unknown>
   if (v !== CONFIG_VERSION)
-    throw configError('version', `${file.path}: expected "v": ${CONFIG_VERSION}, found ${shown(v)}`)
+    throw configError('version', `${file.path}: expected "v": ${CONFIG_VERSION} beside the options, found ${shown(v)}`)
   return Object.entries(rest).map(([name, value]) => ({ key: known(name, file.path), value, source: file.path }))
 }
 

@@ -139,7 +139,10 @@ export class LocalService implements NodeService {
     if (config.role === 'worker' || cluster.own.role === 'worker')
       throw userError('node.role', 'this node is a worker only; submit on another one, or start it with --role both')
     if (account === undefined)
-      throw userError('node.no-account', 'a job belongs to an account and this node has none: aivida account create')
+      throw userError(
+        'node.no-account',
+        'a job belongs to an account and this node runs without one; after aivida account link APPROVAL, or aivida account create, start it again: aivida stop, aivida up',
+      )
     const spec = await prepareJob({ clock, random, models: blobs, account, resultsDir: folder.results }, request)
     try {
       signal?.throwIfAborted()

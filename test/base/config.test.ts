@@ -108,7 +108,10 @@ config('refuses a file that is not a JSON object of a known version', () => {
   assert.throws(() => load(text('{"v": 1,')), is('config.malformed', /not JSON/))
   assert.throws(() => load(text('[]')), is('config.malformed', /expected a JSON object/))
   assert.throws(() => load(text(`{"v":1,"role":"${'x'.repeat(70_000)}"}`)), is('config.malformed', /larger than/))
-  assert.throws(() => load(text('{"slots":1}')), is('config.version', /expected "v": 1, found nothing/))
+  assert.throws(
+    () => load(text('{"slots":1}')),
+    is('config.version', /expected "v": 1 beside the options, found nothing/),
+  )
   assert.throws(() => load(text('{"v":2}')), is('config.version', /found 2/))
 })
 

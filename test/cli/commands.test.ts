@@ -109,7 +109,10 @@ test('an invitation prints the ticket alone, so that a script can take it', asyn
   await using control = await startTestControl()
   const { out, err } = await aivida(control, 'invite', '--uses', '3', '--expires', '2h', '--role', 'worker')
   assert.is(out, 'aivida-ticket\n')
-  assert.match(err, 'good for 3 node(s) and 2h 0m, as worker; there: npx aivida join TICKET')
+  assert.match(
+    err,
+    'good for 3 node(s) and 2h 0m (1m 0s longer, for clocks that differ), as worker; there: npx aivida join TICKET',
+  )
   const wrong = await aivida(control, 'invite', '--expires', 'soon')
   assert.match(wrong.err, /error duration\.malformed/)
 })

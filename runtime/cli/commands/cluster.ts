@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import { userError } from '../../base/index.ts'
+import { limit, userError } from '../../base/index.ts'
 import type { AdmissionMode, MemberRole } from '../../swarm/charter/index.ts'
 import { type Cli, parseCount, type Session } from '../cli.ts'
 import { formatDuration, formatTable, parseDuration } from '../figures.ts'
@@ -39,7 +39,10 @@ export function clusterCommands(cli: Cli): void {
         const invite = await (await session.client()).invite(request, session.request)
         session.print(invite, `${invite.ticket}\n`)
         const span = formatDuration(invite.expiresWallMs - session.io.clock.wallMs())
-        session.note(`good for ${invite.uses} node(s) and ${span}, as ${invite.role}; there: npx aivida join TICKET`)
+        const skew = formatDuration(limit('clockSkewMs'))
+        session.note(
+          `good for ${invite.uses} node(s) and ${span} (${skew} longer, for clocks that differ), as ${invite.role}; there: npx aivida join TICKET`,
+        )
       },
     })
     .option('--uses <count>', 'how many nodes may join with it', parseCount, 1)
