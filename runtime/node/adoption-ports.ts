@@ -5,6 +5,7 @@ import { fetchBlob } from '../data/blob/index.ts'
 import type { AdopterInit } from '../job/following/index.ts'
 import { replaceFile, systemDisk } from '../log/disk.ts'
 import { type JobSpec, type ResultPart, signedCodec } from '../protocol/index.ts'
+import { whereabouts } from './followed-views.ts'
 import type { JobParts } from './job-ports.ts'
 import { openJobSource, scanJobModel } from './submission.ts'
 
@@ -16,9 +17,10 @@ export function adoptionPorts({
   provider,
 }: Pick<JobParts, 'swarm' | 'blobs' | 'clock' | 'provider'>): Pick<
   AdopterInit,
-  'checkInput' | 'bringModel' | 'hasPart' | 'keepPart'
+  'whereabouts' | 'checkInput' | 'bringModel' | 'hasPart' | 'keepPart'
 > {
   return {
+    whereabouts: (peer) => whereabouts(swarm, peer),
     async checkInput(spec, given) {
       const source = await openJobSource(spec, await scanJobModel(spec, blobs))
       await source.close()

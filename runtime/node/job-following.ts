@@ -17,7 +17,7 @@ import type { JobParts } from './job-ports.ts'
 /** What {@link openJobFollowing} connects. */
 export interface JobFollowingInit
   extends Pick<JobParts, 'swarm' | 'clock' | 'logger' | 'signer' | 'proofs' | 'journals' | 'blobs'>,
-    Pick<AdopterInit, 'checkInput' | 'bringModel' | 'hasPart' | 'keepPart'>,
+    Pick<AdopterInit, 'whereabouts' | 'checkInput' | 'bringModel' | 'hasPart' | 'keepPart'>,
     Pick<JournalDeskInit, 'readPart'> {
   readonly coordinator: Coordinator
   readonly worker: Worker

@@ -11,6 +11,7 @@ import { memberRoleSchema } from '../swarm/charter/index.ts'
 import { peerOfAddress } from '../swarm/membership/address-book.ts'
 import { skewSentence } from '../swarm/membership/network-watch.ts'
 import { assertFreeFolder } from './adoption-ports.ts'
+import { followedViews } from './followed-views.ts'
 import type { JobArchive } from './job-archive.ts'
 import { type JobFollowing, readSlice } from './job-following.ts'
 import type { JobParts } from './job-ports.ts'
@@ -171,28 +172,19 @@ export class LocalService implements NodeService {
     return this.job(id)
   }
 
-  async adopt(id: string, { input, outputDir }: AdoptJobRequest): Promise<JobStatus> {
+  async adopt(id: string, { input, outputDir, force = false }: AdoptJobRequest): Promise<JobStatus> {
     const { config, following, folder, archive } = this.#init
     if (!this.#accepting) throw userError('node.draining', 'this node is starting or stopping and takes no jobs now')
     if (config.role === 'worker') throw userError('node.role', 'this node is a worker only; adopt on another one')
     const dir = outputDir === undefined ? join(folder.results, id) : resolve(outputDir)
     if (outputDir !== undefined && dir !== following.followed.get(id)?.spec?.outputDir) await assertFreeFolder(dir)
-    const status = await following.adopter.adopt(id, { outputDir: dir, ...(input && { input }) })
+    const status = await following.adopter.adopt(id, { outputDir: dir, force, ...(input && { input }) })
     archive.forget(id)
     return status
   }
 
   async followed(): Promise<readonly FollowedView[]> {
-    return this.#init.following.followed.all().map(({ job, from, spec, parts, rows, ended, head }) => ({
-      job,
-      name: spec?.request.name ?? '',
-      ...(spec && { account: spec.account }),
-      from,
-      parts,
-      rows,
-      entries: head.seq,
-      ended,
-    }))
+    return followedViews(this.#init.following.followed, this.#init.swarm)
   }
 
   /** Bytes of a part, for the node that has adopted its job. Throws `job.unknown`, `part.missing`, `adoption.account`. */

@@ -105,6 +105,7 @@ export const adoptRequestSchema = z
       .max(4096)
       .optional()
       .describe("folder for the result; by default one in the node's data folder"),
+    force: z.boolean().default(false).describe('take the job over even from a coordinator that is alive'),
   })
   .strict()
 
@@ -118,6 +119,8 @@ export const followedViewSchema = z.object({
   account: accountIdSchema.optional(),
   /** The node that coordinates it. */
   from: peerIdSchema,
+  /** Whether that node is here, and its name. Absent from older nodes. */
+  coordinator: z.object({ state: z.enum(['alive', 'suspect', 'gone']), name: z.string() }).optional(),
   parts: countSchema,
   rows: countSchema,
   /** Entries of the journal that are here. */
@@ -157,7 +160,7 @@ export interface NodeService {
   cancel(id: string, reason: string): Promise<JobStatus>
   /**
    * Goes on with a job of another node of this account, which may be gone; that one is fenced.
-   * Throws `adopt.*`, `job.ended`, `job.output-exists`, `source.*`.
+   * Throws `adopt.*` (`adopt.coordinator-alive` unless forced), `job.ended`, `job.output-exists`, `source.*`.
    */
   adopt(id: string, request: AdoptJobRequest): Promise<JobStatus>
   /** Jobs that could be adopted here. */

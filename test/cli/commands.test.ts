@@ -201,8 +201,21 @@ test('jobs adopt takes a job over, beside the list of jobs', async () => {
   const { out, code } = await aivida(control, 'jobs', 'adopt', JOB, '--json')
   assert.is(code, 0)
   assert.is(JSON.parse(out).job, JOB)
-  assert.equal(control.service.calls, [`adopt ${JOB}`])
+  await aivida(control, 'jobs', 'adopt', JOB, '--force')
+  assert.equal(control.service.calls, [`adopt ${JOB}`, `adopt ${JOB} --force`])
   assert.match((await aivida(control, 'jobs', 'adopt')).err, 'see aivida jobs --help')
+})
+
+test('jobs --followed says whether the coordinators are here', async () => {
+  await using control = await startTestControl()
+  const job = { job: JOB, name: 'ocr', from: FAKE_PEER, parts: 1, rows: 4, entries: 3, ended: false }
+  control.service.followedJobs = [
+    { ...job, coordinator: { state: 'alive', name: 'lab-1' } },
+    { ...job, coordinator: { state: 'gone', name: 'lab-2' } },
+  ]
+  const { out } = await aivida(control, 'jobs', '--followed')
+  assert.match(out, new RegExp(`ocr +runs there +4 +lab-1 +alive +${FAKE_PEER}`))
+  assert.match(out, /ocr +can be adopted +4 +lab-2 +gone/)
 })
 
 test('cancel stops a job', async () => {

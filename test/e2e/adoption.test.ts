@@ -18,6 +18,7 @@ import {
   proposeBinding,
   readKeyFile,
 } from '../../runtime/swarm/identity/index.ts'
+import { codeOf } from '../log/scratch.ts'
 import { disturbedJob } from '../support/disturbed-job.ts'
 import { slowJob } from '../support/slow-rows.ts'
 
@@ -62,7 +63,12 @@ test('another node of the account adopts it, gives the same bytes, and fences th
     const copy = (await heir.client.followed()).find(({ job }) => job === id)
     return copy !== undefined && copy.rows >= ROWS / 3
   })
+  assert.is(await codeOf(heir.client.adopt(id)), 'adopt.coordinator-alive')
   await cluster.submitter.kill('SIGKILL')
+  await until('the silence of the submitter', async () => {
+    const copy = (await heir.client.followed()).find(({ job }) => job === id)
+    return copy?.coordinator?.state !== 'alive'
+  })
   const job = await heir.client.adopt(id, { outputDir: join(folder, 'adopted') })
   const { rows, adoption, epoch } = await job.done()
   assert.is(rows.done, ROWS)

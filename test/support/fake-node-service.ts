@@ -1,6 +1,13 @@
 import { type Clock, userError } from '../../runtime/base/index.ts'
 import { EventBus } from '../../runtime/node/events.ts'
-import type { CallOptions, FollowedView, InviteRequest, NodeInfo, NodeService } from '../../runtime/node/service.ts'
+import type {
+  AdoptJobRequest,
+  CallOptions,
+  FollowedView,
+  InviteRequest,
+  NodeInfo,
+  NodeService,
+} from '../../runtime/node/service.ts'
 import { unknownJob } from '../../runtime/node/service.ts'
 import type { JobRequest, JobStatus, PeerView, ResultPart } from '../../runtime/protocol/index.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -38,6 +45,7 @@ export class FakeNodeService implements NodeService {
   readonly statuses = new Map<string, JobStatus>()
   readonly results = new Map<string, ResultPart[]>()
   accepting = true
+  followedJobs: readonly FollowedView[] = []
   name = 'fake'
   /** Awaited by {@link submit}, with its signal. */
   onSubmit: (options: CallOptions) => Promise<void> = async () => {}
@@ -108,13 +116,13 @@ export class FakeNodeService implements NodeService {
     return this.update(id, state === 'running' ? { state: 'cancelled' } : {})
   }
 
-  async adopt(id: string): Promise<JobStatus> {
-    this.calls.push(`adopt ${id}`)
+  async adopt(id: string, { force }: AdoptJobRequest): Promise<JobStatus> {
+    this.calls.push(`adopt ${id}${force ? ' --force' : ''}`)
     return this.job(id)
   }
 
   async followed(): Promise<readonly FollowedView[]> {
-    return []
+    return this.followedJobs
   }
 
   async parts(id: string): Promise<ResultPart[]> {

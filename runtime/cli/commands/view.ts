@@ -85,11 +85,12 @@ export function viewCommands(cli: Cli): void {
         usage: 'adopt <id>',
         description: 'go on here with a job of another node of the account, which may be gone; that one is fenced',
         async action(session, [id]) {
-          const { input, output } = session.options
+          const { input, output, force } = session.options
           const client = await session.client()
           const request = {
             ...(input !== undefined && { input: { path: resolve(session.io.cwd, input) } }),
             ...(output !== undefined && { outputDir: resolve(session.io.cwd, output) }),
+            ...(force && { force: true }),
           }
           const status = await (await client.adopt(id!, request, session.request)).status(session.request)
           session.print(status, () => describeJob(status, session.io.clock.wallMs()))
@@ -99,18 +100,21 @@ export function viewCommands(cli: Cli): void {
     )
     .option('--input <path>', 'where the input is, when it is not where the job read it before')
     .option('--output <dir>', "folder for the result (default: one in the node's data folder)")
+    .option('--force', 'take it over even from a node that is alive')
 }
 
 async function listFollowed(session: Session): Promise<void> {
   const followed = await (await session.client()).followed(session.request)
   session.print(followed, () =>
     formatTable(
-      ['JOB', 'NAME', 'STATE', 'ROWS', 'COORDINATED BY'],
-      followed.map(({ job, name, ended, rows, from }) => [
+      ['JOB', 'NAME', 'STATE', 'ROWS', 'COORDINATOR', 'IS', 'PEER'],
+      followed.map(({ job, name, ended, rows, from, coordinator }) => [
         job,
         name,
-        ended ? 'ended' : 'can be adopted',
+        ended ? 'ended' : coordinator?.state === 'alive' ? 'runs there' : 'can be adopted',
         formatCount(rows),
+        coordinator?.name || '-',
+        coordinator?.state ?? '-',
         from,
       ]),
     ),

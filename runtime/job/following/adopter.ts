@@ -24,6 +24,8 @@ export interface AdoptRequest {
   readonly input?: SourceSpec
   /** Where the result is written. */
   readonly outputDir: string
+  /** Take the job over even from a coordinator that is alive. Default: `false`. */
+  readonly force?: boolean
 }
 
 /** What an adopter works on. */
@@ -34,6 +36,8 @@ export interface AdopterInit extends Asking {
   readonly followed: FollowedJournals
   readonly journals: Journals
   readonly coordinator: Coordinator
+  /** What this node knows of a coordinator: whether it is here, and its name. */
+  readonly whereabouts: (peer: string) => { readonly state: 'alive' | 'suspect' | 'gone'; readonly name: string }
   /** Checks that the input is here and is the job's. Throws `adopt.*`, `source.*`. */
   readonly checkInput: (spec: JobSpec, given: boolean) => Promise<void>
   /** Brings the model here from one of these nodes and keeps it. Throws `adopt.no-model`. */
@@ -84,7 +88,7 @@ export class Adopter {
   /**
    * Adopts a job: fences its coordinator, where it can be reached, and goes on from the copy of its journal.
    * Throws `adopt.no-account`, `adopt.no-journal`, `adopt.other-account`, `adopt.here`, `adopt.busy`, `job.ended`,
-   * `adopt.no-model`, `adopt.other-input`, `source.*`, `log.*`.
+   * `adopt.coordinator-alive` (unless forced), `adopt.no-model`, `adopt.other-input`, `source.*`, `log.*`.
    */
   async adopt(job: string, request: AdoptRequest): Promise<JobStatus> {
     if (this.#adopting.has(job)) throw userError('adopt.busy', `${job} is being adopted here already; wait for that`)
@@ -97,8 +101,10 @@ export class Adopter {
   }
 
   async #adopt(job: string, request: AdoptRequest): Promise<JobStatus> {
-    const { checkInput, bringModel, followed, proofs, signer, swarm, clock } = this.#init
+    const { checkInput, bringModel, followed, proofs, signer, swarm, clock, whereabouts } = this.#init
     const { from, head, spec } = this.#adoptable(job)
+    const { state, name } = whereabouts(from)
+    if (state === 'alive' && !request.force) throw coordinatorAlive(job, from, name)
     const asked: JobSpec = {
       ...spec,
       outputDir: request.outputDir,
@@ -253,6 +259,14 @@ export class Adopter {
       )
     }
   }
+}
+
+function coordinatorAlive(job: string, from: string, name: string) {
+  return userError(
+    'adopt.coordinator-alive',
+    `${job} is coordinated by ${name || 'a node'} (${from}), which is alive and goes on with it; wait for it there, or cancel it there; to take it over all the same: aivida jobs adopt ${job} --force`,
+    { job, peer: from, name },
+  )
 }
 
 function jobEnded(job: string, by: string) {

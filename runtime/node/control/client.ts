@@ -75,14 +75,16 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Goes on, on this node, with a job of another node of the same account. Throws `adopt.*`, `job.ended`,
+   * Goes on, on this node, with a job of another node of the same account. Throws `adopt.*`
+   * (`adopt.coordinator-alive` while that node is here, unless forced), `job.ended`,
    * `job.output-exists`, `source.*`.
    */
   async adopt(id: string, request: AdoptJobRequest = {}, options?: RequestOptions): Promise<JobHandle> {
-    const { input, outputDir } = request
+    const { input, outputDir, force } = request
     const body = {
       ...(input && { input: { ...input, path: resolve(input.path) } }),
       ...(outputDir !== undefined && { outputDir: resolve(outputDir) }),
+      ...(force && { force }),
     }
     await this.#connection.call('adopt', { params: { id }, body }, options)
     return this.job(id)

@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { limit } from '../../../runtime/base/index.ts'
 import { AccountProofs } from '../../../runtime/job/following/index.ts'
 import { nextGeneration } from '../../../runtime/protocol/index.ts'
 import { codeOf } from '../../log/scratch.ts'
@@ -35,8 +36,8 @@ async function family() {
 
 const stateOf = (node: JobNode, job: string) => node.coordinator.status(job)?.state
 const followed = (node: JobNode, job: string) => node.following.followed.get(job)
-const adopt = (swarm: VirtualSwarm, node: JobNode, job: string) =>
-  swarm.outcome(node.following.adopter.adopt(job, { outputDir: '/adopted' }))
+const adopt = (swarm: VirtualSwarm, node: JobNode, job: string, force = true) =>
+  swarm.outcome(node.following.adopter.adopt(job, { outputDir: '/adopted', force }))
 
 /** The same node after its process was killed; it takes its job up again. */
 async function backAgain(swarm: VirtualSwarm, old: JobNode, job: string): Promise<JobNode> {
@@ -145,6 +146,23 @@ test('a live coordinator hands over: its last entries come along, nothing is com
     acceptances(heir, job).filter((count) => count !== 1),
     [],
   )
+  await swarm.stop()
+})
+
+test('a coordinator that is alive keeps its job unless it is taken by force; a silent one does not', async () => {
+  const { swarm, s, heir } = await family()
+  const { job } = await submit(s, { rows: 30, rowsPerShard: 1 })
+  await swarm.until(() => (followed(heir, job)?.parts ?? 0) >= 4, 30_000)
+  const refusal = await adopt(swarm, heir, job, false).catch((error) => error)
+  assert.is(refusal.code, 'adopt.coordinator-alive')
+  assert.match(refusal.message, `by submitter (${s.peer})`)
+  assert.match(refusal.message, '--force')
+  assert.is(stateOf(s, job), 'running')
+  s.die()
+  await swarm.pass(limit('suspectAfterMs') + 1_000)
+  await adopt(swarm, heir, job, false)
+  await swarm.until(() => stateOf(heir, job) === 'done', 120_000)
+  assert.equal(resultOf(heir, job), doubled(30))
   await swarm.stop()
 })
 
