@@ -28,6 +28,8 @@ export interface DataFolder {
   readonly logs: string
   /** Where members were last reached. */
   readonly peers: string
+  /** Which ports this node was given, to listen on them again. */
+  readonly ports: string
   /** Compiled code and proven determinism classes: nothing that cannot be made again. */
   readonly cache: string
 }
@@ -50,6 +52,7 @@ export function dataFolder(root: string): DataFolder {
     uploads: at('uploads'),
     logs: at('logs'),
     peers: at('cluster', 'peers.json'),
+    ports: at('cluster', 'ports.json'),
     cache: at('cache'),
   }
 }

@@ -166,7 +166,7 @@ export async function joinCluster(
     code: 'join.no-seed',
     category: 'platform',
     retryable: true,
-    message: `no seed of the ticket could be reached (${failures.join('; ')}); check that one is up and that UDP or TCP gets through`,
+    message: `no seed of the ticket could be reached (${failures.join('; ')}); check that one is up and that UDP or TCP gets through; the inviter may have restarted elsewhere: ask for a new ticket`,
   })
 }
 

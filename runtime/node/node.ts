@@ -28,6 +28,7 @@ import { followedFolder } from './followed-folder.ts'
 import { JobArchive } from './job-archive.ts'
 import { openJobFollowing } from './job-following.ts'
 import { coordinatorPorts, workerPorts } from './job-ports.ts'
+import { keptPorts } from './kept-ports.ts'
 import { knownPeers } from './known-peers.ts'
 import { LocalService } from './local-service.ts'
 import { startScrubbing } from './log-scrub.ts'
@@ -86,6 +87,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const transport = await libp2pTransport({
     seed: keys.node.exportSeed(),
     listen: config.listen,
+    ports: await keptPorts(folder.ports, logger),
     announce: config.announce,
     logger,
     clock,

@@ -2,8 +2,9 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadConfig, seededRandom } from '../../../runtime/base/index.ts'
+import { loadConfig, seededRandom, silentLogger } from '../../../runtime/base/index.ts'
 import { plainLine } from '../../../runtime/base/logging.ts'
+import { keptPorts } from '../../../runtime/node/kept-ports.ts'
 import { knownPeers } from '../../../runtime/node/known-peers.ts'
 import { peerIdOf, publicKeyOf, signedCodec } from '../../../runtime/protocol/index.ts'
 import { FileTicketLedger } from '../../../runtime/swarm/charter/index.ts'
@@ -134,6 +135,17 @@ export const keyTargets: readonly Target[] = [
       writeFileSync(file, bytes)
       const { seeds } = await knownPeers(file, [])
       if (seeds.some(({ address }) => typeof address !== 'string')) throw new Error('an address that is no text')
+    },
+  },
+  {
+    name: 'kept-ports',
+    takesAll: true,
+    samples: [{ bytes: Buffer.from(JSON.stringify({ v: 1, ports: { '/ip4/127.0.0.1/tcp/0': 40_001 } })) }],
+    async decode(bytes) {
+      const file = join(folder, 'ports.json')
+      writeFileSync(file, bytes)
+      const port = (await keptPorts(file, silentLogger)).portOf('/ip4/127.0.0.1/tcp/0') ?? 1
+      if (!(port >= 1 && port <= 65_535)) throw new Error(`a port that is none: ${port}`)
     },
   },
   {

@@ -7,11 +7,13 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { type Clock, type Logger, limit, systemClock, userError } from '../../../base/index.ts'
 import type { Gate, PeerId, Transport } from '../transport.ts'
 import { carrierOf, type LibP2PCarrier, parseAddresses } from './dial.ts'
+import type { KeptPorts } from './listening.ts'
 import { createNode } from './node.ts'
 import { type BindingSource, loadQuicBinding } from './quic/binding.ts'
 import { LibP2PTransport } from './transport.ts'
 
 export type { LibP2PCarrier } from './dial.ts'
+export type { KeptPorts } from './listening.ts'
 
 /** What {@link libp2pTransport} is made from. */
 export interface LibP2PTransportInit {
@@ -19,6 +21,8 @@ export interface LibP2PTransportInit {
   readonly seed: Uint8Array
   /** Multiaddresses to listen at, such as `/ip4/0.0.0.0/udp/0/quic-v1` and `/ip4/0.0.0.0/tcp/0`. */
   readonly listen: readonly string[]
+  /** Which ports to try again where `listen` leaves the choice to the system. Default: none, any free one. */
+  readonly ports?: KeptPorts
   /** Addresses to tell others instead of those listened at; needed behind a router. Default: none. */
   readonly announce?: readonly string[]
   /** Carriers in order of preference; one left out is not used. Default: QUIC, then TCP. */
@@ -53,12 +57,14 @@ export async function libp2pTransport(init: LibP2PTransportInit): Promise<Transp
     .map(String)
   return new LibP2PTransport({
     peer: peerIdFromPrivateKey(privateKey).toString(),
+    listen,
+    ports: init.ports,
     announce: init.announce ?? [],
     carriers,
     logger: init.logger,
     clock: init.clock ?? systemClock,
     gate,
     streamsOf,
-    node: (guard) => createNode({ privateKey, listen, quic: binding, tcp: carriers.includes('tcp'), guard }),
+    node: (guard, at) => createNode({ privateKey, listen: at, quic: binding, tcp: carriers.includes('tcp'), guard }),
   })
 }

@@ -20,6 +20,8 @@ import { quic } from './quic/transport.ts'
 export interface Dialler {
   dial(address: Multiaddr, signal: AbortSignal): Promise<Connection>
   listening(): Multiaddr[]
+  /** The addresses of each listener, those of one transport in the order they were asked for. */
+  listeners(): Multiaddr[][]
 }
 
 /** The libp2p node under the transport. */
@@ -57,6 +59,7 @@ export function createNode(init: NodeInit): Promise<Node> {
       dialler: ({ transportManager }) => ({
         dial: (address, signal) => transportManager.dial(address, { signal }),
         listening: () => transportManager.getAddrs(),
+        listeners: () => transportManager.getListeners().map((listener) => listener.getAddrs()),
       }),
     },
   })

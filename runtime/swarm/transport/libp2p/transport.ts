@@ -26,11 +26,14 @@ import { LibP2PByteStream } from './byte-stream.ts'
 import { ConnectionTable, describe } from './connections.ts'
 import { dialFirst, type LibP2PCarrier, parseAddresses, peerIn } from './dial.ts'
 import type { ConnectionGuard } from './guard.ts'
+import { atKeptPort, givenPorts, type KeptPorts, listenFailures } from './listening.ts'
 import type { Node } from './node.ts'
 
 /** What the transport stands on. */
 export interface LibP2PTransportParts {
   readonly peer: PeerId
+  readonly listen: readonly string[]
+  readonly ports: KeptPorts | undefined
   readonly announce: readonly string[]
   readonly carriers: readonly LibP2PCarrier[]
   readonly logger: Logger
@@ -38,7 +41,7 @@ export interface LibP2PTransportParts {
   readonly gate: Gate
   streamsOf(peer: PeerId): number
   /** A fresh node, not started. */
-  node(guard: ConnectionGuard): Promise<Node>
+  node(guard: ConnectionGuard, listen: readonly string[]): Promise<Node>
 }
 
 /** The transport port on a libp2p node. */
@@ -67,26 +70,39 @@ export class LibP2PTransport implements Transport {
   async start(): Promise<void> {
     if (this.#node) return
     this.#stopping = new AbortController()
-    const { clock, gate } = this.#parts
-    const node = await this.#parts.node({
+    const { listen, ports } = this.#parts
+    const node = await this.#startAt(listen.map((address) => atKeptPort(address, ports)))
+    await ports?.keep(givenPorts(listen, node.services.dialler.listeners()))
+  }
+
+  /** Starts a node at these addresses; where a kept port is taken, at a new one. */
+  async #startAt(addresses: readonly string[]): Promise<Node> {
+    const { clock, gate, listen, logger } = this.#parts
+    const guard: ConnectionGuard = {
       clock,
       admits: gate,
       tooFast: (peer) => this.#connections.listeners.misused(peer, hasty(peer)),
-    })
+    }
+    const node = await this.#parts.node(guard, addresses)
     this.#node = node
     node.addEventListener('connection:open', ({ detail }) => this.#opened(detail))
     node.addEventListener('connection:close', ({ detail }) => this.#closed(node, detail))
     for (const [protocol, handler] of this.#handlers) this.#serve(node, protocol, handler)
     try {
       await node.start()
+      return node
     } catch (error) {
       this.#node = undefined
-      throw new AividaError({
-        code: 'transport.listen',
-        category: 'config',
-        message: `cannot listen on ${listenFailures(error as Error)}; free the port, or listen elsewhere: --listen`,
-        cause: error,
-      })
+      const failures = listenFailures(error as Error)
+      const others = addresses.map((address, at) => (failures.has(address) ? listen[at]! : address))
+      const taken = addresses.filter((address, at) => address !== others[at])
+      if (taken.length === 0) throw cannotListen(error as Error, failures)
+      for (const address of taken)
+        logger.warn(
+          { address, reason: failures.get(address) },
+          'the port of the last start is taken: listening on a new one, where older tickets and seeds do not lead',
+        )
+      return this.#startAt(others)
     }
   }
 
@@ -230,8 +246,12 @@ const STREAM_LIMITS = {
   maxOutboundStreams: 2 * limit('streamsPerPeer'),
 }
 
-/** libp2p's message lists what failed as indented lines `ADDRESS: REASON`, below advice on its own settings. */
-function listenFailures({ message }: Error): string {
-  const failures = message.split('\n').filter((line) => /^\s*\//.test(line))
-  return failures.length === 0 ? message : failures.map((line) => line.trim().replace(': Error:', ':')).join(', ')
+function cannotListen(cause: Error, failures: ReadonlyMap<string, string>): AividaError {
+  const listed = [...failures].map(([address, reason]) => `${address}: ${reason}`).join(', ')
+  return new AividaError({
+    code: 'transport.listen',
+    category: 'config',
+    message: `cannot listen on ${listed || cause.message}; free the port, or listen elsewhere: --listen`,
+    cause,
+  })
 }
