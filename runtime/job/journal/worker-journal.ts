@@ -161,6 +161,11 @@ export class WorkerJournal {
     })
   }
 
+  /** Leases were accepted: whose the job is counts at once, and is durable with {@link leased} or {@link finished}. */
+  taken({ job, epoch, from, account }: TakenLeases): void {
+    this.#learnJob({ job, epoch, from, account })
+  }
+
   /** A job has another coordinator; known at once, resolves when durable. */
   async adopted({ job, epoch, node: from, account }: Adoption, adoption: Signed): Promise<void> {
     this.#learnJob({ job, epoch, from, account, adoption })

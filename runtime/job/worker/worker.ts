@@ -239,14 +239,12 @@ export class Worker {
     for (const lease of leases) this.#taken.add(lease)
     while (this.#taken.size > TAKEN) this.#taken.delete(this.#taken.values().next().value as string)
     const held = leases.flatMap((id) => this.#state.held.get(id)?.lease ?? [])
-    for (const [job, group] of Map.groupBy(held, (lease) => lease.job))
-      this.#taking.push({
-        job,
-        epoch: group[0]!.epoch,
-        account: group[0]!.account,
-        from: to,
-        leases: group.map((lease) => lease.id),
-      })
+    for (const [job, group] of Map.groupBy(held, (lease) => lease.job)) {
+      const { epoch, account } = group[0]!
+      const taken = { job, epoch, account, from: to, leases: group.map((lease) => lease.id) }
+      this.#ports.journal.taken(taken)
+      this.#taking.push(taken)
+    }
     this.#acceptances.add(to, leases)
   }
 
@@ -299,12 +297,14 @@ export class Worker {
     if (finished.length === 0) return
     const { journal } = this.#ports
     const owed = finished.map((each) => ({ ...each, to: this.#submitterOf(each.lease) }))
+    const taken = this.#taking.splice(0)
     try {
       await journal.finished(
         owed.map(({ to, lease, known, startedWallMs }) => ({ to, account: lease.account, ...known, startedWallMs })),
-        this.#taking.splice(0),
+        taken,
       )
     } catch (error) {
+      this.#taking.unshift(...taken) // the next word that is journalled takes them along
       for (const { lease, work } of finished) this.#finish(lease, work, error)
       return
     }

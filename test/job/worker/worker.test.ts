@@ -331,6 +331,17 @@ test('only its own account speaks for a job: another calls in vain, and fences n
   await swarm.stop()
 })
 
+test('a job belongs to its first coordinator from the moment a lease is accepted, before that is journalled', async () => {
+  const { swarm, w, s, submitters, graph, heard } = await world('other')
+  const thief = heardBy(submitters[1]!)
+  w.engine.computeMs = 5_000
+  await offerAll(s, w, [shardOf(graph, 1)], 'l')
+  await submitters[1]!.swarm.send(w.peer, { type: 'roll-call', jobs: [{ job: JOB, epoch: 99, before: 0 }] })
+  await swarm.pass(6_000)
+  assert.equal([thief.receipts.length, heard.receipts.length, thief.held], [0, 1, [[]]])
+  await swarm.stop()
+})
+
 test('the same work under two leases is done once, and both are answered', async () => {
   const { swarm, w, s, graph, heard } = await world()
   const shard = shardOf(graph, 1, 2)
