@@ -166,7 +166,9 @@ export class Worker {
 
   /** Throws when a lease is not ours to take: for another worker, or taken and done before. */
   #assertFresh(from: string, leases: readonly Lease[]): void {
-    for (const { id, worker } of leases) {
+    for (const { id, job, worker } of leases) {
+      if (id.includes('.') && !id.startsWith(`${job}.`))
+        throw peerError('lease.name', `${from} offered lease ${id} of ${job}, under a name of another job`)
       if (worker !== this.#ports.swarm.self)
         throw peerError('lease.worker', `${from} offered lease ${id}, which is for ${worker}`)
       if (this.#taken.has(id) && !this.#state.held.has(id))

@@ -342,6 +342,17 @@ test('a job belongs to its first coordinator from the moment a lease is accepted
   await swarm.stop()
 })
 
+test('nobody gives out leases under the names of another job', async () => {
+  const { swarm, w, s, submitters, graph, heard } = await world('other')
+  const squat = { job: 'job-bbbbbbbbbbbbbbbb', providers: [submitters[1]!.peer] }
+  await offerAll(submitters[1]!, w, [shardOf(graph, 7)], `${JOB}.1.`, squat)
+  await swarm.pass(2_000)
+  await offerAll(s, w, [shardOf(graph, 1)], `${JOB}.1.`)
+  await swarm.pass(2_000)
+  assert.equal([w.warnings, heard.receipts.length], [['lease.name'], 1])
+  await swarm.stop()
+})
+
 test('the same work under two leases is done once, and both are answered', async () => {
   const { swarm, w, s, graph, heard } = await world()
   const shard = shardOf(graph, 1, 2)
