@@ -242,9 +242,10 @@ function decline(
   if (lease.worker !== state.node || !entry)
     return no('not-leased-here', `this is ${state.node} with devices ${[...state.devices.keys()].join(', ')}`)
   if (state.draining) return no('draining', 'this node is shutting down')
+  // First: an epoch that another node has claimed says nothing against this one's.
+  if (barred) return no('signature', 'another node coordinates this job, and no adoption was shown')
   const newest = state.epochs.get(lease.job) ?? 0
   if (lease.epoch < newest) return no('epoch', `epoch ${newest} has spoken for this job, the lease says ${lease.epoch}`)
-  if (barred) return no('signature', 'another node coordinates this job, and no adoption was shown')
   const misfit = refusal(lease.requirements, lease.spec.kind, state.node, entry.device)
   if (misfit) return no(misfit, `the device does not meet the job's requirements`)
   const ofAccount = taken.accounts.get(lease.account) ?? 0

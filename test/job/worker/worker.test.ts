@@ -353,6 +353,16 @@ test('nobody gives out leases under the names of another job', async () => {
   await swarm.stop()
 })
 
+test('a submitter whose job another has claimed here is refused, and not blamed', async () => {
+  const { swarm, w, s, submitters, graph, heard } = await world('other')
+  await offerAll(submitters[1]!, w, [shardOf(graph, 7)], 'o', { epoch: 99, providers: [submitters[1]!.peer] })
+  await swarm.pass(2_000)
+  await offerAll(s, w, [shardOf(graph, 1)], 'l')
+  await swarm.pass(2_000)
+  assert.equal([heard.declined, w.warnings], [['l0 signature'], []])
+  await swarm.stop()
+})
+
 test('the same work under two leases is done once, and both are answered', async () => {
   const { swarm, w, s, graph, heard } = await world()
   const shard = shardOf(graph, 1, 2)
