@@ -25,7 +25,7 @@ import { Notices } from './notices.ts'
 import { Offers } from './offers.ts'
 import { Orders } from './orders.ts'
 import type { CoordinatorPorts } from './ports.ts'
-import { assertLeased } from './receipt-check.ts'
+import { assertLeased, wasGiven } from './receipt-check.ts'
 import { verifiedResults } from './receipts.ts'
 import type { VerifiedResult } from './results.ts'
 import { withinReason } from './retry-wish.ts'
@@ -365,6 +365,7 @@ export class Coordinator {
     for (const held of leases) {
       const run = this.#runs.get(held.job)
       if (!run || run.state === 'adopted' || (run.state === 'running' && !run.workforce.has(peer))) continue
+      if (!wasGiven(this.#scheduler.jobs.get(held.job), held)) continue
       if (run.state !== 'running' || run.isOver(held.shard) || run.hasResult(held.shard)) useless.push(held.lease)
       else wanted.push(held)
     }

@@ -14,10 +14,20 @@ export interface GivenLeases {
  * more may just be over.
  */
 export function assertLeased(given: GivenLeases | undefined, isEmployed: boolean, receipt: Receipt): void {
-  const { lease, job, worker, epoch } = receipt
+  if (!isEmployed || !wasGiven(given, receipt))
+    throw peerError(
+      'receipt.not-leased',
+      `${receipt.worker} sent a receipt for ${receipt.lease}, which it was never given`,
+    )
+}
+
+/** Whether a lease may have been given: it is named as its job's are, and not of an epoch or a number still to come. */
+export function wasGiven(
+  given: GivenLeases | undefined,
+  { lease, job, epoch }: Pick<Receipt, 'lease' | 'job' | 'epoch'>,
+): boolean {
   const [name, leaseEpoch, number] = lease.split('.')
   const isWellFormed = name === job && Number(leaseEpoch) === epoch && /^\d{1,15}$/.test(number ?? '')
   const isToCome = given && (epoch > given.epoch || (epoch === given.epoch && Number(number) >= given.nextLease))
-  if (!isEmployed || !isWellFormed || isToCome)
-    throw peerError('receipt.not-leased', `${worker} sent a receipt for ${lease}, which it was never given`)
+  return isWellFormed && !isToCome
 }

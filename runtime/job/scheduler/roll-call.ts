@@ -1,3 +1,4 @@
+import { limit } from '../../base/index.ts'
 import type { HeldLease } from '../../protocol/index.ts'
 import { forget, lapse } from './leases.ts'
 import { hold, type Instructions, isLive, keepReady } from './matching.ts'
@@ -34,7 +35,8 @@ export function found(state: SchedulerState, claim: Claim, nowMs: number): void 
   if (!job || !device) return
   const shard = job.shards.get(claim.shard)
   if (!shard) {
-    if (claim.epoch < job.epoch) job.claims.set(claim.shard, claim)
+    const hasRoom = job.claims.has(claim.shard) || job.claims.size < limit('shardsInFlight')
+    if (claim.epoch < job.epoch && hasRoom) job.claims.set(claim.shard, claim)
     return
   }
   const known = state.leases.get(claim.lease)

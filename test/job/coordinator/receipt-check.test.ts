@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isAividaError } from '../../../runtime/base/index.ts'
-import { assertLeased } from '../../../runtime/job/coordinator/receipt-check.ts'
+import { assertLeased, wasGiven } from '../../../runtime/job/coordinator/receipt-check.ts'
 import type { Receipt } from '../../../runtime/protocol/index.ts'
 
 const test = suite('receipts of leases that are not known')
@@ -34,6 +34,12 @@ test('what may be over, of this epoch or an earlier one, is not held against its
   assert.is(outcome('job-a.3.9', 3), 'may be over')
   assert.is(outcome('job-a.2.999', 2), 'may be over')
   assert.is(outcome('job-a.3.9', 3, true, undefined), 'may be over', 'its job has ended')
+})
+
+test('a lease that was never given is held by nobody', () => {
+  const held = (lease: string, epoch: number) => wasGiven(given, { lease, job: 'job-a', epoch })
+  assert.equal([held('job-a.3.9', 3), held('job-a.2.999', 2)], [true, true])
+  assert.equal([held('job-a.3.10', 3), held('job-a.4.0', 4), held('mine', 2)], [false, false, false])
 })
 
 test.run()

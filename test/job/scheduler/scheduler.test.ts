@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { seededRandom } from '../../../runtime/base/index.ts'
+import { limit, seededRandom } from '../../../runtime/base/index.ts'
 import {
   initialState,
   type SchedulerEvent,
@@ -376,6 +376,17 @@ test('leases of an earlier epoch are found again, before or after their shards a
     peer: 'A',
   })
   assert.equal([...s.state.leases.keys()], ['J.1.7'])
+})
+
+test('a worker that claims shards without end takes a bounded part of memory', () => {
+  const s = scheduler()
+  s.send(job({ epoch: 2 }))
+  s.send(worker('A'))
+  for (let i = 0; i < 2 * limit('shardsInFlight'); i += 1_024) {
+    const claims = Array.from({ length: 1_024 }, (_, j): [string, string, number] => [`J.1.${i + j}`, `s${i + j}`, 1])
+    s.send({ ...held('A', 2, 0, ...claims), jobs: [] } as SchedulerEvent)
+  }
+  assert.is(s.state.jobs.get('J')?.claims.size, limit('shardsInFlight'))
 })
 
 test('a result of an earlier epoch is taken by its shard, and the lease given for it called off', () => {
