@@ -21,6 +21,8 @@ export class FollowedJournals {
   readonly #logger: Logger
   readonly #open = new Map<string, FollowedJournal>()
   readonly #refused = new Set<string>()
+  /** Copies that are being made journals of this node: they have one writer, and it is not a follower. */
+  readonly #promoting = new Set<string>()
 
   private constructor(places: FollowedPlaces, logger: Logger) {
     this.#places = places
@@ -62,9 +64,10 @@ export class FollowedJournals {
 
   /**
    * The copy to go on with for a head that `peer` announced, begun when there is none; `undefined` when it is not
-   * followed: another node is known as its coordinator, or there is no room.
+   * followed: another node is known as its coordinator, this one is becoming it, or there is no room.
    */
   async begin(peer: string, head: JournalHead): Promise<FollowedJournal | undefined> {
+    if (this.#promoting.has(head.job)) return undefined
     const known = this.#open.get(head.job)
     if (known && known.from === peer) return known
     if (known) {
@@ -107,14 +110,17 @@ export class FollowedJournals {
     const journal = this.#open.get(job)
     if (!journal) throw noJournal(job)
     this.#open.delete(job)
-    await journal.close()
+    this.#promoting.add(job)
     try {
+      await journal.close()
       await work(this.#places.home(job), journal.view)
       await this.#places.promote(job)
     } catch (error) {
       const again = await FollowedJournal.open(this.#places.home(job), job, journal.from).catch(() => undefined)
       if (again) this.#open.set(job, again)
       throw error
+    } finally {
+      this.#promoting.delete(job)
     }
   }
 

@@ -166,6 +166,22 @@ test('a coordinator that is alive keeps its job unless it is taken by force; a s
   await swarm.stop()
 })
 
+test('a copy that is being made a journal of this node is not written by its follower', async () => {
+  const { swarm, s, heir } = await family()
+  const { job } = await submit(s, { rows: 8, rowsPerShard: 1 })
+  await swarm.until(() => (followed(heir, job)?.parts ?? 0) >= 2, 30_000)
+  const { head } = followed(heir, job)!
+  const late = { job, ...head, seq: head.seq + 1 } // announced before the job was adopted, and heard after
+  let meanwhile: unknown = 'not asked'
+  await swarm.outcome(
+    heir.following.followed.promote(job, async () => {
+      meanwhile = await heir.following.followed.begin(s.peer, late)
+    }),
+  )
+  assert.is(meanwhile, undefined)
+  await swarm.stop()
+})
+
 test('what cannot be adopted is refused, and says what to do', async () => {
   const { swarm, s, heir, stranger } = await family()
   const { job } = await submit(s, { rows: 4, rowsPerShard: 1 })
