@@ -13,6 +13,8 @@ export interface GivenUp {
 /** Groups that an adopter is given at once; it has followed the journal, and lacks little. */
 const GIVEN_UP_BYTES = 32 << 20
 
+const ROLLED_BACK = 'log.rolled-back'
+
 /** Where a journal stands, and its groups from an entry on (default: none). */
 export async function whatIsLeft(job: string, { log }: JobJournal, fromSeq?: number): Promise<GivenUp> {
   const groups = fromSeq === undefined ? [] : await framesFrom(log, fromSeq, GIVEN_UP_BYTES)
@@ -47,8 +49,9 @@ export async function giveUp(
   if (!run) throw peerError('job.unknown', `${job} is not known to ${self}`)
   if (run.spec.account !== account)
     throw peerError('adoption.account', `${job} belongs to ${run.spec.account}; a node of ${account} cannot adopt it`)
-  if (run.state !== 'running' && run.state !== 'adopted')
-    throw peerError('job.ended', `${job} is ${run.state} already; its result is at ${self}`)
+  // One that failed because its journal was put back is to go on where the rest of it is.
+  const goesOn = run.state === 'running' || run.state === 'adopted' || run.error?.code === ROLLED_BACK
+  if (!goesOn) throw peerError('job.ended', `${job} is ${run.state} already; its result is at ${self}`)
   if (!outranks({ epoch, node }, { epoch: run.epoch, node: self }))
     throw peerError('adoption.epoch', `${job} has epoch ${run.epoch} at ${self}, the adoption says ${epoch}`)
   const error = new AividaError({
@@ -66,7 +69,7 @@ export function journalRolledBack(
   { seq, by }: { readonly seq: number; readonly by: string },
 ): AividaError {
   return new AividaError({
-    code: 'log.rolled-back',
+    code: ROLLED_BACK,
     category: 'platform',
     message: `the journal of ${job} lacks entry ${seq}, which ${by} holds under this node's own signature: it was damaged or put back; go on there: aivida jobs adopt ${job}`,
     facts: { job, seen: seq, by },

@@ -249,6 +249,9 @@ test('a coordinator whose journal was put back stops, and names the follower tha
   const { error } = back.coordinator.status(job)!
   assert.equal([error?.code, String(error?.facts.by).includes(heir.peer)], ['log.rolled-back', true])
   assert.match(error!.message, /aivida jobs adopt/)
+  await adopt(swarm, heir, job)
+  await swarm.until(() => stateOf(heir, job) === 'done', 200_000, 'what the error advises works')
+  assert.equal(resultOf(heir, job), doubled(40))
   await swarm.stop()
 })
 
