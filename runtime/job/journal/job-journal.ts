@@ -14,6 +14,7 @@ import {
   signedSchema,
   sourceSpecSchema,
 } from '../../protocol/index.ts'
+import { appendsOf } from './appends.ts'
 
 const entrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('created'), spec: jobSpecSchema }),
@@ -125,10 +126,8 @@ export class JobJournal {
   async append(...entries: readonly JobEntry[]): Promise<void> {
     try {
       const reserved = entries.some(({ type }) => type === 'ended')
-      await this.#log.append(
-        entries.map((entry) => jobEntryCodec.encode(entry)),
-        { reserved },
-      )
+      const bytes = entries.map((entry) => jobEntryCodec.encode(entry))
+      for (const some of appendsOf(bytes)) await this.#log.append(some, { reserved })
     } catch (error) {
       this.#log.resume() // entries do not build on each other, and the end is still to come
       throw error

@@ -13,6 +13,7 @@ import {
   type Signed,
   signedSchema,
 } from '../../protocol/index.ts'
+import { appendsOf } from './appends.ts'
 import { sectionsOf, snapshotOf } from './entry-snapshot.ts'
 import { KnownWork } from './known-work.ts'
 
@@ -233,8 +234,11 @@ export class WorkerJournal {
   async #append(...entries: readonly WorkerEntry[]): Promise<void> {
     const bytes = entries.map((entry) => workerEntryCodec.encode(entry))
     try {
-      const { firstSeq } = await this.#log.append(bytes)
-      for (const [i, entry] of entries.entries()) this.#learn(firstSeq + i, bytes[i]!, entry)
+      let learnt = 0
+      for (const some of appendsOf(bytes)) {
+        const { firstSeq } = await this.#log.append(some)
+        for (const [i, each] of some.entries()) this.#learn(firstSeq + i, each, entries[learnt++])
+      }
     } catch (error) {
       this.#log.resume() // entries do not build on each other: with room again, the next one may be written
       throw error

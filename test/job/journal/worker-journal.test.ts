@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { limit, sha256 } from '../../../runtime/base/index.ts'
+import { JobJournal } from '../../../runtime/job/journal/index.ts'
 import { KnownWork } from '../../../runtime/job/journal/known-work.ts'
 import { WorkerJournal } from '../../../runtime/job/journal/worker-journal.ts'
 import { type FileStoreInit, memoryLogHome, memoryLogStore, openLog } from '../../../runtime/log/index.ts'
@@ -10,6 +11,7 @@ import type { Receipt } from '../../../runtime/protocol/index.ts'
 import { scratchDir, testKey } from '../../log/scratch.ts'
 import { FAKE_PEER } from '../../support/fake-node-service.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
+import { VirtualSwarm } from '../../support/virtual-swarm.ts'
 
 const ACCOUNT = `ac_${'1'.repeat(40)}`
 const clock = new VirtualClock()
@@ -86,6 +88,32 @@ test('known work is bounded in number and in bytes, the oldest goes first', () =
   assert.ok(known.get(`k${limit('knownResults')}`))
   known.set('larger', new Uint8Array(limit('knownResultBytes') + 1))
   assert.equal([...known.values()].length, 1, 'the newest stays, whatever its size')
+})
+
+test('results that fell due together are durable, however many bytes they are', async () => {
+  const home = memoryLogHome()
+  const journal = await WorkerJournal.open(await openLog(memoryLogStore(home), { clock, key }))
+  const inline = new Uint8Array(limit('inlineOutputBytes'))
+  const works = Array.from({ length: 64 }, (_, i) => ({ ...receiptOf(i), outputs: { blob: digest(-i), sizeBytes: 1 } }))
+  await journal.finished(
+    works.map((receipt) => ({ to: FAKE_PEER, account: ACCOUNT, receipt, inline, startedWallMs: 1 })),
+  )
+  await journal.close()
+  const again = await WorkerJournal.open(await openLog(memoryLogStore(home), { clock, key }))
+  assert.is(again.owed({ to: FAKE_PEER }).length, 64)
+})
+
+test('parts that fell due together are journalled, however many shards they hold', async () => {
+  const home = memoryLogHome()
+  const signer = new VirtualSwarm().key()
+  const journal = await JobJournal.open(memoryLogStore(home), job(1), { clock, signer })
+  const furtherShards = Array.from({ length: 100 }, (_, i) => digest(i))
+  const part = { firstRow: 0, rows: 1, shard: digest(0), furtherShards, file: 'part', sha256: digest(0) }
+  await journal.append(
+    ...Array.from({ length: 256 }, (_, index) => ({ type: 'part' as const, part: { ...part, index } })),
+  )
+  assert.is(journal.log.tail, 256)
+  await journal.close()
 })
 
 test.run()
