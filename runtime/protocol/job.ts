@@ -115,10 +115,14 @@ export const jobStatusSchema = z.object({
   epoch: countSchema,
   createdWallMs: countSchema,
   finishedWallMs: countSchema.optional(),
+  /** `emitted` is the sum of those that wait, run, are being written, are done, and have failed. */
   shards: z.object({
+    /** Those of an earlier run among them, and not those that were called off at the end. */
     emitted: countSchema,
     waiting: countSchema,
     running: countSchema,
+    /** There is a result, which is not durable yet. Older nodes do not say. */
+    writing: countSchema.default(0),
     done: countSchema,
     failed: countSchema,
     copies: countSchema,

@@ -95,6 +95,7 @@ test('status, peers, jobs and members are text for people and JSON for programs'
   assert.match((await aivida(control, 'peers')).out, /fake \(this\) {2}alive {2}self/)
   assert.match((await aivida(control, 'jobs')).out, new RegExp(`${JOB} {2}ocr {3}running {2}5/10`))
   assert.match((await aivida(control, 'job', JOB)).out, /state {4}running: 5\/10 rows/)
+  assert.match((await aivida(control, 'job', JOB)).out, '0 running, 0 being written, 0 done')
   assert.match((await aivida(control, 'members')).out, FAKE_PEER)
   assert.match((await aivida(control, 'pending')).out, 'newcomer')
   assert.is(JSON.parse((await aivida(control, 'status', '--json')).out).name, 'fake')

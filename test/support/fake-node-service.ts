@@ -26,7 +26,7 @@ export function jobStatus(changes: Partial<JobStatus> = {}): JobStatus {
     state: 'running',
     epoch: 1,
     createdWallMs: 1_000,
-    shards: { emitted: 0, waiting: 0, running: 0, done: 0, failed: 0, copies: 0, retries: 0 },
+    shards: { emitted: 0, waiting: 0, running: 0, writing: 0, done: 0, failed: 0, copies: 0, retries: 0 },
     rows: { read: 0, done: 0 },
     bytes: { sent: 0, received: 0 },
     workers: [],

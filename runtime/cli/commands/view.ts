@@ -162,7 +162,7 @@ export function describeJob(status: JobStatus, nowWallMs: number): string {
     `job      ${status.job} (${status.name}, ${status.program})`,
     `state    ${status.state}: ${describeProgress(status, elapsedMs)}`,
     `shards   ${Object.entries(status.shards)
-      .map(([what, count]) => `${count} ${what}`)
+      .map(([what, count]) => `${count} ${what === 'writing' ? 'being written' : what}`)
       .join(', ')}`,
     `moved    ${formatBytes(sent)} out, ${formatBytes(received)} in`,
     `result   ${status.outputDir}`,

@@ -84,25 +84,28 @@ export class Commits {
     while (this.#queue.length > 0) {
       const group = this.#queue.splice(0, GROUP)
       const parts = group.filter((item) => typeof item !== 'function')
-      if (parts.length > 0) await this.#commit(parts)
+      const written = parts.length > 0 ? await this.#commit(parts) : []
       for (const part of parts) {
         this.waiting -= part.pieces.length
         this.waitingBytes -= sizeOf(part)
       }
+      if (written.length > 0) this.#init.committed(written)
       for (const item of group) if (typeof item === 'function') await item()
       this.#init.drained()
     }
     this.#working = undefined
   }
 
-  async #commit(parts: readonly OrderedPart[]): Promise<void> {
-    if (this.#stopped) return
+  /** The parts that are durable now: all, or none. */
+  async #commit(parts: readonly OrderedPart[]): Promise<readonly ResultPart[]> {
+    if (this.#stopped) return []
     try {
       const written = await this.#init.write(parts)
       await this.#init.journal.append(...written.map((part) => ({ type: 'part' as const, part })))
-      this.#init.committed(written)
+      return written
     } catch (error) {
       await this.#init.failed(error)
+      return []
     }
   }
 }

@@ -75,8 +75,6 @@ export class JobRun {
   failedShards = 0
   /** Shards whose results are durable, those of an earlier run among them; one that several batches share counts for each. */
   doneShards: number
-  /** Shards the program has emitted, those of an earlier run that were committed among them. */
-  emitted: number
   /** What the scheduler had counted when the job ended. */
   copies = 0
   retries = 0
@@ -122,7 +120,6 @@ export class JobRun {
     for (const part of before.parts) this.rows.done += part.rows
     const doneBefore = before.parts.flatMap(shardsOf)
     this.doneShards = doneBefore.length
-    this.emitted = doneBefore.length
     this.#done = new Set(doneBefore)
     this.adoption = before.adoption
     this.#source = before.source
@@ -175,6 +172,11 @@ export class JobRun {
   /** Whether nothing that a worker may still give for a shard is wanted. */
   isOver(shard: Digest): boolean {
     return !this.shards.has(shard) && (this.#done.has(shard) || this.#sourceEnded)
+  }
+
+  /** Results that were accepted and are not durable; those of an ended job never will be. */
+  get unwritten(): number {
+    return this.state === 'running' ? this.#assembly.waiting + this.#commits.waiting : 0
   }
 
   /** Whether a result of the shard is here, or its outputs are on their way. */
@@ -244,7 +246,6 @@ export class JobRun {
     }
     for (const shard of new Set(step.parts.map((order) => order.shard))) this.#dropShard(shard)
     const emitted = step.shards.map((spec): [Digest, ShardSpec] => [shardId(spec), spec])
-    this.emitted += emitted.length
     for (const [id, spec] of emitted) this.shards.set(id, spec)
     const open = emitted.map(([id]) => id).filter((id) => !this.#takeEarly(id))
     if (open.length > 0) this.#scheduling.add(job, open)

@@ -14,7 +14,6 @@ import type { JobRun } from './job-run.ts'
 export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: string) => string): JobStatus {
   const { spec, rows, bytes } = run
   const record = scheduler.jobs.get(spec.job)
-  const leased = record ? [...record.shards.values()].filter((shard) => shard.state === 'leased').length : 0
   return {
     job: spec.job,
     name: spec.request.name ?? '',
@@ -25,11 +24,7 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     createdWallMs: spec.createdWallMs,
     ...(run.finishedWallMs !== undefined && { finishedWallMs: run.finishedWallMs }),
     shards: {
-      emitted: run.emitted,
-      waiting: run.shards.size - leased,
-      running: leased,
-      done: run.doneShards,
-      failed: run.failedShards,
+      ...countShards(run, record),
       copies: (record ?? run).copies,
       retries: (record ?? run).retries,
     },
@@ -41,6 +36,17 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     ...(run.error && { error: run.error }),
     ...(run.adoption && { adoption: adoptionView(run.adoption) }),
   }
+}
+
+/** Every shard is in one place: what was emitted is their sum. */
+function countShards(run: JobRun, record: JobRecord | undefined) {
+  let [waiting, running, writing] = [0, 0, run.unwritten]
+  for (const shard of run.shards.keys())
+    if (run.hasResult(shard)) writing++
+    else if (record?.shards.get(shard)?.state === 'leased') running++
+    else waiting++
+  const { doneShards: done, failedShards: failed } = run
+  return { emitted: waiting + running + writing + done + failed, waiting, running, writing, done, failed }
 }
 
 /** An ended job as its journal tells it, when nothing else is left. */
@@ -57,7 +63,7 @@ export function statusOfRecord({ spec, parts, ended, adoption }: JournalledJob, 
     epoch,
     createdWallMs: spec.createdWallMs,
     ...(ended && { finishedWallMs: ended.atWallMs }),
-    shards: { emitted: done, waiting: 0, running: 0, done, failed: 0, copies: 0, retries: 0 },
+    shards: { emitted: done, waiting: 0, running: 0, writing: 0, done, failed: 0, copies: 0, retries: 0 },
     rows: { read: rows, done: rows },
     bytes: { sent: 0, received: 0 },
     workers: [],

@@ -80,6 +80,33 @@ for (const width of [1, LARGE])
     await swarm.stop()
   })
 
+test('shards add up at any time, across a restart', async () => {
+  const [swarm, s, a] = await cluster('a')
+  let seen = 0
+  const look = (node: JobNode, job: string) => {
+    const { emitted, waiting, running, writing, done, failed } = status(node, job).shards
+    assert.is(waiting + running + writing + done + failed, emitted)
+    assert.ok(emitted >= seen && emitted <= 11, `${emitted} emitted after ${seen}, of 11`)
+    seen = emitted
+    return { writing, done }
+  }
+  s.kept.writeMs = 3_000
+  const { job } = await submit(s, { rows: 11, rowsPerShard: 1, request: { rowsPerPart: 4 } })
+  await swarm.until(() => look(s, job).writing >= 2, 20_000, 'results that wait for their part')
+  await swarm.until(() => look(s, job).done === 4, 60_000)
+  const again = await restartedJobs(swarm, s)
+  again.kept.writeMs = 1_000
+  await swarm.pass(1_000)
+  seen = 4 // what was read and not durable is read again
+  await resumeJob(again, job)
+  look(again, job)
+  await again.startJobs()
+  await swarm.until(() => look(again, job).done > 4, 60_000)
+  await whole(swarm, again, job, 11, [a])
+  assert.equal([look(again, job), seen], [{ writing: 0, done: 11 }, 11])
+  await swarm.stop()
+})
+
 for (const [what, width] of [
   ['small', 1],
   ['large', LARGE],
