@@ -31,6 +31,12 @@ export async function joinCluster({ dataDir }: Config, ticket: string): Promise<
   return viewOf((await joinCluster(membershipInit(dataDir), ticket)).charter)
 }
 
+/** Leaves a cluster of this node alone while the node does not run. Throws `cluster.none`, `node.not-running`. */
+export async function leaveCluster({ dataDir }: Config): Promise<void> {
+  const { leaveUntold } = await import('../node/membership.ts')
+  await leaveUntold(membershipInit(dataDir))
+}
+
 const viewOf = ({ state }: Charter): ClusterView => ({ id: state.cluster, name: state.name })
 
 const membershipInit = (dataDir: string) => ({

@@ -101,10 +101,36 @@ function memberAlready({ state }: Charter): AividaError {
 export async function openCluster({ folder, clock }: MembershipInit, { node }: NodeKeys): Promise<Cluster> {
   const cluster = await Cluster.open({ node, store: clusterStore(folder), clock })
   if (cluster) return cluster
-  throw userError(
+  throw noCluster()
+}
+
+function noCluster(): AividaError {
+  return userError(
     'cluster.none',
     'this node is in no cluster; found one (aivida init) or join one (aivida join TICKET)',
   )
+}
+
+/**
+ * Leaves a cluster while the node does not run, which may be because it cannot start: only one without other members,
+ * who would have to be told. Throws `cluster.none`, `cluster.damaged`, `key.*`, and `node.not-running` when there are others.
+ */
+export async function leaveUntold({ folder, clock }: MembershipInit): Promise<void> {
+  const store = clusterStore(folder)
+  const charter = await store.loadCharter()
+  if (!charter) throw noCluster()
+  const { node } = await loadKeys(folder, clock)
+  const cluster = await Cluster.open({ node, store, clock })
+  const others = cluster?.roster.members().filter((member) => member.node !== cluster.own.node) ?? []
+  if (others.length > 0)
+    throw userError(
+      'node.not-running',
+      `cluster ${charter.state.name} has other members (${others.length}), and only a running node tells them that it leaves`,
+      {
+        remedy: `aivida up, then aivida leave; if it cannot start: aivida remove ${peerIdOf(node.publicKey)} on an admin's node, and a new data folder here (--data-dir)`,
+      },
+    )
+  await store.clear()
 }
 
 /** Where a member lets others in. */

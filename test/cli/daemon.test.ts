@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -70,6 +72,21 @@ test('what keeps a background node from starting is told as its own error', asyn
   const up = await aivida(dir.folder, 'up', ...FLAGS)
   assert.is(up.code, 2)
   assert.match(up.err, /error key\.readable: [\s\S]*chmod 600/)
+})
+
+test('a node that could not start leaves the cluster that it founded, and is free to join another', async () => {
+  using dir = scratch()
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  const up = await aivida(dir.folder, 'up', ...FLAGS, '--listen', `/ip4/127.0.0.1/tcp/${port}`)
+  other.close()
+  assert.match(up.err, 'error transport.listen')
+  const left = await aivida(dir.folder, 'leave')
+  assert.is(left.code, 0, left.err)
+  assert.match((await aivida(dir.folder, 'leave')).err, 'error cluster.none')
+  const init = await aivida(dir.folder, 'init', 'another')
+  assert.is(init.code, 0, init.err)
 })
 
 test.run()

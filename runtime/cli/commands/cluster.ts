@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import { limit, userError } from '../../base/index.ts'
+import { isAividaError, limit, userError } from '../../base/index.ts'
 import type { AdmissionMode, MemberRole } from '../../swarm/charter/index.ts'
 import { type Cli, parseCount, type Session } from '../cli.ts'
 import { formatDuration, formatTable, parseDuration } from '../figures.ts'
@@ -130,7 +130,13 @@ export function clusterCommands(cli: Cli): void {
     usage: 'leave',
     description: 'leave the cluster; the node stops',
     async action(session) {
-      await (await session.client()).leave(session.request)
+      try {
+        await (await session.client()).leave(session.request)
+      } catch (error) {
+        if (!isAividaError(error, 'node.not-running')) throw error
+        const { leaveCluster } = await import('../cluster.ts')
+        await leaveCluster(session.config)
+      }
       session.print({ left: true }, 'this node has left the cluster\n')
     },
   })
