@@ -185,6 +185,17 @@ test('infer waits, shows progress and ends with the result, or with what went wr
   assert.is(JSON.parse(failing.stderr()).error.code, 'model.not-onnx')
 })
 
+test('infer whose node goes away says that the job is kept', async () => {
+  await using control = await startTestControl()
+  control.service.onSubmit = async () => void control.server.stop()
+  const { code, err } = await aivida(control, 'infer', '--model', 'm', '--input', 'i')
+  assert.is(code, 4)
+  assert.match(
+    err,
+    /error node\.went-away: .*while (job-0*1) ran; .*aivida up goes on with it, aivida job \1 shows it\n$/,
+  )
+})
+
 test('Ctrl-C cancels the job that infer waits for', async () => {
   await using control = await startTestControl()
   const io = ioFor(control)

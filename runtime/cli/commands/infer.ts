@@ -1,6 +1,6 @@
-import { userError } from '../../base/index.ts'
+import { AividaError, isAividaError, userError } from '../../base/index.ts'
 import type { JobHandle } from '../../node/control/job-handle.ts'
-import type { JobRequest, Requirements } from '../../protocol/index.ts'
+import type { JobRequest, JobStatus, Requirements } from '../../protocol/index.ts'
 import { type Cli, parseCount, type Session } from '../cli.ts'
 import { JobProgress } from '../progress.ts'
 import { describeJob } from './view.ts'
@@ -44,9 +44,25 @@ async function infer(session: Session): Promise<void> {
     return
   }
   session.note(`${job.id} (Ctrl-C cancels it)`)
-  await watch(session, job)
-  const status = await job.status()
+  const status = await watch(session, job).catch((error) => {
+    throw isAividaError(error) && NODE_GONE.includes(error.code) ? wentAway(job.id, error) : error
+  })
   session.print(status, () => describeJob(status, session.io.clock.wallMs()))
+}
+
+/** How it shows at the socket that the node is not there. */
+const NODE_GONE: readonly string[] = ['node.not-running', 'control.broken']
+
+/** The node took the job and is not there any more: nothing that the user did wrong. */
+function wentAway(job: string, cause: AividaError): AividaError {
+  return new AividaError({
+    code: 'node.went-away',
+    category: 'platform',
+    message: `the node went away while ${job} ran; its journal is kept: aivida up goes on with it, aivida job ${job} shows it`,
+    retryable: true,
+    facts: { job, remedy: 'aivida up' },
+    cause,
+  })
 }
 
 /** The request that the command's options describe. Throws `requirement.malformed`; the node checks the rest. */
@@ -84,8 +100,8 @@ export function parseRequirements(pairs: readonly string[]): Record<string, unkn
   )
 }
 
-/** Shows progress until the job has ended; Ctrl-C cancels it. Throws what the job failed of. */
-async function watch({ io, json }: Session, job: JobHandle): Promise<void> {
+/** Shows progress until the job has ended; Ctrl-C cancels it. Answers with its end; throws what the job failed of. */
+async function watch({ io, json }: Session, job: JobHandle): Promise<JobStatus> {
   const cancel = () => void job.cancel('interrupted at the terminal').catch(() => {})
   io.signal.addEventListener('abort', cancel, { once: true })
   const progress = new JobProgress({
@@ -95,7 +111,7 @@ async function watch({ io, json }: Session, job: JobHandle): Promise<void> {
     monoMs: () => io.clock.monoMs(),
   })
   try {
-    await job.done(json ? {} : { onStatus: (status) => progress.update(status) })
+    return await job.done(json ? {} : { onStatus: (status) => progress.update(status) })
   } finally {
     if (!json) progress.end()
     io.signal.removeEventListener('abort', cancel)
