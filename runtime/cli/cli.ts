@@ -80,12 +80,17 @@ export class Cli {
     }
   }
 
-  /** The command that a line begins with, and a space; nothing when it is none. */
-  #named([first]: readonly string[]): string {
-    const isKnown = this.program.commands.some(
-      (command) => command.name() === first || command.aliases().includes(first!),
-    )
-    return isKnown ? `${first} ` : ''
+  /** The commands that a line begins with, each followed by a space; nothing when it begins with none. */
+  #named(argv: readonly string[]): string {
+    const names: string[] = []
+    let { commands } = this.program
+    for (const word of argv) {
+      const known = commands.find((command) => command.name() === word || command.aliases().includes(word))
+      if (!known) break
+      names.push(`${word} `)
+      commands = known.commands
+    }
+    return names.join('')
   }
 
   #quiet(command: Command): Command {

@@ -213,9 +213,9 @@ test('jobs adopt takes a job over, beside the list of jobs', async () => {
   const { out, code } = await aivida(control, 'jobs', 'adopt', JOB, '--json')
   assert.is(code, 0)
   assert.is(JSON.parse(out).job, JOB)
-  await aivida(control, 'jobs', 'adopt', JOB, '--force')
-  assert.equal(control.service.calls, [`adopt ${JOB}`, `adopt ${JOB} --force`])
-  assert.match((await aivida(control, 'jobs', 'adopt')).err, 'see aivida jobs --help')
+  await aivida(control, 'jobs', 'adopt', JOB, '--force', '--out', '/result')
+  assert.equal(control.service.calls, [`adopt ${JOB}`, `adopt ${JOB} --force to /result`])
+  assert.match((await aivida(control, 'jobs', 'adopt')).err, 'see aivida jobs adopt --help')
 })
 
 test('jobs --followed says whether the coordinators are here', async () => {

@@ -116,8 +116,8 @@ export class FakeNodeService implements NodeService {
     return this.update(id, state === 'running' ? { state: 'cancelled' } : {})
   }
 
-  async adopt(id: string, { force }: AdoptJobRequest): Promise<JobStatus> {
-    this.calls.push(`adopt ${id}${force ? ' --force' : ''}`)
+  async adopt(id: string, { force, outputDir }: AdoptJobRequest): Promise<JobStatus> {
+    this.calls.push(`adopt ${id}${force ? ' --force' : ''}${outputDir ? ` to ${outputDir}` : ''}`)
     return this.job(id)
   }
 

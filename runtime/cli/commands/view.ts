@@ -85,11 +85,11 @@ export function viewCommands(cli: Cli): void {
         usage: 'adopt <id>',
         description: 'go on here with a job of another node of the account, which may be gone; that one is fenced',
         async action(session, [id]) {
-          const { input, output, force } = session.options
+          const { input, out, force } = session.options
           const client = await session.client()
           const request = {
             ...(input !== undefined && { input: { path: resolve(session.io.cwd, input) } }),
-            ...(output !== undefined && { outputDir: resolve(session.io.cwd, output) }),
+            ...(out !== undefined && { outputDir: resolve(session.io.cwd, out) }),
             ...(force && { force: true }),
           }
           const status = await (await client.adopt(id!, request, session.request)).status(session.request)
@@ -99,7 +99,7 @@ export function viewCommands(cli: Cli): void {
       jobs,
     )
     .option('--input <path>', 'where the input is, when it is not where the job read it before')
-    .option('--output <dir>', "folder for the result (default: one in the node's data folder)")
+    .option('--out <folder>', "folder for the result's Arrow files; default: one in the node's data folder")
     .option('--force', 'take it over even from a node that is alive')
 }
 
