@@ -120,6 +120,19 @@ function addConfigFlags(command: Command, config: ConfigFlags): string[] {
   return rows.map(({ key }) => key)
 }
 
+/** The flags of these settings as they are typed, each with its value if it takes one. */
+function flagsOf(
+  values: Readonly<Record<string, unknown>>,
+  isWanted: (key: string) => boolean = () => true,
+): [flag: string, ...value: string[]][] {
+  return describeConfig().flatMap(({ key, flag }): [string, ...string[]][] => {
+    const value = values[key]
+    if (value === undefined || !isWanted(key)) return []
+    if (typeof value === 'boolean') return [[value ? flag : flag.replace('--', '--no-')]]
+    return [[flag, String(value)]]
+  })
+}
+
 /** One run of a command: its settings, its node, its output. */
 export class Session {
   readonly io: Io
@@ -171,13 +184,12 @@ export class Session {
   /** The settings that were given as flags, for a process that is started with the same in another folder. */
   get configFlags(): string[] {
     const { dataDir, socketPath } = this.config
-    const flags: Record<string, unknown> = { ...this.#flags, dataDir, socketPath }
-    return describeConfig().flatMap(({ key, flag }) => {
-      const value = flags[key]
-      if (value === undefined) return []
-      if (typeof value === 'boolean') return [value ? flag : flag.replace('--', '--no-')]
-      return [flag, String(value)]
-    })
+    return flagsOf({ ...this.#flags, dataDir, socketPath }).flat()
+  }
+
+  /** The flags that were given for a node's start, without their values: a node that runs already cannot take them. */
+  get startFlags(): string[] {
+    return flagsOf(this.#flags, (key) => !CLIENT_FLAGS.includes(key)).map(([flag]) => flag)
   }
 
   /** What requests to the node are given: Ctrl-C ends them. */

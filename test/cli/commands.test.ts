@@ -7,6 +7,7 @@ import { runCli } from '../../runtime/cli/aivida.ts'
 import { startTestControl, type TestControl } from '../support/control.ts'
 import { fakeIo } from '../support/fake-io.ts'
 import { FAKE_PEER } from '../support/fake-node-service.ts'
+import { sampleCharter, sampleTicket } from '../swarm/charter/sample-cluster.ts'
 
 const JOB = 'job-aaaaaaaaaaaaaaaa'
 
@@ -243,6 +244,27 @@ test('up leaves a node alone that runs already', async () => {
   const { code, out } = await aivida(control, 'up')
   assert.is(code, 0)
   assert.is(out, `node fake runs already (pid ${process.pid})\n`)
+})
+
+test('what a node that runs already cannot use of up and join is said: flags, and a ticket of its own cluster', async () => {
+  await using control = await startTestControl()
+  const plain = await aivida(control, 'up')
+  assert.is(plain.err, '')
+  const up = await aivida(control, 'up', '--no-mdns', '--slots', '2', '--data-dir', control.folder)
+  assert.is(up.code, 0)
+  assert.match(up.err, 'not used: --no-mdns, --slots; flags take effect at the next start, after: aivida stop')
+
+  const charter = sampleCharter()
+  const ticket = sampleTicket(charter)
+  const info = await control.service.info()
+  control.service.info = async () => ({ ...info, cluster: { id: charter.state.cluster, name: 'lab' } })
+  const join = await aivida(control, 'join', ticket, '--slots', '2')
+  assert.is(join.code, 0, join.err)
+  assert.match(join.out, 'node fake runs already')
+  assert.match(join.err, 'the ticket was not used: this node is a member of lab already\nnot used: --slots;')
+  const json = await aivida(control, 'join', ticket, '--slots', '2', '--json')
+  assert.is(json.err, '')
+  assert.equal(JSON.parse(json.out).unused, ['TICKET', '--slots'])
 })
 
 test('config shows the settings and describes every option', async () => {

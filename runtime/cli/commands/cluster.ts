@@ -3,7 +3,7 @@ import { isAividaError, limit, userError } from '../../base/index.ts'
 import type { AdmissionMode, MemberRole } from '../../swarm/charter/index.ts'
 import { type Cli, parseCount, type Session } from '../cli.ts'
 import { formatDuration, formatTable, parseDuration } from '../figures.ts'
-import { up } from './daemon.ts'
+import { runsAlready, up } from './daemon.ts'
 import { withDoctor } from './doctor.ts'
 
 const ADMISSIONS = ['ticket', 'approval', 'open'] as const satisfies readonly AdmissionMode[]
@@ -143,6 +143,13 @@ export function clusterCommands(cli: Cli): void {
 }
 
 async function join(session: Session, ticket: string): Promise<void> {
+  const [{ findNode }, { openTicket }] = await Promise.all([
+    import('../daemon.ts'),
+    import('../../swarm/charter/index.ts'),
+  ])
+  const running = await findNode(await session.client(), session)
+  if (running && running.cluster.id === openTicket(ticket).cluster)
+    return runsAlready(session, running, { ticket: true })
   const { joinCluster } = await import('../cluster.ts')
   const cluster = await joinCluster(session.config, ticket)
   if (session.options.up) return up(session)

@@ -1,4 +1,5 @@
 import { dataFolder } from '../../node/data-folder.ts'
+import type { NodeInfo } from '../../node/service.ts'
 import type { Cli, Session } from '../cli.ts'
 import { formatDuration } from '../figures.ts'
 import { withDoctor } from './doctor.ts'
@@ -38,10 +39,7 @@ export function daemonCommands(cli: Cli): void {
 export async function up(session: Session): Promise<void> {
   const { findNode, startDaemon } = await import('../daemon.ts')
   const running = await findNode(await session.client(), session)
-  if (running) {
-    session.print({ ...running, started: false }, `node ${running.name} runs already (pid ${running.pid})\n`)
-    return
-  }
+  if (running) return runsAlready(session, running)
   await ensureCluster(session)
   session.note('starting ...')
   const { info, readyMs } = await startDaemon(session)
@@ -51,6 +49,16 @@ export async function up(session: Session): Promise<void> {
     `node ${info.name} of cluster ${info.cluster.name} is ready after ${formatDuration(readyMs)} (pid ${info.pid})\n` +
       `data ${info.dataDir}, logs ${dataFolder(info.dataDir).logs}\n`,
   )
+}
+
+/** Says that there is nothing to start, and what of the command was not used for that. */
+export function runsAlready(session: Session, running: NodeInfo, { ticket = false } = {}): void {
+  const flags = session.startFlags
+  const unused = [...(ticket ? ['TICKET'] : []), ...flags]
+  session.print({ ...running, started: false, unused }, `node ${running.name} runs already (pid ${running.pid})\n`)
+  if (ticket) session.note(`the ticket was not used: this node is a member of ${running.cluster.name} already`)
+  if (flags.length > 0)
+    session.note(`not used: ${flags.join(', ')}; flags take effect at the next start, after: aivida stop`)
 }
 
 async function runNode(session: Session): Promise<void> {
