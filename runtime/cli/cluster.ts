@@ -25,10 +25,17 @@ export async function initCluster(
   return viewOf((await initCluster(membershipInit(dataDir), terms)).charter)
 }
 
-/** Knocks at a ticket's seeds and becomes a member. Throws `ticket.*`, `cluster.exists`, `join.no-seed`. */
-export async function joinCluster({ dataDir }: Config, ticket: string): Promise<ClusterView> {
+/**
+ * Knocks at a ticket's seeds, each told to `calling` first, and becomes a member. Throws `ticket.*`, `cluster.exists`,
+ * `join.no-seed`.
+ */
+export async function joinCluster(
+  { dataDir }: Config,
+  ticket: string,
+  calling: (peer: string, addresses: readonly string[]) => void,
+): Promise<ClusterView> {
   const { joinCluster } = await import('../node/membership.ts')
-  return viewOf((await joinCluster(membershipInit(dataDir), ticket)).charter)
+  return viewOf((await joinCluster(membershipInit(dataDir), ticket, { calling })).charter)
 }
 
 /** Leaves a cluster of this node alone while the node does not run. Throws `cluster.none`, `node.not-running`. */

@@ -145,6 +145,14 @@ export async function openDoor({ folder, clock }: MembershipInit, cluster: Clust
   })
 }
 
+/** How {@link joinCluster} goes about it. */
+export interface JoinOptions {
+  /** Default: QUIC, then TCP. */
+  readonly carriers?: readonly LibP2PCarrier[]
+  /** Hears of each peer before it is dialled, and of its addresses in the ticket. Default: nobody does. */
+  readonly calling?: (peer: string, addresses: readonly string[]) => void
+}
+
 /**
  * Joins a cluster: knocks at the ticket's seeds, one after the other, and keeps what the first one that can admit answers.
  * Throws `ticket.*`, `cluster.exists`, `membership.*`, and `join.no-seed` when none could be reached.
@@ -152,7 +160,7 @@ export async function openDoor({ folder, clock }: MembershipInit, cluster: Clust
 export async function joinCluster(
   { folder, clock, logger }: MembershipInit,
   text: string,
-  carriers: readonly LibP2PCarrier[] = ['quic', 'tcp'],
+  { carriers = ['quic', 'tcp'], calling }: JoinOptions = {},
 ): Promise<Cluster> {
   const ticket = openTicket(text)
   assertNotExpired(ticket, clock.wallMs())
@@ -166,6 +174,7 @@ export async function joinCluster(
   try {
     for (const [peer, addresses] of Map.groupBy(ticket.seeds, (seed) => peerOfAddress(seed) ?? '')) {
       const signal = deadline(clock, limit('dialMs'))
+      calling?.(peer, addresses)
       try {
         await transport.connect(addresses, { signal })
       } catch (error) {

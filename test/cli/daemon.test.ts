@@ -11,6 +11,8 @@ import { systemClock } from '../../runtime/base/index.ts'
 import { runCli } from '../../runtime/cli/aivida.ts'
 import { fakeIo } from '../support/fake-io.ts'
 import { isRunning } from '../support/processes.ts'
+import { DAY, sampleCharter, sampleTicket, seed } from '../swarm/charter/sample-cluster.ts'
+import { peerOf } from '../swarm/identity/sample-keys.ts'
 
 const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
 const FLAGS = ['--role', 'submitter', '--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
@@ -87,6 +89,18 @@ test('a node that could not start leaves the cluster that it founded, and is fre
   assert.match((await aivida(dir.folder, 'leave')).err, 'error cluster.none')
   const init = await aivida(dir.folder, 'init', 'another')
   assert.is(init.code, 0, init.err)
+})
+
+test('join says whom it calls, and where, before anybody answers', async () => {
+  using dir = scratch()
+  const peer = peerOf(seed)
+  const now = systemClock.wallMs()
+  const seeds = [`/ip4/127.0.0.1/tcp/1/p2p/${peer}`, `/ip4/127.0.0.1/tcp/2/p2p/${peer}`]
+  const ticket = sampleTicket(sampleCharter(), { seeds, issuedWallMs: now, expiresWallMs: now + DAY })
+  const join = await aivida(dir.folder, 'join', ticket, ...FLAGS)
+  assert.is(join.code, 4)
+  assert.match(join.err, new RegExp(`^calling ${peer} at /ip4/127.0.0.1/tcp/1, /ip4/127.0.0.1/tcp/2 \\.\\.\\.\n`))
+  assert.match(join.err, /error join\.no-seed: [\s\S]*ask for a new ticket/)
 })
 
 test.run()

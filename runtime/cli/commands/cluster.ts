@@ -151,7 +151,10 @@ async function join(session: Session, ticket: string): Promise<void> {
   if (running && running.cluster.id === openTicket(ticket).cluster)
     return runsAlready(session, running, { ticket: true })
   const { joinCluster } = await import('../cluster.ts')
-  const cluster = await joinCluster(session.config, ticket)
+  const cluster = await joinCluster(session.config, ticket, (peer, addresses) => {
+    const places = addresses.map((address) => address.replace(/\/p2p\/.*/, ''))
+    session.note(`calling ${peer} at ${places.join(', ')} ...`)
+  })
   if (session.options.up) return up(session)
   session.print(cluster, `joined ${cluster.name}; start the node: aivida up\n`)
 }

@@ -66,7 +66,7 @@ export async function traitors<Name extends string>(
   for (const name of names) {
     const dataDir = join(cluster.dir, `traitor-${name.replaceAll(' ', '-')}`)
     const init = { folder: dataFolder(dataDir), clock: systemClock, logger: silentLogger }
-    const { own } = await joinCluster(init, ticket, ['quic'])
+    const { own } = await joinCluster(init, ticket, { carriers: ['quic'] })
     joined.push([name, { dataDir, peer: own.node }])
   }
   return Object.fromEntries(joined) as Record<Name, { dataDir: string; peer: string }>
