@@ -162,7 +162,7 @@ export class LocalService implements NodeService {
   async job(id: string): Promise<JobStatus> {
     await this.restored
     const status = this.#init.coordinator.status(id) ?? (await this.#init.archive.load(id))?.status
-    if (!status) throw unknownJob(id, this.#statuses())
+    if (!status) throw unknownJob(id, this.#statuses(), await this.followed())
     return status
   }
 

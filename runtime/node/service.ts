@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type AividaError, userError } from '../base/index.ts'
+import { nearest } from '../base/nearest.ts'
 import {
   accountIdSchema,
   conductViewSchema,
@@ -187,10 +188,27 @@ export interface NodeService {
   stop(): Promise<void>
 }
 
-/** `job.unknown`, naming the job that was probably meant: the one with the most alike id, or else the newest. */
-export function unknownJob(id: string, known: readonly JobStatus[]): AividaError {
-  const alike = (job: string) => [...job].findIndex((character, at) => character !== id[at])
-  const nearest = known.toSorted((a, b) => alike(b.job) - alike(a.job) || b.createdWallMs - a.createdWallMs)[0]
-  const hint = nearest ? `the nearest is ${nearest.job} (${nearest.name})` : 'this node has no jobs'
-  return userError('job.unknown', `no job ${JSON.stringify(id)} here; ${hint}`, { remedy: 'aivida jobs' })
+/**
+ * `job.unknown`, naming the job that was probably meant, when one has an id that is much alike or begins so; or, for a
+ * job that is followed here, the node that coordinates it.
+ */
+export function unknownJob(id: string, known: readonly JobStatus[], followed: readonly FollowedView[]): AividaError {
+  const copy = followed.find(({ job }) => job === id)
+  if (copy) {
+    const coordinator = copy.coordinator?.name ? `${copy.coordinator.name} (${copy.from})` : copy.from
+    return userError(
+      'job.unknown',
+      `${id} is a job of ${coordinator}, and only followed here; see: aivida jobs --followed`,
+      { remedy: 'aivida jobs --followed' },
+    )
+  }
+  const ids = known.map(({ job }) => job)
+  const near = (id.length > 'job-'.length ? ids.find((job) => job.startsWith(id)) : undefined) ?? nearest(id, ids)
+  const name = known.find(({ job }) => job === near)?.name
+  const hint = near
+    ? `; the nearest is ${near}${name ? ` (${name})` : ''}`
+    : known.length > 0
+      ? ''
+      : '; this node has no jobs'
+  return userError('job.unknown', `no job ${JSON.stringify(id)} here${hint}`, { remedy: 'aivida jobs' })
 }

@@ -102,9 +102,29 @@ test('status, peers, jobs and members are text for people and JSON for programs'
   assert.is(JSON.parse((await aivida(control, 'status', '--json')).out).name, 'fake')
   for (const command of ['peers', 'jobs', 'members', 'pending'])
     assert.is(JSON.parse((await aivida(control, command, '--json')).out).length, 1, command)
-  const unknown = await aivida(control, 'job', 'job-x')
-  assert.is(unknown.code, 2)
-  assert.match(unknown.err, `error job.unknown: no job "job-x" here; the nearest is ${JOB} (ocr)\ntry: aivida jobs`)
+})
+
+test('a job that is not here is told with the one that was meant, or with who has it', async () => {
+  await using control = await startTestControl()
+  const said = async (id: string) => {
+    const { code, err } = await aivida(control, 'job', id)
+    assert.is(code, 2)
+    return err
+  }
+  assert.is(await said('xyz'), 'error job.unknown: no job "xyz" here; this node has no jobs\ntry: aivida jobs\n')
+  control.service.update(JOB, { name: '' })
+  assert.is(await said('xyz'), 'error job.unknown: no job "xyz" here\ntry: aivida jobs\n')
+  assert.match(await said('job-'), 'no job "job-" here\n')
+  assert.match(await said('job-aaa'), `no job "job-aaa" here; the nearest is ${JOB}\n`)
+  control.service.update(JOB, { name: 'ocr' })
+  assert.match(await said(`${JOB.slice(0, -1)}b`), `here; the nearest is ${JOB} (ocr)\ntry: aivida jobs\n`)
+  const job = 'job-bbbbbbbbbbbbbbbb'
+  const copy = { job, name: '', from: FAKE_PEER, parts: 0, rows: 0, entries: 1, ended: false }
+  control.service.followedJobs = [{ ...copy, coordinator: { state: 'alive', name: 'lab-1' } }]
+  assert.is(
+    await said(job),
+    `error job.unknown: ${job} is a job of lab-1 (${FAKE_PEER}), and only followed here; see: aivida jobs --followed\n`,
+  )
 })
 
 test('an invitation prints the ticket alone, so that a script can take it', async () => {

@@ -106,7 +106,7 @@ export class FakeNodeService implements NodeService {
 
   async job(id: string): Promise<JobStatus> {
     const status = this.statuses.get(id)
-    if (!status) throw unknownJob(id, await this.jobs())
+    if (!status) throw unknownJob(id, await this.jobs(), await this.followed())
     return status
   }
 
