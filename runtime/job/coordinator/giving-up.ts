@@ -71,7 +71,7 @@ export function journalRolledBack(
   return new AividaError({
     code: ROLLED_BACK,
     category: 'platform',
-    message: `the journal of ${job} lacks entry ${seq}, which ${by} holds under this node's own signature: it was damaged or put back; go on there: aivida jobs adopt ${job}`,
+    message: `the journal of ${job} lacks entry ${seq}, which ${by} holds under this node's own signature: it was damaged or put back; go on there: aivida jobs adopt ${job} --force`,
     facts: { job, seen: seq, by },
   })
 }
