@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Codec, codec, limit } from '../base/index.ts'
+import { bytesSchema, type Codec, codec, limit } from '../base/index.ts'
 import { countSchema, digestSchema, jobIdSchema, peerIdSchema } from './names.ts'
 import { signedReceiptsSchema } from './receipt.ts'
 import { refusalReasonSchema } from './requirements.ts'
@@ -68,12 +68,15 @@ const charterMessageSchema = z.object({
 /** A member's own word that it leaves. */
 const leaveMessageSchema = z.object({ type: z.literal('leave'), leave: signedSchema })
 
-/** Leases for the receiver, and leave to read the job's blobs. The body holds inline blobs (see {@link inlineSchema}). */
+/**
+ * Leases for the receiver, and leave to read the job's blobs. `binding` shows that the sender belongs to the account that
+ * its leases name, where its membership does not. The body holds inline blobs (see {@link inlineSchema}). */
 const offerMessageSchema = z.object({
   type: z.literal('offer'),
   offer: signedSchema,
   grants: z.array(signedSchema).max(limit('leasesPerOffer')),
   inline: z.array(z.object({ blob: z.string(), sizeBytes: countSchema })).max(limit('leasesPerOffer')),
+  binding: bytesSchema.refine((bytes) => bytes.byteLength <= limit('documentBytes')).optional(),
 })
 
 const acceptSchema = z.object({ type: z.literal('accept'), leases: leaseIdsSchema })

@@ -28,6 +28,7 @@ import {
   type NodeEventBody,
   PROTOCOLS,
   peerIdOf,
+  publicKeyOf,
 } from '../../runtime/protocol/index.ts'
 import { Cluster, ClusterStore, Door, FileTicketLedger } from '../../runtime/swarm/charter/index.ts'
 import { Warden } from '../../runtime/swarm/conduct/index.ts'
@@ -204,7 +205,7 @@ export class SimNode implements Site {
     const home = (job: string) => ({ dir: join(FOLDER.jobs, job, 'journal'), disk })
     const proofs = new AccountProofs({
       ...{ cluster: cluster.charter.state.cluster, clock, own: this.account },
-      memberAccount: (peer) => swarm.accountOf(peer),
+      memberAccount: (peer) => accountIdOf(publicKeyOf(peer)),
     })
     const journals = new Journals({ home, clock, signer: key })
     const host = {

@@ -22,6 +22,7 @@ import {
   type Lease,
   type NodeEventBody,
   PROTOCOLS,
+  publicKeyOf,
 } from '../../runtime/protocol/index.ts'
 import type { VirtualNode, VirtualSwarm } from './virtual-swarm.ts'
 
@@ -158,7 +159,7 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
   const proofs = new AccountProofs({
     ...{ clock, cluster: node.cluster.charter.state.cluster, own: accountOf(node) },
     ...(node.owner && { binding: node.owner.binding }),
-    memberAccount: (peer) => swarm.accountOf(peer),
+    memberAccount: (peer) => accountIdOf(publicKeyOf(peer)), // as `accountOf` has it
   })
   const events = new RecordingBus({ clock, snapshot: () => [] })
   const parts = {

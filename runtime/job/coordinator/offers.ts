@@ -42,6 +42,7 @@ export class Offers {
         offer: signDocument(offerCodec, { submitter: swarm.self, leases }, this.#ports.signer),
         grants,
         inline: inline.map(({ ref }) => ref),
+        ...(this.#ports.binding && { binding: this.#ports.binding }),
       },
       inline.map(({ bytes }) => bytes),
     )

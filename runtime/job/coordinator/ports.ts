@@ -21,6 +21,8 @@ export interface CoordinatorPorts {
   readonly clock: Clock
   readonly logger: Logger
   readonly signer: Signer
+  /** Shows workers that this node belongs to its account, where its membership does not. */
+  readonly binding?: Uint8Array
   readonly openJournal: (job: string) => Promise<JobJournal>
   /** Closes the journal of a job that has ended, as soon as nobody needs it. */
   readonly retireJournal: (job: string) => Promise<void>

@@ -1,4 +1,4 @@
-import { type Clock, isAividaError, peerError } from '../../base/index.ts'
+import { type Clock, isAividaError, limit, peerError } from '../../base/index.ts'
 import {
   type Adoption,
   adoptionCodec,
@@ -22,12 +22,20 @@ export interface AccountProofsInit {
   readonly memberAccount: (peer: string) => string | undefined
 }
 
+/** A binding that held is looked at again after this, since it may have ended. */
+const SEEN_MS = 60_000
+
 /** Whose nodes are whose, proven: by membership, or by a binding that the node shows. */
 export class AccountProofs {
   readonly own: string | undefined
   /** To show to others. */
   readonly binding: Uint8Array | undefined
   readonly #init: AccountProofsInit
+  /** Bindings that were found to hold: each offer shows one, and opening it costs two signatures. */
+  readonly #seen = new Map<
+    string,
+    { readonly binding: Uint8Array; readonly account: string; readonly untilMs: number }
+  >()
 
   constructor(init: AccountProofsInit) {
     this.#init = init
@@ -37,16 +45,24 @@ export class AccountProofs {
 
   /** The account that a peer is proven to belong to. A proof that does not hold proves nothing. */
   accountOf(peer: string, binding?: Uint8Array): string | undefined {
-    const { cluster, clock, memberAccount } = this.#init
-    if (binding) {
-      try {
-        const { node, account } = openBinding(bindingProofCodec.decode(binding), cluster, clock.wallMs())
-        if (node === peer) return account
-      } catch (error) {
-        if (!isAividaError(error)) throw error
-      }
+    return (binding && this.#boundTo(peer, binding)) ?? this.#init.memberAccount(peer)
+  }
+
+  #boundTo(peer: string, binding: Uint8Array): string | undefined {
+    const { cluster, clock } = this.#init
+    const nowMs = clock.monoMs()
+    const seen = this.#seen.get(peer)
+    if (seen && seen.untilMs > nowMs && Buffer.compare(seen.binding, binding) === 0) return seen.account
+    try {
+      const { node, account } = openBinding(bindingProofCodec.decode(binding), cluster, clock.wallMs())
+      if (node !== peer) return undefined
+      this.#seen.set(peer, { binding, account, untilMs: nowMs + SEEN_MS })
+      if (this.#seen.size > limit('peers')) this.#seen.delete(this.#seen.keys().next().value as string)
+      return account
+    } catch (error) {
+      if (!isAividaError(error)) throw error
+      return undefined
     }
-    return memberAccount(peer)
   }
 
   /** Whether a peer is proven to be of this node's own account. */

@@ -18,6 +18,8 @@ export interface WorkerPorts {
   readonly logger: Logger
   readonly signer: Signer
   readonly journal: WorkerJournal
+  /** The account that a peer is proven to belong to, by its membership or the binding that it shows. */
+  readonly accountOf: (peer: string, binding?: Uint8Array) => string | undefined
   /** Opens an adoption and checks who signed it and for which account. Throws `adoption.*`, `signature.*`. */
   readonly openAdoption: (signed: Signed) => Adoption
   /** Brings a lease's graph and weights here and checks them. Throws `blob.*`, `grant.*`, `model.*`, `disk.*`. */

@@ -137,6 +137,7 @@ export class Worker {
       throw peerError('lease.signer', `${from} offered leases of ${value.submitter}, signed by ${peerIdOf(by)}`)
     this.#grants.keep(from, message.grants)
     this.#assertFresh(from, value.leases)
+    this.#assertOwn(from, value.leases, message.binding)
     this.#grants.learn(from, value.leases)
     const inline = inlineBlobs(message.inline, body)
     const known = new Set<string>()
@@ -173,6 +174,19 @@ export class Worker {
         throw peerError('lease.worker', `${from} offered lease ${id}, which is for ${worker}`)
       if (this.#taken.has(id) && !this.#state.held.has(id))
         throw peerError('lease.replayed', `${from} offered lease ${id} again, which was taken and is over`)
+    }
+  }
+
+  /** Results are known, and places are counted, by account: nobody names one that it is not shown to belong to. */
+  #assertOwn(from: string, leases: readonly Lease[], binding: Uint8Array | undefined): void {
+    const account = this.#ports.accountOf(from, binding)
+    const other = leases.find((lease) => lease.account !== account)
+    if (other) {
+      const shown = account === undefined ? 'to no account' : `to ${account}`
+      throw peerError(
+        'lease.account',
+        `${from} offered ${other.id} for ${other.account}, and is shown to belong ${shown}`,
+      )
     }
   }
 
