@@ -120,11 +120,11 @@ test('results of leases that are not held', async () => {
   assertGated(view, 'receipt.not-leased')
 })
 
-test('leases that were done before, are of an old epoch, or another worker’s', async () => {
+test('leases that were done before, are of an old epoch, for another’s account, or another worker’s', async () => {
   const { view, conduct } = await attack('offers', 'strangeOffers', { device: device.id }, workerTarget)
   assert.is(view?.state, 'alive', 'so few are borne')
   assert.is(conduct?.code, 'lease.worker')
-  assert.is(conduct?.count, 3)
+  assert.is(conduct?.count, 4)
 })
 
 for (const betrayal of ['other outputs', 'wrong chunk'] as const)

@@ -14,6 +14,7 @@ import {
   signReceipts,
 } from '../../../runtime/protocol/index.ts'
 import { updateCodec } from '../../../runtime/swarm/charter/index.ts'
+import { bindingProofCodec, completeBinding, proposeBinding, SecretKey } from '../../../runtime/swarm/identity/index.ts'
 import { type Channel, channel } from '../../../runtime/swarm/wire/index.ts'
 import { cardOf, ending, enter, helloOf, prefixOf, said, sayHello, type Target, type Traitor } from './knock.ts'
 import type { Told } from './stranger-attacks.ts'
@@ -199,7 +200,7 @@ export async function strangeReceipts(
   return { sent: await flood(talk, count, () => said({ type: 'receipts', batch, inline: [] })) }
 }
 
-/** Offers a worker leases that are another's, of an old epoch, or that it has done with. */
+/** Offers a worker leases that are another's, for another's account, of an old epoch, or that it has done with. */
 export async function strangeOffers(traitor: Traitor, target: Target, { device }: { device: string }): Promise<Told> {
   traitor.transport.handle(PROTOCOLS.blob, async (stream) => {
     const talk = channel(stream)
@@ -215,6 +216,10 @@ export async function strangeOffers(traitor: Traitor, target: Target, { device }
   })
   const heard: string[] = []
   const talk = await enter(traitor, target)
+  const owner = SecretKey.generate()
+  const account = accountIdOf(owner.publicKey)
+  const terms = { cluster: traitor.cluster.charter.state.cluster, issuedWallMs: Date.now(), expiresWallMs: 2 ** 42 }
+  const binding = bindingProofCodec.encode(completeBinding(proposeBinding(account, terms, traitor.key), owner))
   const ref = { blob: sha256(Uint8Array.of(7)), sizeBytes: 1 }
   const spec: ShardSpec = { kind: 'infer', model: { graph: ref, weights: [] }, inputs: ref, outputs: [], rows: 1 }
   const lease = (id: string, changes: Partial<Lease> = {}): Lease => ({
@@ -223,7 +228,7 @@ export async function strangeOffers(traitor: Traitor, target: Target, { device }
     epoch: 5,
     shard: shardId(spec),
     spec,
-    account: accountIdOf(traitor.key.publicKey),
+    account,
     worker: target.peer,
     device,
     durationMs: 60_000,
@@ -239,12 +244,14 @@ export async function strangeOffers(traitor: Traitor, target: Target, { device }
         offer: signDocument(offerCodec, { submitter: traitor.peer, leases }, traitor.key),
         grants: [],
         inline: [],
+        binding,
       }),
     )
   await offer(lease('job-eeeeeeeeeeeeeeee.5.0'))
   while (!heard.includes('failed')) await new Promise((resolve) => setTimeout(resolve, 20))
   await offer(lease('job-eeeeeeeeeeeeeeee.5.0'))
   await offer(lease('job-eeeeeeeeeeeeeeee.4.0', { epoch: 4 }))
+  await offer(lease('job-eeeeeeeeeeeeeeee.5.1', { account: accountIdOf(traitor.key.publicKey) }))
   await offer(lease('job-eeeeeeeeeeeeeeee.5.1', { worker: traitor.peer }))
   await new Promise((resolve) => setTimeout(resolve, 300))
   return { heard }
