@@ -59,6 +59,7 @@ export class Adopter {
   /** Adoptions that the node whose place was taken has not heard of, by job. */
   readonly #untold = new Map<string, { readonly from: string; readonly signed: Signed }>()
   readonly #adopting = new Set<string>()
+  readonly #tellingLater = new Set<string>()
   #stop: (() => void) | undefined
 
   constructor(init: AdopterInit) {
@@ -242,9 +243,18 @@ export class Adopter {
     return coordinator.resume(record, journal)
   }
 
-  /** Tells a node that is here of the jobs that were adopted from it. */
+  #tellLater(peer: string): void {
+    if (this.#tellingLater.has(peer)) return
+    this.#tellingLater.add(peer)
+    this.#init.clock.after(TELL_MS, () => {
+      this.#tellingLater.delete(peer)
+      this.#tell(peer)
+    })
+  }
+
+  /** Tells a node of the jobs that were adopted from it, again and again until it has heard. */
   #tell(peer: string): void {
-    const { clock, logger } = this.#init
+    const { logger } = this.#init
     for (const [job, { from, signed }] of this.#untold) {
       if (from !== peer) continue
       askJournal(this.#init, peer, { type: 'adopt', adoption: signed }, 'adopted').then(
@@ -253,8 +263,7 @@ export class Adopter {
           const { code } = toAividaError(error)
           logger.info({ job, peer, code }, 'an adoption could not be told yet')
           if (code === 'job.ended' || code.startsWith('adoption.')) this.#untold.delete(job)
-          // It may not have taken the job up again, or said hello, yet; one that is not here says so when it comes.
-          else if (code !== 'peer.not-connected') clock.after(TELL_MS, () => this.#tell(peer))
+          else this.#tellLater(peer) // it has not taken the job up again, or not said hello, or is away
         },
       )
     }
