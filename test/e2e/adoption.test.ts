@@ -54,7 +54,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
     assert.ok(performance.now() < end, `${what} did not come about`)
 }
 
-test('another node of the account adopts it, gives the same bytes, and fences the one that comes back', async () => {
+test('another node of the account adopts it and gives the same bytes', async () => {
   const expected = await disturbedJob(quiet, { ...files, outputDir: join(folder, 'undisturbed') })
   const heir = await startHeir()
   const { model, input } = files
@@ -78,17 +78,7 @@ test('another node of the account adopts it, gives the same bytes, and fences th
     expected.hashes,
     'the bytes of every part',
   )
-  const { name, dataDir } = cluster.submitter
-  const old = await LocalNode.start({ name, dataDir, role: 'submitter', slots: 1 })
-  started.push(old)
-  await until('the old coordinator is fenced', async () => (await old.client.job(id).status()).state === 'adopted')
-  const fenced = await old.client.job(id).status()
-  assert.equal(fenced.adoption, adoption)
-  assert.is(fenced.adoption?.by, (await heir.client.info()).peer)
-  assert.is(fenced.error?.code, 'job.adopted')
-  const { length } = await old.client.job(id).parts()
-  await delay(500)
-  assert.is((await old.client.job(id).parts()).length, length, 'nothing more is written there')
+  assert.ok(adoption)
 })
 
 test.after(async () => {
