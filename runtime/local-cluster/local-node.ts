@@ -109,6 +109,7 @@ function spawnNode(init: LocalNodeInit, listen: readonly string[]): { child: Chi
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // the IPC channel ends with us, and the node with it
   })
   const output = createWriteStream(join(init.dataDir, 'output.log'), { flags: 'a' })
+  output.on('error', () => {}) // what a full disk drops of it is missed by nobody but its reader
   child.stdout?.pipe(output, { end: false })
   child.stderr?.pipe(output, { end: false })
   return { child, exited: new Promise((resolve) => child.once('exit', () => resolve())) }
