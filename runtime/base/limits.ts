@@ -208,6 +208,11 @@ export const LIMITS = {
   batchesAhead: { value: 2, unit: 'count', reason: 'one being read while one waits to be taken' },
   // Engine
   modelBytes: { value: 2 * GiB, unit: 'bytes', reason: 'the largest protobuf message; weights beyond it are blobs' },
+  stepTensors: {
+    value: 4_096,
+    unit: 'count',
+    reason: 'state of a training step: parameters of a large model, with two moments each',
+  },
   modelNodes: { value: 100_000, unit: 'count', reason: 'a structural scan stays under a second' },
   modelDepth: { value: 8, unit: 'count', reason: 'nested subgraphs of honest models' },
   modelCallDepth: { value: 32, unit: 'count', reason: 'functions that call functions: module trees of exporters' },

@@ -1,6 +1,3 @@
-/** Compute graphs as ONNX: reading and writing the file, what a model takes and gives, and adding nodes around it. */
-export * from './compose.ts'
-export * from './model.ts'
-export type { Attribute, NodeSpec } from './node.ts'
-export { DATA_TYPE_CODES, dtypeOf } from './onnx-codes.ts'
-export * from './signature.ts'
+/** Compute graphs: the ONNX file, building and differentiating graphs, and training steps. */
+export * from './onnx/index.ts'
+export * from './training/step-signature.ts'

@@ -1,4 +1,4 @@
-import { DTYPES, type DType } from '../../data/tensor/tensor.ts'
+import { DTYPES, type DType } from '../../../data/tensor/tensor.ts'
 
 /** Element types by their number in an ONNX file (`TensorProto.DataType`); those without a {@link DType} are absent. */
 export const DATA_TYPE_CODES: Readonly<Record<DType, number>> = {

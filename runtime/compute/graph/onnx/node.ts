@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
-import { userError } from '../../base/index.ts'
-import type { Dimension, TensorSpec } from '../../data/sources/signature.ts'
-import type { Tensor } from '../../data/tensor/tensor.ts'
+import { userError } from '../../../base/index.ts'
+import type { Dimension, TensorSpec } from '../../../data/sources/signature.ts'
+import type { Tensor } from '../../../data/tensor/tensor.ts'
 import {
   type AttributeProto,
   AttributeProtoSchema,

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { OnnxRuntimeEngine } from '../../../runtime/compute/engine/onnxruntime.ts'
+import { OnnxRuntimeEngine } from '../../../../runtime/compute/engine/onnxruntime.ts'
 import {
   DATA_TYPE_CODES,
   type Model,
@@ -9,10 +9,10 @@ import {
   withPostprocessing,
   withPreprocessing,
   writeModel,
-} from '../../../runtime/compute/graph/index.ts'
-import { type NamedTensors, stringsOf, tensorOf, typedArrayOf } from '../../../runtime/data/tensor/index.ts'
-import { refusesSync } from '../../data/refusal.ts'
-import { addModel, field, model, value } from '../../support/onnx-models.ts'
+} from '../../../../runtime/compute/graph/index.ts'
+import { type NamedTensors, stringsOf, tensorOf, typedArrayOf } from '../../../../runtime/data/tensor/index.ts'
+import { refusesSync } from '../../../data/refusal.ts'
+import { addModel, field, model, value } from '../../../support/onnx-models.ts'
 
 async function run(composed: Model, inputs: NamedTensors): Promise<NamedTensors> {
   const session = await new OnnxRuntimeEngine().load({ graph: writeModel(composed) })

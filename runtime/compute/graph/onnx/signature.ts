@@ -1,5 +1,5 @@
-import { userError } from '../../base/index.ts'
-import type { Dimension, Signature, TensorSpec } from '../../data/sources/signature.ts'
+import { userError } from '../../../base/index.ts'
+import type { Dimension, Signature, TensorSpec } from '../../../data/sources/signature.ts'
 import type { Model } from './model.ts'
 import type { TensorShapeProto, ValueInfoProto } from './onnx_pb.ts'
 import { dtypeOf } from './onnx-codes.ts'

@@ -1,5 +1,5 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
-import { limit, userError } from '../../base/index.ts'
+import { limit, userError } from '../../../base/index.ts'
 import { type GraphProto, type ModelProto, ModelProtoSchema } from './onnx_pb.ts'
 
 /** A model that has a graph: what {@link readModel} gives. */

@@ -1,8 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { opsetVersion, readModel, signature, writeModel } from '../../../runtime/compute/graph/index.ts'
-import { refusesSync } from '../../data/refusal.ts'
-import { addModel, field, floats, model, tensor, value } from '../../support/onnx-models.ts'
+import { opsetVersion, readModel, signature, writeModel } from '../../../../runtime/compute/graph/index.ts'
+import { refusesSync } from '../../../data/refusal.ts'
+import { addModel, field, floats, model, tensor, value } from '../../../support/onnx-models.ts'
 
 test('reading and writing keeps everything, fields of a later ONNX included', () => {
   const bytes = model(
