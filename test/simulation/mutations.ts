@@ -44,8 +44,8 @@ export const MUTATIONS: readonly Mutation[] = [
     harm: 'a restarted coordinator computes and commits again what its journal holds',
     patches: [
       {
-        file: 'runtime/job/coordinator/job-run.ts',
-        find: '      if (committed.has(this.#assembly.partOf(index))) continue\n',
+        file: 'runtime/job/coordinator/input-feed.ts',
+        find: '      if (isCommitted(index)) continue\n',
         replace: '',
       },
     ],

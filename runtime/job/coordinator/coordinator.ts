@@ -1,9 +1,7 @@
-import { type Digest, every, limit, peerError, userError } from '../../base/index.ts'
+import { type Digest, every, limit } from '../../base/index.ts'
 import type {
   Adoption,
   CalledJob,
-  ControlMessageOf,
-  HeldLease,
   JobSpec,
   JobStatus,
   RefusalCounts,
@@ -25,11 +23,10 @@ import { Notices } from './notices.ts'
 import { Offers } from './offers.ts'
 import { Orders } from './orders.ts'
 import type { CoordinatorPorts } from './ports.ts'
-import { assertLeased, wasGiven } from './receipt-check.ts'
-import { verifiedResults } from './receipts.ts'
+import { Replies } from './replies.ts'
 import type { VerifiedResult } from './results.ts'
-import { withinReason } from './retry-wish.ts'
 import { RollCalls } from './roll-calls.ts'
+import { Runs } from './runs.ts'
 import { StatusFeed } from './status-feed.ts'
 
 /** The scheduler looks at deadlines this often. */
@@ -38,22 +35,21 @@ const TICK_MS = 250
 const RETRY_MS = 1_000
 
 /**
- * The submitter's side of jobs: drives the one scheduler that its jobs share, turns orders into signed offers, checks
- * what workers answer, and keeps a {@link JobRun} for each job.
+ * The submitter's side of jobs: drives the one scheduler that its jobs share, turns orders into offers, and keeps a
+ * {@link JobRun} for each job.
  */
 export class Coordinator {
   readonly #ports: CoordinatorPorts
   readonly #scheduler = initialState()
-  readonly #runs = new Map<string, JobRun>()
+  readonly #runs = new Runs()
   readonly #offers: Offers
   readonly #orders: Orders
   readonly #rollCalls: RollCalls
   readonly #notices: Notices
+  readonly #replies: Replies
   /** Verified results on their way through the scheduler, by lease. */
   readonly #results = new Map<string, VerifiedResult>()
   readonly #statuses: StatusFeed
-  /** Output folders of jobs that are being submitted. */
-  readonly #claimed = new Set<string>()
   readonly #stops: (() => void)[] = []
 
   constructor(ports: CoordinatorPorts) {
@@ -67,29 +63,26 @@ export class Coordinator {
       sending: (peer, sent) => this.#rollCalls.after(peer, sent),
     })
     this.#notices = new Notices(ports)
+    this.#replies = new Replies({
+      ports,
+      runs: this.#runs,
+      scheduler: this.#scheduler,
+      notices: this.#notices,
+      hear: (event) => this.#dispatch(event),
+      take: (result) => this.#take(result),
+    })
   }
 
   start(): void {
     const { swarm, clock } = this.#ports
-    for (const [message, type] of [
-      ['accept', 'accepted'],
-      ['progress', 'progress'],
-    ] as const)
-      swarm.on(message, (peer, { leases }) => {
-        this.#assertHeld(peer, leases)
-        this.#dispatch({ type, peer, leases })
-      })
-    swarm.on('decline', (peer, message) => this.#declined(peer, message))
-    swarm.on('failed', (peer, message) => this.#failed(peer, message))
-    swarm.on('receipts', (peer, message, body) => this.#received(peer, message, body))
-    swarm.on('held', (peer, message) => this.#held(peer, message))
+    this.#replies.start()
     this.#stops.push(
       swarm.subscribe({
         card: (peer, { devices }) => {
           const isNew = !this.#scheduler.workers.has(peer)
           this.#dispatch({ type: 'worker', peer, devices })
           // Its process may be another one: a link that was not in use does not show that.
-          if (isNew || this.#employs(peer)) this.#rollCalls.call(peer)
+          if (isNew || this.#runs.employ(peer)) this.#rollCalls.call(peer)
         },
         suspect: (peer) => this.#dispatch({ type: 'worker-suspect', peer }),
         alive: (peer) => {
@@ -112,12 +105,12 @@ export class Coordinator {
   async stop(): Promise<void> {
     for (const stop of this.#stops.splice(0)) stop()
     this.#rollCalls.stop()
-    await Promise.all([...this.#runs.values()].map((run) => run.suspend()))
+    await Promise.all(this.#runs.all().map((run) => run.suspend()))
   }
 
   /** Journals a new job and starts it. Throws `job.too-many`, `job.output-exists`, `log.*`. */
   async submit(spec: JobSpec): Promise<JobStatus> {
-    this.#claim(spec)
+    this.#runs.claim(spec)
     try {
       const journal = await this.#ports.openJournal(spec.job)
       try {
@@ -128,19 +121,8 @@ export class Coordinator {
       }
       return this.#run(spec, journal)
     } finally {
-      this.#claimed.delete(spec.outputDir)
+      this.#runs.release(spec)
     }
-  }
-
-  /** Takes a place and an output folder before anything is awaited, so that two jobs never share one. */
-  #claim({ outputDir }: JobSpec): void {
-    const running = [...this.#runs.values()].filter((run) => run.state === 'running')
-    const live = running.length + this.#claimed.size
-    if (live >= limit('jobsPerNode'))
-      throw userError('job.too-many', `${live} jobs are running, the most one node coordinates; wait for one to end`)
-    if (this.#claimed.has(outputDir) || running.some((run) => run.spec.outputDir === outputDir))
-      throw userError('job.output-exists', `${outputDir} belongs to a running job; choose another output folder`)
-    this.#claimed.add(outputDir)
   }
 
   /**
@@ -155,12 +137,15 @@ export class Coordinator {
 
   /** Jobs of this node since it started, newest first. */
   jobs(): JobStatus[] {
-    return [...this.#runs.keys()].reverse().map((job) => this.status(job)!)
+    return this.#runs
+      .all()
+      .reverse()
+      .map((run) => this.#statusOf(run))
   }
 
   status(job: string): JobStatus | undefined {
     const run = this.#runs.get(job)
-    return run && statusOf(run, this.#scheduler, this.#ports.nameOf)
+    return run && this.#statusOf(run)
   }
 
   parts(job: string): readonly ResultPart[] | undefined {
@@ -195,7 +180,7 @@ export class Coordinator {
   /** Bytes of a job's blobs that went to a worker. */
   sent(job: string, sizeBytes: number): void {
     const run = this.#runs.get(job)
-    if (run) run.bytes.sent += sizeBytes
+    if (run) run.tally.bytes.sent += sizeBytes
   }
 
   #run(spec: JobSpec, journal: JobJournal, before?: JobRecord): JobStatus {
@@ -212,8 +197,8 @@ export class Coordinator {
         },
         settle: (peer, lease) => this.#notices.settle(peer, lease),
         ended: (job) => {
-          const { copies, retries } = this.#scheduler.jobs.get(job) ?? run
-          Object.assign(run, { copies, retries })
+          const { copies, retries } = this.#scheduler.jobs.get(job) ?? run.tally
+          Object.assign(run.tally, { copies, retries })
           this.#dispatch({ type: 'job-closed', job }, run.state === 'adopted')
           this.#offers.forget(job)
         },
@@ -221,8 +206,7 @@ export class Coordinator {
       },
       before,
     )
-    this.#runs.set(spec.job, run)
-    this.#forgetEnded()
+    this.#runs.add(run)
     this.#dispatch({
       type: 'job-opened',
       job: spec.job,
@@ -234,30 +218,20 @@ export class Coordinator {
     })
     run.start()
     this.#statuses.touch(spec.job)
+    return this.#statusOf(run)
+  }
+
+  #statusOf(run: JobRun): JobStatus {
     return statusOf(run, this.#scheduler, this.#ports.nameOf)
   }
 
-  #employs(peer: string): boolean {
-    for (const run of this.#runs.values()) if (run.state === 'running' && run.workforce.has(peer)) return true
-    return false
-  }
-
   #calledJobs(): CalledJob[] {
-    return [...this.#runs.values()]
-      .filter((run) => run.state === 'running')
-      .map((run) => ({
-        job: run.spec.job,
-        epoch: run.epoch,
-        before: this.#scheduler.jobs.get(run.spec.job)?.nextLease ?? 0,
-        ...(run.adoption && { adoption: run.adoption }),
-      }))
-  }
-
-  #forgetEnded(): void {
-    for (const [job, run] of this.#runs) {
-      if (this.#runs.size <= 4 * limit('jobsPerNode')) return
-      if (run.state !== 'running') this.#runs.delete(job)
-    }
+    return this.#runs.running().map(({ spec: { job }, epoch, adoption }) => ({
+      job,
+      epoch,
+      before: this.#scheduler.jobs.get(job)?.nextLease ?? 0,
+      ...(adoption && { adoption }),
+    }))
   }
 
   /** `quietly`: leases are not called off, because another node takes them over. */
@@ -300,7 +274,7 @@ export class Coordinator {
     try {
       await Promise.all(new Set(known.map(({ run }) => run)).values().map((run) => run.workforce.take(peer)))
       const bytes = await this.#offers.send(peer, known)
-      known[0]!.run.bytes.sent += bytes
+      known[0]!.run.tally.bytes.sent += bytes
     } catch (error) {
       this.#ports.logger.debug({ peer, error: String(error) }, 'an offer could not be sent')
       const leases = orders.map(({ lease }) => ({ lease, reason: 'busy' as const, retryAfterMs: RETRY_MS }))
@@ -308,69 +282,12 @@ export class Coordinator {
     }
   }
 
-  /** A worker shows by what other nodes took jobs of ours over. */
-  #shown(adoptions: readonly Signed[]): void {
-    for (const signed of adoptions) this.giveUp(this.#ports.openAdoption(signed), signed).catch(() => {}) // not ours
-  }
-
-  #declined(peer: string, { leases, adoptions = [] }: ControlMessageOf<'decline'>): void {
-    this.#shown(adoptions)
-    this.#dispatch({ type: 'declined', peer, leases: leases.map(withinReason) })
-  }
-
-  /** Reports a peer that speaks of leases of which it holds none. */
-  #assertHeld(peer: string, leases: readonly string[]): void {
-    if (leases.some((lease) => this.#scheduler.leases.get(lease)?.device.worker.peer === peer)) return
-    this.#ports.swarm.report(peer, peerError('lease.not-held', `${peer} holds none of the leases it speaks of`))
-  }
-
-  #failed(peer: string, { leases }: ControlMessageOf<'failed'>): void {
-    this.#assertHeld(
-      peer,
-      leases.map(({ lease }) => lease),
-    )
-    for (const { lease, code, message, retryable } of leases)
-      this.#dispatch({ type: 'failed', peer, lease, failure: { peer, code, message, retryable } })
-  }
-
-  #received(peer: string, message: ControlMessageOf<'receipts'>, body: Uint8Array): void {
-    const { leases } = this.#scheduler
-    for (const result of verifiedResults(this.#ports, leases, peer, message, body)) this.#receive(peer, result)
-  }
-
-  #receive(peer: string, result: VerifiedResult): void {
-    const { job, shard, lease } = result.receipt
-    const run = this.#runs.get(job)
-    if (!run) {
-      // Of a job that has not been taken up here: the worker keeps it.
-      this.#ports.swarm.report(peer, peerError('receipt.late', `${peer} sent a receipt of ${job}, which is not here`))
-      return
-    }
-    if (run.state === 'adopted') return // its adopter asks for it
-    const isLeased = this.#scheduler.leases.has(lease)
-    if (!isLeased) assertLeased(this.#scheduler.jobs.get(job), run.workforce.has(peer), result.receipt)
-    if (run.state !== 'running' || !(isLeased || run.workforce.has(peer))) this.#notices.settle(peer, lease)
-    else if (this.#scheduler.jobs.get(job)?.shards.has(shard)) {
-      this.#results.set(lease, result)
-      this.#dispatch({ type: 'receipt', peer, lease, job, shard })
-      this.#results.delete(lease)
-    } else run.takeLate(result)
-  }
-
-  /** What a worker holds of our jobs. Leases whose result nobody waits for are called off, the others found again. */
-  #held(peer: string, { jobs, leases, adoptions = [] }: ControlMessageOf<'held'>): void {
-    this.#shown(adoptions)
-    const wanted: HeldLease[] = []
-    const useless: string[] = []
-    for (const held of leases) {
-      const run = this.#runs.get(held.job)
-      if (!run || run.state === 'adopted' || (run.state === 'running' && !run.workforce.has(peer))) continue
-      if (!wasGiven(this.#scheduler.jobs.get(held.job), held)) continue
-      if (run.state !== 'running' || run.isOver(held.shard) || run.hasResult(held.shard)) useless.push(held.lease)
-      else wanted.push(held)
-    }
-    this.#notices.cancel(peer, useless, 'superseded')
-    this.#dispatch({ type: 'held', peer, jobs, leases: wanted })
+  /** A result of a shard that is wanted: should it be the first, the scheduler says so within its step. */
+  #take(result: VerifiedResult): void {
+    const { worker: peer, lease, job, shard } = result.receipt
+    this.#results.set(lease, result)
+    this.#dispatch({ type: 'receipt', peer, lease, job, shard })
+    this.#results.delete(lease)
   }
 
   #note(

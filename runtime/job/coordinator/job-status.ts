@@ -8,11 +8,13 @@ import {
 } from '../../protocol/index.ts'
 import type { JobRecord as JournalledJob } from '../journal/index.ts'
 import type { JobRecord, SchedulerState } from '../scheduler/index.ts'
+import { shardsOf } from './assembly.ts'
 import type { JobRun } from './job-run.ts'
 
 /** A job at this moment, from its run and from the scheduler's view of it. */
 export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: string) => string): JobStatus {
-  const { spec, rows, bytes } = run
+  const { spec, tally } = run
+  const { rows, bytes } = tally
   const record = scheduler.jobs.get(spec.job)
   return {
     job: spec.job,
@@ -25,8 +27,8 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     ...(run.finishedWallMs !== undefined && { finishedWallMs: run.finishedWallMs }),
     shards: {
       ...countShards(run, record),
-      copies: (record ?? run).copies,
-      retries: (record ?? run).retries,
+      copies: (record ?? tally).copies,
+      retries: (record ?? tally).retries,
     },
     rows: { read: rows.read, done: rows.done, ...(rows.total !== undefined && { total: rows.total }) },
     bytes: { ...bytes },
@@ -45,7 +47,7 @@ function countShards(run: JobRun, record: JobRecord | undefined) {
     if (run.hasResult(shard)) writing++
     else if (record?.shards.get(shard)?.state === 'leased') running++
     else waiting++
-  const { doneShards: done, failedShards: failed } = run
+  const { doneShards: done, failedShards: failed } = run.tally
   return { emitted: waiting + running + writing + done + failed, waiting, running, writing, done, failed }
 }
 
@@ -53,7 +55,7 @@ function countShards(run: JobRun, record: JobRecord | undefined) {
 export function statusOfRecord({ spec, parts, ended, adoption }: JournalledJob, epoch: number): JobStatus {
   const changed = ended?.adoption ?? adoption
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
-  const done = parts.reduce((sum, { furtherShards = [] }) => sum + 1 + furtherShards.length, 0)
+  const done = parts.flatMap(shardsOf).length
   return {
     job: spec.job,
     name: spec.request.name ?? '',
@@ -99,12 +101,12 @@ function sum(counts: readonly [RefusalReason, number][]): RefusalCounts {
 }
 
 function workersOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: string) => string): JobStatus['workers'] {
-  const peers = new Set([...run.byWorker.keys()])
+  const peers = new Set([...run.tally.byWorker.keys()])
   for (const worker of scheduler.workers.values())
     for (const device of worker.devices.values())
       for (const lease of device.leases) if (lease.job.id === run.spec.job) peers.add(worker.peer)
   return [...peers].slice(0, limit('peers')).map((peer) => {
-    const share = run.byWorker.get(peer) ?? { shards: 0, rows: 0, computeMs: 0 }
+    const share = run.tally.byWorker.get(peer) ?? { shards: 0, rows: 0, computeMs: 0 }
     const worker = scheduler.workers.get(peer)
     const running = [...(worker?.devices.values() ?? [])].reduce(
       (count, device) => count + [...device.leases].filter((lease) => lease.job.id === run.spec.job).length,
