@@ -206,6 +206,21 @@ export const LIMITS = {
   imagesPerFolder: { value: 1_000_000, unit: 'count', reason: 'their names are kept in memory' },
   imagesAtOnce: { value: 4, unit: 'count', reason: 'images being decoded; the thread pool of Node has four threads' },
   batchesAhead: { value: 2, unit: 'count', reason: 'one being read while one waits to be taken' },
+  datasetFileBytes: {
+    value: 2 * GiB,
+    unit: 'bytes',
+    reason: 'one file of a small data set, read whole; large ones stream',
+  },
+  shuffleBlockBytes: {
+    value: 1 * MiB,
+    unit: 'bytes',
+    reason: 'rows that stay side by side in a shuffle of a large table: a chunk, which travels as a whole',
+  },
+  shuffleWindowBytes: {
+    value: 64 * MiB,
+    unit: 'bytes',
+    reason: 'blocks that are shuffled together, and wait in memory; a smaller table is shuffled as a whole',
+  },
   // Engine
   modelBytes: { value: 2 * GiB, unit: 'bytes', reason: 'the largest protobuf message; weights beyond it are blobs' },
   stepTensors: {
