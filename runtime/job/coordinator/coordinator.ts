@@ -264,17 +264,19 @@ export class Coordinator {
   }
 
   async #send(peer: string, orders: readonly LeaseOrder[]): Promise<void> {
-    const known = orders.flatMap((order) => {
-      const run = this.#runs.get(order.job)
-      const shard = run?.shards.get(order.shard)
-      const isLeased = this.#scheduler.leases.has(order.lease) // it may have been called off meanwhile
-      return run && shard && isLeased ? [{ order, job: run.spec, epoch: run.epoch, shard, run }] : []
-    })
-    if (known.length === 0) return
+    const known = () =>
+      orders.flatMap((order) => {
+        const run = this.#runs.get(order.job)
+        const shard = run?.shards.get(order.shard)
+        const isLeased = this.#scheduler.leases.has(order.lease) // it may have been called off meanwhile
+        return run && shard && isLeased ? [{ order, job: run.spec, epoch: run.epoch, shard, run }] : []
+      })
     try {
-      await Promise.all(new Set(known.map(({ run }) => run)).values().map((run) => run.workforce.take(peer)))
-      const bytes = await this.#offers.send(peer, known)
-      known[0]!.run.tally.bytes.sent += bytes
+      await Promise.all(new Set(known().map(({ run }) => run)).values().map((run) => run.workforce.take(peer)))
+      const offered = known()
+      if (offered.length === 0) return
+      const inline = new Set(await this.#offers.send(peer, offered))
+      for (const { run, shard } of offered) if (inline.has(shard.inputs)) run.tally.bytes.sent += shard.inputs.sizeBytes
     } catch (error) {
       this.#ports.logger.debug({ peer, error: String(error) }, 'an offer could not be sent')
       const leases = orders.map(({ lease }) => ({ lease, reason: 'busy' as const, retryAfterMs: RETRY_MS }))

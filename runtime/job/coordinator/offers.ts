@@ -24,11 +24,11 @@ export class Offers {
     this.#ports = ports
   }
 
-  /** Sends one offer; resolves with the bytes of inputs that went with it. Throws as `Swarm.send` does. */
+  /** Sends one offer; resolves with the inputs that went with it. Throws as `Swarm.send` does. */
   async send(
     peer: string,
     orders: readonly { order: LeaseOrder; job: JobSpec; epoch: number; shard: ShardSpec }[],
-  ): Promise<number> {
+  ): Promise<BlobRef[]> {
     const { swarm, clock } = this.#ports
     const grants = [...new Set(orders.map(({ job }) => job.job))].map((job) => this.#grant(job, peer, clock))
     const leases = orders.map(({ order, job, epoch, shard }) =>
@@ -46,7 +46,7 @@ export class Offers {
       },
       inline.map(({ bytes }) => bytes),
     )
-    return inline.reduce((sum, { ref }) => sum + ref.sizeBytes, 0)
+    return inline.map(({ ref }) => ref)
   }
 
   /** A job has ended: its grants are not renewed. */

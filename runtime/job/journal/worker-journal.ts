@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { bytesSchema, type Codec, codec, invariant } from '../../base/index.ts'
+import { bytesSchema, type Codec, codec, invariant, trimFairly } from '../../base/index.ts'
 import type { Log } from '../../log/index.ts'
 import {
   type Adoption,
@@ -94,7 +94,7 @@ export interface FinishedWork extends OwedResult {
   readonly startedWallMs: number | undefined
 }
 
-/** Results owed, and jobs whose newest epoch is remembered. */
+/** Results owed, and jobs whose newest epoch is remembered, of all submitters together. */
 const REMEMBERED = 10_000
 /** A snapshot is taken once this much was written since the last one, or as much as that one held. Bytes. */
 const SNAPSHOT_BYTES = 4 << 20
@@ -278,14 +278,14 @@ export class WorkerJournal {
   }: Pick<Extract<WorkerEntry, { type: 'leased' }>, 'job' | 'epoch' | 'from' | 'account' | 'adoption'>): void {
     const known = this.#jobs.get(job)
     if (epoch < (known?.epoch ?? 0)) return
-    this.#jobs.delete(job) // re-inserted last: the map drops what it has not heard of longest
+    this.#jobs.delete(job) // re-inserted last: what was not heard of longest goes first
     this.#jobs.set(job, {
       epoch,
       from,
       account: account ?? known?.account,
       adoption: adoption ?? (known?.from === from ? known?.adoption : undefined),
     })
-    trim(this.#jobs)
+    trimFairly(this.#jobs, REMEMBERED, (each) => each.from ?? '')
   }
 
   /** A result that is known, whoever it was owed to once. */
@@ -317,7 +317,7 @@ export class WorkerJournal {
     this.#known.set(keyOf(account, receipt), whole)
     if (to === undefined) return
     this.#owed.set(receipt.lease, { to, account, receipt, inline })
-    trim(this.#owed)
+    trimFairly(this.#owed, REMEMBERED, (each) => each.to)
   }
 
   /** Gives back the outputs of a lease when they are kept as a blob and nobody else is owed them. */
@@ -334,8 +334,4 @@ export class WorkerJournal {
 
 function keyOf(account: string, { determinismClass, shard }: Receipt): string {
   return `${account}/${determinismClass}/${shard}`
-}
-
-function trim(map: Map<string, unknown>): void {
-  if (map.size > REMEMBERED) map.delete(map.keys().next().value as string)
 }

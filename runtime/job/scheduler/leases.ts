@@ -39,6 +39,8 @@ export function forget(state: SchedulerState, lease: LeaseRecord): void {
 export function queueCopy({ job, shard }: { readonly job: LeaseRecord['job']; readonly shard: ShardRecord }): void {
   if (shard.state === 'done') return
   shard.state = 'pending'
+  if (shard.queued > 0) return // its worker comes and goes
+  shard.queued++
   job.pending.push(shard.id)
 }
 
@@ -46,6 +48,7 @@ export function queueCopy({ job, shard }: { readonly job: LeaseRecord['job']; re
 export function requeue({ job, shard }: { readonly job: LeaseRecord['job']; readonly shard: ShardRecord }): void {
   if (shard.state === 'done') return
   shard.state = 'pending'
+  shard.queued++
   if (job.pendingFrom > 0) job.pending[--job.pendingFrom] = shard.id
   else job.pending.unshift(shard.id)
 }

@@ -134,13 +134,14 @@ function nextShard(state: SchedulerState, device: DeviceRecord): { job: JobRecor
 
 function takePending(state: SchedulerState, job: JobRecord, device: DeviceRecord): ShardRecord | undefined {
   const { pending } = job
-  while (job.pendingFrom < pending.length && !wanted(job, pending[job.pendingFrom]!)) job.pendingFrom++
+  while (job.pendingFrom < pending.length && !wanted(job, pending[job.pendingFrom]!)) passHead(job)
   const end = Math.min(pending.length, job.pendingFrom + LOOK_AHEAD)
   for (let i = job.pendingFrom; i < end; i++) {
     const shard = job.shards.get(pending[i]!)
     if (!shard || !wanted(job, shard.id) || holds(shard, device) || failedOnlyHere(state, job, shard, device)) continue
     pending[i] = pending[job.pendingFrom]!
-    job.pendingFrom++
+    pending[job.pendingFrom] = shard.id
+    passHead(job)
     if (job.pendingFrom > 1024 && job.pendingFrom * 2 > pending.length) {
       pending.splice(0, job.pendingFrom)
       job.pendingFrom = 0
@@ -148,6 +149,11 @@ function takePending(state: SchedulerState, job: JobRecord, device: DeviceRecord
     return shard
   }
   return undefined
+}
+
+function passHead(job: JobRecord): void {
+  const shard = job.shards.get(job.pending[job.pendingFrom++]!)
+  if (shard && shard.queued > 0) shard.queued-- // none is left of one that was emitted anew
 }
 
 /** Whether a pending entry still needs a lease: not finished, and held by nobody who answers. */

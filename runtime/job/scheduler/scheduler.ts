@@ -116,7 +116,7 @@ function addShards(state: SchedulerState, event: Extract<SchedulerEvent, { type:
   if (!job) return
   for (const id of event.shards) {
     if (job.shards.has(id)) continue // the same work has the same id, and one lease is enough
-    job.shards.set(id, { id, state: 'pending', leases: new Set(), failures: [] })
+    job.shards.set(id, { id, state: 'pending', queued: 1, leases: new Set(), failures: [] })
     job.pending.push(id) // passed over while a lease is found for it
     const claim = job.claims.get(id)
     job.claims.delete(id)
@@ -209,7 +209,10 @@ function revive(state: SchedulerState, peer: string): Iterable<DeviceRecord> {
   const worker = state.workers.get(peer)
   if (!worker) return []
   worker.state = 'alive'
-  for (const device of worker.devices.values()) keepReady(state, device)
+  for (const device of worker.devices.values()) {
+    for (const { shard } of device.leases) if (shard.state === 'pending') shard.state = 'leased'
+    keepReady(state, device)
+  }
   return worker.devices.values()
 }
 

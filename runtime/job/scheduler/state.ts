@@ -166,6 +166,8 @@ export interface Claim extends HeldLease {
 export interface ShardRecord {
   readonly id: Digest
   state: 'pending' | 'leased' | 'done'
+  /** How many entries of {@link JobRecord.pending} name it. */
+  queued: number
   /** Live and lapsed leases. */
   readonly leases: Set<LeaseRecord>
   readonly failures: ShardFailure[]

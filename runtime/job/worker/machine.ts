@@ -1,4 +1,4 @@
-import { assertNever, limit } from '../../base/index.ts'
+import { assertNever, limit, trimFairly } from '../../base/index.ts'
 import {
   type CalledJob,
   type CancelReason,
@@ -113,7 +113,8 @@ export interface WorkerState {
   readonly node: string
   devices: Map<string, { device: Device; readonly busy: Set<number> }>
   readonly held: Map<string, Held>
-  readonly epochs: Map<string, number>
+  /** The newest epoch heard of jobs, and of whom. */
+  readonly epochs: Map<string, { readonly epoch: number; readonly from: string | undefined }>
   /** How long the shards of jobs take in the engine, by job. Milliseconds. */
   readonly paces: Map<string, number>
   /** How many of {@link held} follow another. */
@@ -191,7 +192,7 @@ function answer(
       continue
     }
     taken.add(lease)
-    rememberEpoch(state, lease)
+    rememberEpoch(state, lease, offer.from)
     accepted.push(lease)
     const leader = offer.known.has(lease.id) ? undefined : sameWork(state, lease)
     state.held.set(lease.id, {
@@ -244,7 +245,7 @@ function decline(
   if (state.draining) return no('draining', 'this node is shutting down')
   // First: an epoch that another node has claimed says nothing against this one's.
   if (barred) return no('signature', 'another node coordinates this job, and no adoption was shown')
-  const newest = state.epochs.get(lease.job) ?? 0
+  const newest = epochOf(state, lease.job)
   if (lease.epoch < newest) return no('epoch', `epoch ${newest} has spoken for this job, the lease says ${lease.epoch}`)
   const misfit = refusal(lease.requirements, lease.spec.kind, state.node, entry.device)
   if (misfit) return no(misfit, `the device does not meet the job's requirements`)
@@ -266,10 +267,14 @@ function sameWork(state: WorkerState, { shard, account, device }: Lease): string
   return undefined
 }
 
-function rememberEpoch(state: WorkerState, lease: Pick<Lease, 'job' | 'epoch'>): void {
-  state.epochs.delete(lease.job) // re-inserted last: the map drops whom it has not heard of longest
-  state.epochs.set(lease.job, lease.epoch)
-  if (state.epochs.size > EPOCHS) state.epochs.delete(state.epochs.keys().next().value as string)
+function epochOf(state: WorkerState, job: string): number {
+  return state.epochs.get(job)?.epoch ?? 0
+}
+
+function rememberEpoch(state: WorkerState, { job, epoch }: Pick<Lease, 'job' | 'epoch'>, from: string): void {
+  state.epochs.delete(job) // re-inserted last: what was not heard of longest goes first
+  state.epochs.set(job, { epoch, from })
+  trimFairly(state.epochs, EPOCHS, (each) => each.from ?? '')
 }
 
 /** The slot is free; the leases stay until their results are durable, so that the same work is not begun again. */
@@ -301,9 +306,9 @@ function stopped(state: WorkerState, { device, slot, again, alone }: Extract<Wor
  * that an earlier epoch gave and whose inputs are not here yet (they went with it), and those of jobs it has no more.
  */
 function rollCall(state: WorkerState, call: Extract<WorkerEvent, { type: 'roll-call' }>): WorkerInstruction[] {
-  const jobs = call.jobs.filter(({ job, epoch }) => epoch >= (state.epochs.get(job) ?? 0))
+  const jobs = call.jobs.filter(({ job, epoch }) => epoch >= epochOf(state, job))
   const epochs = new Map(jobs.map(({ job, epoch }) => [job, epoch]))
-  for (const job of jobs) if (state.epochs.has(job.job) || job.adoption) rememberEpoch(state, job)
+  for (const job of jobs) if (state.epochs.has(job.job) || job.adoption) rememberEpoch(state, job, call.from)
   for (const held of state.held.values()) if (epochs.has(held.lease.job)) held.from = call.from
   const doomed = abortAll(state, ({ lease, from, phase }) => {
     if (from !== call.from || phase === 'running') return false

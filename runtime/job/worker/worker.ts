@@ -56,7 +56,7 @@ export class Worker {
   constructor(ports: WorkerPorts) {
     this.#ports = ports
     this.#state = initialWorker(ports.swarm.self)
-    for (const [job, { epoch }] of ports.journal.jobs()) this.#state.epochs.set(job, epoch)
+    for (const [job, { epoch, from }] of ports.journal.jobs()) this.#state.epochs.set(job, { epoch, from })
     this.#reports = new Reports(ports)
     this.#acceptances = new Acceptances({
       clock: ports.clock,

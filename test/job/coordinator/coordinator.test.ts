@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { AividaError, limit } from '../../../runtime/base/index.ts'
+import { AividaError, limit, sleep } from '../../../runtime/base/index.ts'
 import { type Device, type Receipt, type SignedReceipts, signReceipts } from '../../../runtime/protocol/index.ts'
 import {
   acceptances,
@@ -396,6 +396,33 @@ test('a node coordinates a bounded number of jobs, and all of them get on', asyn
   await swarm.until(() => s.kept.parts.length === jobs.length, 10_000)
   await swarm.pass(100)
   for (const job of jobs) assert.equal([stateOf(s, job), resultOf(s, job)], ['done', [2]])
+  await swarm.stop()
+})
+
+test('a job that ends while the disk takes the name of its first worker offers nothing', async () => {
+  const [swarm, s, a] = await cluster('a')
+  const open = s.journals.open.bind(s.journals)
+  s.journals.open = async (id) => {
+    const journal = await open(id)
+    const append = journal.append.bind(journal)
+    journal.append = async (...entries) => {
+      if (entries.some(({ type }) => type === 'worker')) await sleep(swarm.clock, 1_000)
+      await append(...entries)
+    }
+    return journal
+  }
+  const sent: string[] = []
+  const send = s.swarm.send.bind(s.swarm)
+  s.swarm.send = (peer, message, body) => {
+    sent.push(message.type)
+    return send(peer, message, body)
+  }
+  const { job } = await submit(s, { rows: 4, rowsPerShard: 2 })
+  await swarm.pass(500)
+  await swarm.outcome(s.coordinator.cancel(job, 'a test'))
+  await swarm.pass(3_000)
+  assert.equal([stateOf(s, job), a.engine.runs], ['cancelled', []])
+  assert.not(sent.includes('offer'), sent.join(', '))
   await swarm.stop()
 })
 

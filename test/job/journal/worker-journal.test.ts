@@ -116,4 +116,21 @@ test('parts that fell due together are journalled, however many shards they hold
   await journal.close()
 })
 
+test('whoever names jobs, or leaves results unsettled, without end makes nobody forget those of others', async () => {
+  const journal = await WorkerJournal.open(await openLog(memoryLogStore(memoryLogHome()), { clock, key }))
+  const [honest, greedy] = [FAKE_PEER, 'greedy']
+  const inline = new Uint8Array(1)
+  const owe = (i: number, to: string) => ({ to, account: ACCOUNT, receipt: receiptOf(i), inline, startedWallMs: 1 })
+  journal.taken({ job: job(1), epoch: 1, from: honest, account: ACCOUNT, leases: [] })
+  await journal.finished([owe(0, honest)])
+  for (let i = 2; i <= 10_100; i++) journal.taken({ job: job(i), epoch: 1, from: greedy, account: ACCOUNT, leases: [] })
+  await journal.finished(Array.from({ length: 10_100 }, (_, i) => owe(i + 1, greedy)))
+  assert.is(journal.jobs().get(job(1))?.from, honest)
+  assert.is(journal.owed({ to: honest }).length, 1)
+  assert.ok([...journal.jobs()].length <= 10_000 && journal.owed().length <= 10_000)
+  assert.is(journal.jobs().get(job(10_100))?.from, greedy, 'the newest has a place')
+  assert.is(journal.jobs().get(job(2)), undefined, 'the oldest of whoever has most has none')
+  await journal.close()
+})
+
 test.run()

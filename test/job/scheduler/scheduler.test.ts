@@ -138,6 +138,23 @@ test('a suspect that speaks again before its shard was copied goes on alone', ()
   assert.equal(orders(s.send(worker('B'))), ['B:2:J.1.1'])
 })
 
+test('a link that comes and goes does not lengthen the queue', () => {
+  const s = scheduler({ prefetchPerSlot: 2 })
+  s.send(job())
+  s.send(worker('A'))
+  s.send({ type: 'shards', job: 'J', shards: ['1', '2', '3', '4'] })
+  for (let i = 0; i < 100; i++) {
+    s.send({ type: 'worker-suspect', peer: 'A' })
+    s.send({ type: 'worker-alive', peer: 'A' })
+  }
+  const { pending, pendingFrom, shards } = s.state.jobs.get('J')!
+  assert.is(pending.length - pendingFrom, 4, 'one that nobody is at, and a copy of each of three')
+  assert.is([...shards.values()].filter(({ state }) => state === 'leased').length, 3, 'A is at them again')
+  s.send({ type: 'worker-suspect', peer: 'A' })
+  const copies = orders(s.send(worker('B'))).map((order) => order.split(':')[1])
+  assert.equal(copies, ['4', '1', '2'], 'each is copied still')
+})
+
 test('a lease without progress lapses at its deadline, progress extends it, and a late receipt still counts', () => {
   const s = scheduler({ leaseMs: 1_000, prefetchPerSlot: 0 })
   s.send(job())
