@@ -4,6 +4,9 @@ import { countSchema, peerIdSchema } from './names.ts'
 /** How an engine reaches a device: onnxruntime's execution providers. */
 export const providerSchema = z.enum(['cpu', 'webgpu', 'cuda', 'wasm'])
 
+/** See {@link providerSchema}. */
+export type ExecutionProvider = z.infer<typeof providerSchema>
+
 /** What a shard computes; one engine job each. */
 export const shardKindSchema = z.enum(['infer', 'train', 'reduce', 'map', 'probe'])
 

@@ -33,7 +33,7 @@ export class FakeEngineProcess implements EngineProcess {
       if (reply) this.send(reply)
     })
     child.on('data', (chunk: Uint8Array) => reader.push(chunk))
-    if (ready) this.send({ op: 'ready', info: { name: 'fake', version: '1.0.0' } })
+    if (ready) this.send({ op: 'ready', info: { name: 'fake', version: '1.0.0', providers: ['cpu'] } })
   }
 
   send(header: object, parts: readonly Uint8Array[] = []): void {

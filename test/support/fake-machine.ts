@@ -49,7 +49,7 @@ export function fakeMachine(changes: Partial<Machine> = {}): Machine {
     ownAddress: () => '192.0.2.7',
     echoUdp: async () => {},
     dial: async () => {},
-    tryEngine: async () => ({ name: 'ort', version: '1.30.0' }),
+    tryEngine: async () => ({ name: 'ort', version: '1.30.0', providers: ['cpu'] as const }),
     determinism: async () => ({ determinismClass: 'ort-1.30.0/cpu/x64-avx2/all', exact: true }),
     ...changes,
   }

@@ -1,5 +1,6 @@
 import { sha256All } from '../../base/hash.ts'
 import type { NamedTensors, Tensor } from '../../data/tensor/tensor.ts'
+import type { ExecutionProvider } from '../../protocol/requirements.ts'
 import type { Engine, EngineInfo, OptimizationLevel } from '../engine/engine.ts'
 import { PROBE_GRAPH, PROBE_SHAPE } from './probe-graph.ts'
 
@@ -27,7 +28,7 @@ export interface EndableEngine extends Engine {
  */
 export async function provesExact(
   start: () => EndableEngine,
-  provider: string,
+  provider: ExecutionProvider,
   optimization: OptimizationLevel,
   signal?: AbortSignal,
 ): Promise<boolean> {

@@ -56,7 +56,7 @@ async function classify(
   instructionSet: string,
 ): Promise<{ determinismClass: string; exact: boolean }> {
   const { start, signal, optimization = 'all', nodeVersion = process.version } = init
-  const [provider, cache] = ['cpu', init.cacheFile === undefined ? undefined : new ExactCache(init.cacheFile)]
+  const [provider, cache] = ['cpu' as const, init.cacheFile === undefined ? undefined : new ExactCache(init.cacheFile)]
   const engine = start()
   try {
     const name = determinismClass({ engine: await engine.info(), provider, instructionSet, optimization })

@@ -1,5 +1,6 @@
 import type { AividaError } from '../../base/errors.ts'
 import type { NamedTensors } from '../../data/tensor/tensor.ts'
+import type { ExecutionProvider } from '../../protocol/requirements.ts'
 import type { ModelReport } from '../model/scan.ts'
 import type { TensorSpec } from '../model/tensor-spec.ts'
 
@@ -19,8 +20,10 @@ export type OptimizationLevel = 'disabled' | 'basic' | 'extended' | 'layout' | '
 
 /** How to load a model. */
 export interface LoadOptions {
-  /** Execution provider: `cpu`, `webgpu`, `cuda`. Default: `cpu`. */
-  readonly provider?: string
+  /** What computes. Default: the first of the engine's {@link EngineInfo.providers}. */
+  readonly provider?: ExecutionProvider
+  /** Which of several GPUs, by the driver's order. Default: 0. */
+  readonly deviceIndex?: number
   /** Threads of one run. Default: 1; several slots use a machine better than several threads. */
   readonly threads?: number
   /** Default: `all`. */
@@ -72,14 +75,21 @@ export interface EngineInfo {
   /** Short name: `ort`. */
   readonly name: string
   readonly version: string
+  /**
+   * What it was built to compute on, the default first. That a name is here says nothing of the machine: onnxruntime
+   * lists `cuda` where there is neither library nor GPU. Only a run proves a device.
+   */
+  readonly providers: readonly ExecutionProvider[]
 }
 
 /** The port behind which graphs are run. To add an engine, implement it and pass `test/conformance/engine.ts`. */
 export interface Engine {
   info(): Promise<EngineInfo>
   /**
-   * Scans and loads a model. Throws `model.missing`, `model.unreadable`, `model.not-onnx`, `model.refused`,
-   * `model.invalid`, `aborted`; a child also `engine.timeout`, `engine.out-of-memory`, `engine.died`, `engine.busy`.
+   * Scans and loads a model. Every node of it will run on the provider that was asked for, or none: `engine.fell-back`
+   * where some would have run on the CPU, `engine.no-provider` where the machine lacks the device, its driver or the
+   * engine's library for it. Throws also `model.missing`, `model.unreadable`, `model.not-onnx`, `model.refused`,
+   * `model.invalid`, `engine.unsupported-op`, `aborted`; a child also `engine.timeout`, `engine.out-of-memory`, `engine.died`, `engine.busy`.
    */
   load(source: ModelSource, options?: LoadOptions): Promise<EngineSession>
 }

@@ -1,9 +1,17 @@
 /**
- * Engines run graphs. The port is `engine.ts`; onnxruntime serves it in this process (`onnxruntime.ts`) and, for
- * anybody else's models, in a child that may be killed at any time (`child/`). To add an engine, implement the port and
+ * Engines run graphs. The port is `engine.ts`; onnxruntime serves it in this process (`onnxruntime.ts`: CPU, WebGPU and
+ * CUDA by its native build, WebAssembly elsewhere) and, for anybody else's models, in a child that may be killed at any
+ * time (`child/`). To add an engine, implement the port and
  * call `test/conformance/engine.ts` from its test.
  */
-export { type ChildSettings, type Command, engineCommand } from './child/command.ts'
+export {
+  type ChildSettings,
+  type Command,
+  ENGINE_CHOICES,
+  type EngineChoice,
+  engineCommand,
+  gpuEnvironment,
+} from './child/command.ts'
 export { EngineChild, type EngineChildInit } from './child/engine-child.ts'
 export { EnginePool, type EnginePoolInit, type LentEngine, type PoolKey } from './child/pool.ts'
 export { type EngineProcess, type Exit, spawnEngine } from './child/process.ts'

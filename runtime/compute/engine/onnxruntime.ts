@@ -1,20 +1,33 @@
 import type * as Ort from 'onnxruntime-node'
-import { AividaError, aborted, toAividaError, userError } from '../../base/errors.ts'
+import { aborted, toAividaError, userError } from '../../base/errors.ts'
 import type { NamedTensors } from '../../data/tensor/tensor.ts'
+import { readModel } from '../graph/onnx/model.ts'
 import { checkFinite } from '../model/finite.ts'
 import { type ModelReport, scanModel } from '../model/scan.ts'
 import { checkInputs } from '../model/tensor-spec.ts'
 import type { Engine, EngineInfo, EngineSession, LoadOptions, ModelSource, RunOptions, RunResult } from './engine.ts'
 import { readModelFile } from './model-file.ts'
+import { engineFailure, loadFailure, noProvider } from './ort-failure.ts'
+import { loadOrt, type OrtLibrary, type OrtPackage } from './ort-library.ts'
+import { sessionOptions } from './ort-options.ts'
 import { fromOrt, isOrtType, toOrt } from './ort-value.ts'
 
 /**
- * onnxruntime-node in this process. A run blocks the event loop and a hostile model has the process, so this is what a
- * child uses; elsewhere it serves tests and comparisons.
+ * onnxruntime in this process: native code for CPU and GPUs, or its WebAssembly build. A run blocks the event loop and a
+ * hostile model has the process, so this is what a child uses; elsewhere it serves tests and comparisons.
  */
 export class OnnxRuntimeEngine implements Engine {
+  readonly #package: OrtPackage
+
+  /** Default: `onnxruntime-node`. */
+  constructor(name: OrtPackage = 'onnxruntime-node') {
+    this.#package = name
+  }
+
+  /** Throws `engine.not-installed`. */
   async info(): Promise<EngineInfo> {
-    return { name: 'ort', version: (await onnxruntime()).env.versions.node ?? 'unknown' }
+    const { version, providers } = await loadOrt(this.#package)
+    return { name: 'ort', version, providers }
   }
 
   async load(source: ModelSource, options: LoadOptions = {}): Promise<EngineSession> {
@@ -29,26 +42,29 @@ export class OnnxRuntimeEngine implements Engine {
       if (!isOrtType(dtype))
         throw userError(
           'model.invalid',
-          `"${name}" is ${dtype}, which onnxruntime-node cannot exchange; cast it in the graph`,
+          `"${name}" is ${dtype}, which onnxruntime's JavaScript side cannot exchange; cast it in the graph`,
         )
-    const ort = await onnxruntime()
+    const ort = await loadOrt(this.#package)
+    const provider = options.provider ?? ort.providers[0]!
+    if (!ort.providers.includes(provider))
+      throw noProvider(provider, `${this.#package} is built for ${ort.providers.join(', ')}`)
     if (signal?.aborted) throw aborted()
     try {
-      const session = await ort.InferenceSession.create(graph, sessionOptions(options, contents))
+      const session = await ort.InferenceSession.create(graph, sessionOptions(options, provider, contents))
       return new OnnxRuntimeSession(ort, session, report)
     } catch (error) {
-      throw engineError(error, 'model.invalid', 'onnxruntime does not load the model')
+      throw loadFailure(error, provider, () => readModel(graph).graph.node.map(({ opType }) => opType))
     }
   }
 }
 
 class OnnxRuntimeSession implements EngineSession {
   readonly report: ModelReport
-  readonly #ort: typeof Ort
+  readonly #ort: OrtLibrary
   readonly #session: Ort.InferenceSession
   #open = true
 
-  constructor(ort: typeof Ort, session: Ort.InferenceSession, report: ModelReport) {
+  constructor(ort: OrtLibrary, session: Ort.InferenceSession, report: ModelReport) {
     this.#ort = ort
     this.#session = session
     this.report = report
@@ -74,7 +90,7 @@ class OnnxRuntimeSession implements EngineSession {
     try {
       values = await this.#session.run(feeds)
     } catch (error) {
-      throw engineError(error, 'engine.run-failed', 'the graph failed on these inputs')
+      throw engineFailure(error, 'engine.run-failed', 'the graph failed on these inputs')
     }
     return Object.fromEntries(this.outputs.map(({ name }) => [name, fromOrt(values[name] as Ort.Tensor)]))
   }
@@ -100,50 +116,3 @@ class OnnxRuntimeSession implements EngineSession {
     await this.#session.release()
   }
 }
-
-let loaded: Promise<typeof Ort> | undefined
-
-/** Loads the library once, and not before its telemetry is off. */
-function onnxruntime(): Promise<typeof Ort> {
-  process.env.ORT_DISABLE_TELEMETRY = '1'
-  loaded ??= import('onnxruntime-node')
-  return loaded
-}
-
-function sessionOptions(
-  options: LoadOptions,
-  weights: ReadonlyMap<string, Uint8Array>,
-): Ort.InferenceSession.SessionOptions {
-  return {
-    executionProviders: [options.provider ?? 'cpu'],
-    intraOpNumThreads: options.threads ?? 1,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: options.optimization ?? 'all',
-    logSeverityLevel: 4, // errors are thrown; stderr is for last words
-    extra: {
-      session: {
-        // Never its own file format, whose graph the scan has not seen.
-        load_model_format: 'ONNX',
-        use_deterministic_compute: '1',
-        // Threads that wait by spinning take a shared machine from everybody else.
-        intra_op: { allow_spinning: '0' },
-      },
-    },
-    ...(weights.size > 0 && { externalData: Array.from(weights, ([path, data]) => ({ path, data })) }),
-  }
-}
-
-function engineError(error: unknown, code: string, what: string): AividaError {
-  const reason = (error instanceof Error ? error.message : String(error)).trim()
-  const outOfMemory = /bad_alloc|bad allocation|failed to allocate|out of memory/i.test(reason)
-  return new AividaError({
-    code: outOfMemory ? 'engine.out-of-memory' : code,
-    category: outOfMemory ? 'platform' : 'user',
-    message: `${what}: ${reason.slice(0, REASON_CHARACTERS)}`,
-    cause: error,
-  })
-}
-
-/** Of onnxruntime's own message; some hold whole type lists. */
-const REASON_CHARACTERS = 2_000

@@ -4,7 +4,7 @@ import { elementCount } from '../../data/tensor/check.ts'
 import { decodeStrings, encodeStrings } from '../../data/tensor/strings.ts'
 import { DTYPES, type DType, type Tensor } from '../../data/tensor/tensor.ts'
 
-/** The array type in which onnxruntime-node takes and gives each element type; `string` is an array of strings. */
+/** The array type in which onnxruntime's JavaScript side takes and gives each element type; `string` is an array of strings. */
 const ARRAYS = {
   float32: Float32Array,
   float64: Float64Array,
@@ -20,7 +20,7 @@ const ARRAYS = {
   bool: Uint8Array,
 } as const
 
-/** Whether onnxruntime-node can take and give this element type at a graph's border. */
+/** Whether onnxruntime can take and give this element type at a graph's border. */
 export function isOrtType(dtype: DType): boolean {
   return dtype === 'string' || dtype in ARRAYS
 }
@@ -69,6 +69,6 @@ function unsupported(name: string, dtype: string): AividaError {
   return new AividaError({
     code: 'engine.dtype-unsupported',
     category: 'user',
-    message: `onnxruntime-node does not take ${dtype} at a graph's border ("${name}"); cast it inside the graph`,
+    message: `onnxruntime does not take ${dtype} at a graph's border ("${name}"); cast it inside the graph`,
   })
 }

@@ -32,7 +32,7 @@ function engines(result: (n: number) => number) {
   const start = (): EndableEngine => {
     const n = counts.started++
     return {
-      info: async () => ({ name: 'fake', version: '1.2.3' }),
+      info: async () => ({ name: 'fake', version: '1.2.3', providers: ['cpu'] as const }),
       load: async () => ({
         inputs: [],
         outputs: [],
@@ -50,7 +50,7 @@ const probe = async (init: Partial<ProbeInit> & Pick<ProbeInit, 'start'>) =>
   (await probeDevices({ machine, ...init }))[0]!
 
 test('a class names engine, provider, instructions and optimisation', () => {
-  const engine = { name: 'ort', version: '1.30.0' }
+  const engine = { name: 'ort', version: '1.30.0', providers: ['cpu'] as const }
   assert.is(
     determinismClass({ engine, provider: 'cpu', instructionSet: 'x64-avx512-vnni', optimization: 'all' }),
     'ort-1.30.0/cpu/x64-avx512-vnni/all',

@@ -41,7 +41,7 @@ const models: readonly Sample[] = [
 ].map((bytes) => ({ bytes }))
 
 const replies: readonly [Reply, readonly Uint8Array[]][] = [
-  [{ op: 'ready', info: { name: 'onnxruntime', version: '1.30.0' } }, []],
+  [{ op: 'ready', info: { name: 'onnxruntime', version: '1.30.0', providers: ['cpu'] } }, []],
   [
     {
       op: 'loaded',

@@ -7,12 +7,34 @@ export const LIFELINE_FD = 4
 
 /** What a child is started with. */
 export interface ChildSettings {
+  /** Which engine it is. Default: `auto`. */
+  readonly engine?: EngineChoice
   /** Node to run the child with. Default: the one running now. */
   readonly nodePath?: string
   /** Resident memory above which the child is killed; also bounds its JavaScript heap and one message. Bytes. */
   readonly memoryBytes: number
   /** Folder in which Node keeps compiled code between starts, so that a child starts sooner. Default: none. */
   readonly compileCacheDir?: string
+  /** Further variables of its environment: where the drivers of GPUs are, see {@link gpuEnvironment}. Default: none. */
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** By what name an engine is asked for. `auto` is onnxruntime: its native build, or WebAssembly where none exists. */
+export const ENGINE_CHOICES = ['auto', 'onnxruntime-node', 'onnxruntime-web'] as const
+
+/** See {@link ENGINE_CHOICES}. */
+export type EngineChoice = (typeof ENGINE_CHOICES)[number]
+
+/** Variables that say where a GPU's driver and libraries are and which GPUs may be used; a child gets no others. */
+const GPU_VARIABLES = ['LD_LIBRARY_PATH', 'VK_ICD_FILENAMES', 'VK_DRIVER_FILES', 'CUDA_VISIBLE_DEVICES'] as const
+
+/**
+ * What an engine on a GPU needs of this process's environment. TF32, which drops 13 bits of a product's factors without a
+ * word, is off: who says float32 means it.
+ */
+export function gpuEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const found = GPU_VARIABLES.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]))
+  return { NVIDIA_TF32_OVERRIDE: '0', ...Object.fromEntries(found) }
 }
 
 /** A command line and the whole environment it runs in. */
@@ -23,13 +45,21 @@ export interface Command {
 }
 
 /** The command line of a child: the one place that a sandbox changes. */
-export function engineCommand({ nodePath, memoryBytes, compileCacheDir }: ChildSettings): Command {
+export function engineCommand(settings: ChildSettings): Command {
+  const { nodePath, memoryBytes, compileCacheDir, engine = 'auto', environment } = settings
   // Tensors lie outside the heap; what is inside are headers and strings.
   const heapMiB = Math.max(64, Math.ceil(memoryBytes / 4 / 2 ** 20))
   return {
     file: nodePath ?? process.execPath,
-    args: [`--max-old-space-size=${heapMiB}`, '--disable-warning=ExperimentalWarning', MAIN, String(memoryBytes)],
+    args: [
+      `--max-old-space-size=${heapMiB}`,
+      '--disable-warning=ExperimentalWarning',
+      MAIN,
+      String(memoryBytes),
+      engine,
+    ],
     env: {
+      ...environment,
       ORT_DISABLE_TELEMETRY: '1',
       ...(compileCacheDir !== undefined && { NODE_COMPILE_CACHE: compileCacheDir }),
     },

@@ -6,9 +6,9 @@ import { flushCompileCache } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { toAividaError } from '../../../base/errors.ts'
 import type { EngineSession } from '../engine.ts'
-import { OnnxRuntimeEngine } from '../onnxruntime.ts'
 import { BlockingChannel } from './channel.ts'
-import { CHANNEL_FD, LIFELINE_FD } from './command.ts'
+import { chosenEngine } from './chosen-engine.ts'
+import { CHANNEL_FD, type EngineChoice, LIFELINE_FD } from './command.ts'
 import { tooLarge } from './endings.ts'
 import { protocol } from './frame.ts'
 import { packResults, type Reply, type Request, unpackInputs } from './messages.ts'
@@ -24,7 +24,7 @@ const WARM_UP = Buffer.from(
 
 const memoryBytes = Number(process.argv[2])
 const channel = new BlockingChannel(CHANNEL_FD, memoryBytes)
-const engine = new OnnxRuntimeEngine()
+const engine = await chosenEngine(process.argv[3] as EngineChoice)
 const sessions = new Map<number, EngineSession>()
 
 async function answer(request: Request, parts: readonly Uint8Array[]): Promise<[Reply, readonly Uint8Array[]]> {

@@ -15,7 +15,7 @@ export interface TensorHead {
 export type RunHead = { readonly tensors: readonly TensorHead[] } | { readonly error: ErrorRecord }
 
 /** The part of the options that a child acts on; time and signals are its parent's. */
-export type ChildLoadOptions = Pick<LoadOptions, 'provider' | 'threads' | 'optimization'>
+export type ChildLoadOptions = Pick<LoadOptions, 'provider' | 'deviceIndex' | 'threads' | 'optimization'>
 
 /** What the parent asks. One request is answered before the next is sent. */
 export type Request =

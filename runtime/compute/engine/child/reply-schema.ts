@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { limit } from '../../../base/limits.ts'
 import { DTYPES, type DType } from '../../../data/tensor/tensor.ts'
+import { providerSchema } from '../../../protocol/requirements.ts'
 import type { Reply } from './messages.ts'
 
 const name = z.string().max(limit('tensorNameCharacters'))
 const dtype = z.enum(Object.keys(DTYPES) as [DType, ...DType[]])
 const size = z.number().int().nonnegative()
+const info = z.object({ name: z.string(), version: z.string(), providers: z.array(providerSchema).min(1) })
 const error = z.object({
   code: z.string().max(64),
   category: z.enum(['user', 'config', 'peer', 'platform', 'timeout', 'aborted', 'internal']),
@@ -18,7 +20,7 @@ const spec = z.object({ name, dtype, shape: z.array(z.union([size, z.string()]))
 
 /** What a child may say. It runs a stranger's model, so its word is checked like a stranger's. */
 export const replySchema = z.discriminatedUnion('op', [
-  z.object({ op: z.literal('ready'), info: z.object({ name: z.string(), version: z.string() }) }),
+  z.object({ op: z.literal('ready'), info }),
   z.object({
     op: z.literal('loaded'),
     report: z.object({

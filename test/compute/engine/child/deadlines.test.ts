@@ -211,7 +211,7 @@ test('a model that cannot be read to its end costs the child, and is told by its
   while (!isOpenHere(path)) await clock.advanceAsync(0)
   for (let calls = 0; calls < 10; calls++) await stat(path) // by now its size is known
   truncateSync(path, 0)
-  process.send({ op: 'ready', info: { name: 'fake', version: '1' } })
+  process.send({ op: 'ready', info: { name: 'fake', version: '1', providers: ['cpu'] } })
   await load.catch(() => {})
   rmSync(folder, { recursive: true })
   assert.is(call.error(), 'model.unreadable')
@@ -251,7 +251,7 @@ test('a child that speaks between calls is ended', async () => {
 test('a child keeps this process alive only while somebody waits, and leaves no timer', async () => {
   const { clock, process, child, open } = await setUp({ ready: false })
   assert.ok(process.held)
-  process.send({ op: 'ready', info: { name: 'fake', version: '1' } })
+  process.send({ op: 'ready', info: { name: 'fake', version: '1', providers: ['cpu'] } })
   const session = await open()
   assert.not(process.held)
   assert.is(clock.pending, 0)
