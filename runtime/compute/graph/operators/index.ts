@@ -1,0 +1,22 @@
+/** What is known of each operator: its shapes, its gradient and its cost. A file per family. */
+import type { Operator } from '../build/operator.ts'
+import { ACTIVATION } from './activation.ts'
+import { ARITHMETIC } from './arithmetic.ts'
+import { COMPARISON } from './comparison.ts'
+import { INDEXING } from './indexing.ts'
+import { LAYOUT } from './layout.ts'
+import { MATRIX } from './matrix.ts'
+import { REDUCTION } from './reduction.ts'
+import { SOFTMAX } from './softmax.ts'
+
+/** Every operator that graphs are built of, one row each, by name. */
+export const OPERATORS: Readonly<Record<string, Operator>> = {
+  ...ACTIVATION,
+  ...ARITHMETIC,
+  ...COMPARISON,
+  ...INDEXING,
+  ...LAYOUT,
+  ...MATRIX,
+  ...REDUCTION,
+  ...SOFTMAX,
+}

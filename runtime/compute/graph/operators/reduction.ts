@@ -1,0 +1,68 @@
+import { elementCount } from '../../../data/tensor/check.ts'
+import type { GradientContext, Operator, OperatorCall } from '../build/operator.ts'
+import { reducedShape } from '../build/shapes.ts'
+import type { TensorType, Value } from '../build/value.ts'
+
+/** The axes a reduction runs over, counted from the front: all of them by default. */
+export function reductionAxes(call: OperatorCall): number[] {
+  const { shape } = call.input(0)
+  const axes = call.has(1) ? call.known(1, 'the axes') : call.ints('axes', [])
+  if (axes.length === 0) return call.int('noop_with_empty_axes', 0) === 1 ? [] : shape.map((_, axis) => axis)
+  return axes.map((axis) => call.axis(axis, shape.length))
+}
+
+function infer(call: OperatorCall): TensorType[] {
+  const { dtype, shape } = call.input(0)
+  return [{ dtype, shape: reducedShape(shape, reductionAxes(call), call.int('keepdims', 1) === 1) }]
+}
+
+/** A reduced value with the axes it lost put back, of size 1. */
+function withAxes({ g, call, inputs }: GradientContext, value: Value): Value {
+  return g.reshape(value, reducedShape(inputs[0]!.shape, reductionAxes(call), true))
+}
+
+function count({ call, inputs }: GradientContext): number {
+  return elementCount(reductionAxes(call).map((axis) => inputs[0]!.shape[axis]!))
+}
+
+const operations = (call: OperatorCall) => elementCount(call.input(0).shape)
+
+/** The extreme that several elements share gives each its part. */
+function extreme(context: GradientContext): readonly Value[] {
+  const { g, d, call, inputs, outputs } = context
+  const x = inputs[0]!
+  const chosen = g.cast(g.apply('Equal', [x, withAxes(context, outputs[0]!)]), d.dtype)
+  return [g.mul(chosen, g.div(withAxes(context, d), g.sum(chosen, reductionAxes(call))))]
+}
+
+/** Reductions over axes, which an input or (before opset 18) an attribute names. */
+export const REDUCTION: Readonly<Record<string, Operator>> = {
+  ReduceSum: {
+    infer,
+    operations,
+    gradient: (context) => [context.g.expand(withAxes(context, context.d), context.inputs[0]!.shape)],
+  },
+  ReduceMean: {
+    infer,
+    operations,
+    gradient: (context) => {
+      const share = context.g.scale(withAxes(context, context.d), 1 / count(context))
+      return [context.g.expand(share, context.inputs[0]!.shape)]
+    },
+  },
+  ReduceSumSquare: {
+    infer,
+    operations,
+    gradient: (context) => [context.g.mul(context.inputs[0]!, context.g.scale(withAxes(context, context.d), 2))],
+  },
+  ReduceL2: {
+    infer,
+    operations,
+    gradient: (context) => {
+      const { g, d, inputs, outputs } = context
+      return [g.mul(inputs[0]!, withAxes(context, g.div(d, outputs[0]!)))]
+    },
+  },
+  ReduceMax: { infer, operations, gradient: extreme },
+  ReduceMin: { infer, operations, gradient: extreme },
+}
