@@ -3,6 +3,7 @@ import type { NamedTensors } from '../../data/tensor/tensor.ts'
 import type { ExecutionProvider } from '../../protocol/requirements.ts'
 import type { ModelReport } from '../model/scan.ts'
 import type { TensorSpec } from '../model/tensor-spec.ts'
+import type { Stepper, StepperInit } from './stepper.ts'
 
 /** A file of a model: its bytes, or where to read them. A descriptor is read from its start and stays open. */
 export type ModelFile = Uint8Array | { readonly path: string } | { readonly fd: number }
@@ -66,6 +67,11 @@ export interface EngineSession {
    * `engine.timeout`, `engine.out-of-memory`, `engine.died`, `engine.busy`. The time limit is that of the whole call.
    */
   runAll(batch: readonly NamedTensors[], options?: RunOptions): Promise<readonly RunResult[]>
+  /**
+   * Runs the graph again and again as a training step, its state in place. Absent where outputs cannot be put into memory
+   * that was set aside, or where the session is in another process.
+   */
+  stepper?(init: StepperInit): Stepper
   /** Frees the model; later runs throw `engine.closed`. */
   close(): Promise<void>
 }

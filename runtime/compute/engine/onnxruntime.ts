@@ -10,7 +10,9 @@ import { readModelFile } from './model-file.ts'
 import { engineFailure, loadFailure, noProvider } from './ort-failure.ts'
 import { loadOrt, type OrtLibrary, type OrtPackage } from './ort-library.ts'
 import { sessionOptions } from './ort-options.ts'
+import { OrtStepper, type OrtStepperInit } from './ort-stepper.ts'
 import { fromOrt, isOrtType, toOrt } from './ort-value.ts'
+import type { Stepper, StepperInit } from './stepper.ts'
 
 /**
  * onnxruntime in this process: native code for CPU and GPUs, or its WebAssembly build. A run blocks the event loop and a
@@ -51,7 +53,7 @@ export class OnnxRuntimeEngine implements Engine {
     if (signal?.aborted) throw aborted()
     try {
       const session = await ort.InferenceSession.create(graph, sessionOptions(options, provider, contents))
-      return new OnnxRuntimeSession(ort, session, report)
+      return new OnnxRuntimeSession(ort, session, report, this.#package === 'onnxruntime-node')
     } catch (error) {
       throw loadFailure(error, provider, () => readModel(graph).graph.node.map(({ opType }) => opType))
     }
@@ -62,12 +64,15 @@ class OnnxRuntimeSession implements EngineSession {
   readonly report: ModelReport
   readonly #ort: OrtLibrary
   readonly #session: Ort.InferenceSession
+  readonly stepper?: (init: StepperInit) => Stepper
   #open = true
 
-  constructor(ort: OrtLibrary, session: Ort.InferenceSession, report: ModelReport) {
+  /** `inPlace`: whether outputs can be put into memory that was set aside; the WebAssembly build copies them out of its own. */
+  constructor(ort: OrtLibrary, session: Ort.InferenceSession, report: ModelReport, inPlace: boolean) {
     this.#ort = ort
     this.#session = session
     this.report = report
+    if (inPlace) this.stepper = (init) => this.#stepper(init)
   }
 
   get inputs() {
@@ -108,6 +113,18 @@ class OnnxRuntimeSession implements EngineSession {
       )
     }
     return results
+  }
+
+  #stepper(init: StepperInit): Stepper {
+    const { Tensor } = this.#ort
+    const run: OrtStepperInit['run'] = async (feeds, fetches) => {
+      try {
+        return await this.#session.run(feeds, fetches)
+      } catch (error) {
+        throw engineFailure(error, 'engine.run-failed', 'the training step failed on these inputs')
+      }
+    }
+    return new OrtStepper({ ...init, Tensor, run })
   }
 
   async close(): Promise<void> {

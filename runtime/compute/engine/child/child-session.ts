@@ -3,19 +3,20 @@ import { limit } from '../../../base/limits.ts'
 import type { NamedTensors } from '../../../data/tensor/tensor.ts'
 import type { ModelReport } from '../../model/scan.ts'
 import type { EngineSession, RunOptions, RunResult } from '../engine.ts'
+import { ChildTraining, type TrainingInit } from './child-training.ts'
 import type { EngineChild } from './engine-child.ts'
 import { protocol } from './frame.ts'
 
 /** A model that a child holds, by the number both ends know it under. */
 export class ChildSession implements EngineSession {
   readonly report: ModelReport
+  readonly number: number
   readonly #child: EngineChild
-  readonly #number: number
   #open = true
 
   constructor(child: EngineChild, number: number, report: ModelReport) {
     this.#child = child
-    this.#number = number
+    this.number = number
     this.report = report
   }
 
@@ -40,14 +41,19 @@ export class ChildSession implements EngineSession {
     while (results.length < batch.length) {
       if (!this.#open) throw userError('engine.closed', 'the session was closed; load the model again')
       const some = batch.slice(results.length, results.length + runsPerCall)
-      results.push(...(await this.#child.run(this.#number, some, options)))
+      results.push(...(await this.#child.run(this.number, some, options)))
     }
     return results
+  }
+
+  /** Takes the model, a training step, into training. Throws as {@link ChildTraining.begin} does. */
+  train(init: TrainingInit, signal?: AbortSignal): Promise<ChildTraining> {
+    return ChildTraining.begin(this.#child, this.number, init, signal)
   }
 
   async close(): Promise<void> {
     if (!this.#open) return
     this.#open = false
-    await this.#child.release(this.#number)
+    await this.#child.release(this.number)
   }
 }

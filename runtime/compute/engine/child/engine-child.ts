@@ -2,14 +2,15 @@ import type { Clock } from '../../../base/clock.ts'
 import { limit } from '../../../base/limits.ts'
 import { checkTensors } from '../../../data/tensor/check.ts'
 import type { NamedTensors } from '../../../data/tensor/tensor.ts'
-import type { Engine, EngineInfo, EngineSession, LoadOptions, ModelSource, RunOptions, RunResult } from '../engine.ts'
+import type { Engine, EngineInfo, LoadOptions, ModelSource, RunOptions, RunResult } from '../engine.ts'
 import { openModelFiles } from '../model-file.ts'
 import { ChildSession } from './child-session.ts'
+import { type StepGroup, type SteppingOptions, steppedOf } from './child-training.ts'
 import { type ChildSettings, engineCommand } from './command.ts'
 import { tooLarge } from './endings.ts'
 import { frameHead, protocol } from './frame.ts'
 import { ChildLink } from './link.ts'
-import { packInputs, type Request, unpackResults } from './messages.ts'
+import { packInputs, partsOf, type Request, unpackResults } from './messages.ts'
 import { type EngineProcess, type Exit, spawnEngine } from './process.ts'
 
 /** What an {@link EngineChild} needs. */
@@ -21,6 +22,20 @@ export interface EngineChildInit {
   /** Default: a real process of {@link engineCommand}. */
   readonly spawn?: (settings: ChildSettings) => EngineProcess
 }
+
+/** A request whose parts come from elsewhere. */
+export interface AskOptions {
+  /** Default: no parts. */
+  readonly partBytes?: readonly number[]
+  /** The parts, back to back. */
+  readonly content?: () => AsyncIterable<Uint8Array>
+  /** Default: `engineRunMs`. */
+  readonly limitMs?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Groups of steps on their way to a child while it computes another. */
+export const AHEAD = 3
 
 /**
  * An engine in a process of its own. One call at a time; others wait. An abort, a limit passed or a broken channel ends
@@ -59,7 +74,7 @@ export class EngineChild implements Engine {
     return this.ready
   }
 
-  async load(source: ModelSource, options: LoadOptions = {}): Promise<EngineSession> {
+  async load(source: ModelSource, options: LoadOptions = {}): Promise<ChildSession> {
     const { signal, timeoutMs, ...rest } = options
     const session = this.#nextSession++
     const weights = Object.entries(source.weights ?? {})
@@ -81,7 +96,7 @@ export class EngineChild implements Engine {
     }
   }
 
-  /** Runs a loaded session; see {@link EngineSession.runAll}. */
+  /** Runs a loaded session; see `EngineSession.runAll`. */
   async run(session: number, batch: readonly NamedTensors[], options: RunOptions): Promise<readonly RunResult[]> {
     const { heads, parts } = packInputs(batch)
     const request: Request = { op: 'run', session, batch: heads, finite: options.finite ?? false }
@@ -99,6 +114,44 @@ export class EngineChild implements Engine {
     } catch {
       throw this.#link.end(protocol('well-formed tensors'))
     }
+  }
+
+  /** Asks for something, with parts whose bytes come from elsewhere. Throws what the child answers, and `engine.*`. */
+  async ask(request: Request, what: string, { partBytes = [], content, limitMs, signal }: AskOptions = {}) {
+    const head = this.#head(request, partBytes)
+    const send = async () => {
+      if (!content) return this.#link.writeAll([head])
+      await this.#link.write(head)
+      for await (const piece of content()) await this.#link.write(piece)
+    }
+    return this.#link.call({ what, limitMs: limitMs ?? limit('engineRunMs'), signal, send })
+  }
+
+  /** Sends groups of steps, some ahead of what is computed, each of which gives `width` numbers. One may take as long as a run. */
+  stepping(
+    groups: AsyncIterable<StepGroup>,
+    requestOf: (group: StepGroup) => Request,
+    width: number,
+    { signal, ahead = AHEAD, onStepped }: SteppingOptions,
+  ): Promise<void> {
+    return this.#link.converse({ what: 'steps', limitMs: limit('engineRunMs'), signal }, async ({ send, reply }) => {
+      const sent: StepGroup[] = []
+      const hear = async () => {
+        const { header, parts } = await reply()
+        const group = sent.shift()!
+        const stepped = header.op === 'stepped' ? steppedOf(group, width, header.commitment, parts) : undefined
+        if (!stepped) throw this.#link.end(protocol('metrics of each step'))
+        onStepped(stepped)
+      }
+      for await (const group of groups) {
+        const parts = group.steps.flatMap(({ tensors }) => partsOf(tensors))
+        const sizes = parts.map(({ byteLength }) => byteLength)
+        const head = this.#head(requestOf(group), sizes)
+        send(() => this.#link.writeAll([head, ...parts]))
+        if (sent.push(group) === ahead) await hear()
+      }
+      while (sent.length > 0) await hear()
+    })
   }
 
   /** Frees a session, unless the child is gone anyway. */

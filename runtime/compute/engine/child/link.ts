@@ -10,13 +10,28 @@ import type { EngineProcess, Exit } from './process.ts'
 import { replySchema } from './reply-schema.ts'
 import { Turns } from './turns.ts'
 
-/** One request of a child: what it is called in messages, and how long it may take. */
-export interface Call {
+/** Something that is asked of a child: what it is called in messages, and how long each answer may take. */
+export interface Talk {
   readonly what: string
   readonly limitMs: number
   readonly signal: AbortSignal | undefined
+}
+
+/** One request of a child. */
+export interface Call extends Talk {
   /** Writes the request. When it fails, half of it is on the channel, so the child is of no use any more. */
   readonly send: () => void | Promise<void>
+}
+
+/** A child's undivided attention, for requests that are sent ahead of their answers. */
+export interface Exchange {
+  /**
+   * Sends a request, all of it before the next one. When that fails, half of it is on the channel, so the child is of no
+   * use any more.
+   */
+  readonly send: (write: () => void | Promise<void>) => void
+  /** The answer to the earliest request whose answer was not asked for. Throws what the child failed of, and what ended it. */
+  readonly reply: () => Promise<Frame<Reply>>
 }
 
 /** Below this a copy is cheaper than a list of pieces for the system to gather. Bytes. */
@@ -36,8 +51,8 @@ export class ChildLink {
   readonly #turns = new Turns()
   readonly #ready = Promise.withResolvers<EngineInfo>()
   readonly #settled = Promise.withResolvers<void>()
-  /** The call in progress. */
-  #pending: PromiseWithResolvers<Frame<Reply>> | undefined
+  /** Requests that were sent and are not answered yet. */
+  #pending: PromiseWithResolvers<Frame<Reply>>[] = []
   #exit: Exit | undefined
   /** Why this side ended the child. */
   #reason: AividaError | undefined
@@ -92,25 +107,54 @@ export class ChildLink {
   }
 
   /** Waits for its turn, sends, and gives the reply. */
-  async call({ what, limitMs, signal, send }: Call): Promise<Frame<Reply>> {
+  call({ send, ...talk }: Call): Promise<Frame<Reply>> {
+    return this.converse(talk, ({ send: request, reply }) => {
+      request(send)
+      return reply()
+    })
+  }
+
+  /**
+   * Waits for its turn and lets `talk` send and hear as it likes. Answers that it did not wait for are awaited before the
+   * next has its turn.
+   */
+  async converse<T>({ what, limitMs, signal }: Talk, talk: (exchange: Exchange) => Promise<T>): Promise<T> {
     const done = await this.#turns.take(signal)
     const onAbort = () => void this.end(aborted())
     const stops = [done, this.#hold(), () => signal?.removeEventListener('abort', onAbort)]
     signal?.addEventListener('abort', onAbort, { once: true })
+    const answers: Promise<Frame<Reply>>[] = []
     try {
       await this.ready
       if (signal?.aborted) throw aborted()
       if (!this.alive) throw died(this.#exit, this.#reason)
-      stops.push(this.#clock.after(limitMs, () => this.end(timeout(what, limitMs))))
       stops.push(every(this.#clock, limit('engineMemoryPollMs'), () => this.#watchMemory()))
-      this.#pending = Promise.withResolvers()
-      const sending = async () => send()
-      sending().catch((error) => this.end(toAividaError(error, 'engine.died')))
-      const frame = await this.#pending.promise
-      if (frame.header.op === 'failed') throw fromRecord(frame.header.error)
-      return frame
+      const send: Exchange['send'] = (write) => {
+        const pending = Promise.withResolvers<Frame<Reply>>()
+        pending.promise.catch(() => {}) // told to whoever asks for it
+        answers.push(pending.promise)
+        if (!this.alive) return pending.reject(died(this.#exit, this.#reason))
+        this.#pending.push(pending)
+        const sending = async () => write()
+        sending().catch((error) => this.end(toAividaError(error, 'engine.died')))
+      }
+      const reply = async () => {
+        const stop = this.#clock.after(limitMs, () => this.end(timeout(what, limitMs)))
+        try {
+          const frame = await answers.shift()!
+          if (frame.header.op === 'failed') throw fromRecord(frame.header.error)
+          return frame
+        } finally {
+          stop()
+        }
+      }
+      try {
+        return await talk({ send, reply })
+      } finally {
+        while (answers.length > 0) await reply().catch(() => {})
+      }
     } finally {
-      this.#pending = undefined
+      this.#pending = []
       for (const stop of stops) stop()
     }
   }
@@ -136,7 +180,7 @@ export class ChildLink {
     const reply = replySchema.safeParse(header)
     if (!reply.success) this.end(protocol('a reply'))
     else if (reply.data.op === 'ready') this.#ready.resolve(reply.data.info)
-    else if (this.#pending) this.#pending.resolve({ header: reply.data, parts })
+    else if (this.#pending.length > 0) this.#pending.shift()!.resolve({ header: reply.data, parts })
     else this.end(protocol('silence between calls'))
   }
 
@@ -148,7 +192,7 @@ export class ChildLink {
   #settle(): void {
     const failure = this.#reason ?? died(this.#exit, undefined)
     this.#ready.reject(failure)
-    this.#pending?.reject(failure)
+    for (const pending of this.#pending) pending.reject(failure)
     this.#settled.resolve()
   }
 

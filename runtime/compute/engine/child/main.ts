@@ -12,6 +12,7 @@ import { CHANNEL_FD, type EngineChoice, LIFELINE_FD } from './command.ts'
 import { tooLarge } from './endings.ts'
 import { protocol } from './frame.ts'
 import { packResults, type Reply, type Request, unpackInputs } from './messages.ts'
+import { Trainings } from './trainings.ts'
 
 /** Kills this process when the parent's end of the lifeline closes. Plain JavaScript: it starts sooner and smaller. */
 const LIFELINE = `try { require('node:fs').readSync(${LIFELINE_FD}, Buffer.alloc(1)) } finally { process.kill(process.pid, 'SIGKILL') }`
@@ -26,6 +27,7 @@ const memoryBytes = Number(process.argv[2])
 const channel = new BlockingChannel(CHANNEL_FD, memoryBytes)
 const engine = await chosenEngine(process.argv[3] as EngineChoice)
 const sessions = new Map<number, EngineSession>()
+const trainings = new Trainings(sessions)
 
 async function answer(request: Request, parts: readonly Uint8Array[]): Promise<[Reply, readonly Uint8Array[]]> {
   switch (request.op) {
@@ -46,9 +48,12 @@ async function answer(request: Request, parts: readonly Uint8Array[]): Promise<[
       return [{ op: 'ran', batch: packed.heads }, packed.parts]
     }
     case 'close':
+      trainings.end(request.session)
       await sessions.get(request.session)?.close()
       sessions.delete(request.session)
       return [{ op: 'closed' }, []]
+    default:
+      return trainings.answer(request, parts)
   }
 }
 

@@ -1,4 +1,5 @@
 import { type ErrorRecord, fromRecord } from '../../../base/errors.ts'
+import type { Digest } from '../../../base/hash.ts'
 import type { DType, NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
 import type { ModelReport } from '../../model/scan.ts'
 import type { EngineInfo, LoadOptions, RunResult } from '../engine.ts'
@@ -34,6 +35,51 @@ export type Request =
       readonly finite: boolean
     }
   | { readonly op: 'close'; readonly session: number }
+  /** Takes a loaded step into training. Parts: the state, in this order, then what is frozen. */
+  | {
+      readonly op: 'begin-training'
+      readonly session: number
+      readonly state: readonly StateHead[]
+      readonly frozen: readonly TensorHead[]
+      readonly metrics: readonly string[]
+    }
+  /** Several steps, in this order. Parts: the tensors of the first, then those of the second ... */
+  | {
+      readonly op: 'steps'
+      readonly session: number
+      readonly steps: readonly StepHead[]
+      /** Whether to hash the state after the last of them. */
+      readonly commit: boolean
+    }
+  /** Several runs of the loaded model `model`, which takes its weights from the state of the training. Parts as in `steps`. */
+  | {
+      readonly op: 'evaluate'
+      readonly session: number
+      readonly model: number
+      readonly steps: readonly StepHead[]
+      readonly metrics: readonly string[]
+    }
+  /** Bytes of one tensor of the present state. */
+  | {
+      readonly op: 'read-state'
+      readonly session: number
+      readonly tensor: number
+      readonly offset: number
+      readonly length: number
+    }
+  /** Frees the state. */
+  | { readonly op: 'end-training'; readonly session: number }
+
+/** A tensor of a training's state, by its names as an input and as an output. */
+export interface StateHead extends TensorHead {
+  readonly next: string
+}
+
+/** What one step is fed: tensors, whose bytes are parts, and f32 scalars. */
+export interface StepHead {
+  readonly tensors: readonly TensorHead[]
+  readonly scalars: Readonly<Record<string, number>>
+}
 
 /** What the child answers; `ready` comes once, unasked. */
 export type Reply =
@@ -42,6 +88,11 @@ export type Reply =
   /** What each run gave. Parts as in the request. */
   | { readonly op: 'ran'; readonly batch: readonly RunHead[] }
   | { readonly op: 'closed' }
+  | { readonly op: 'training' }
+  /** One part: the metrics of each step, f32, one step after the other. */
+  | { readonly op: 'stepped'; readonly commitment?: Digest }
+  /** One part: the bytes that were asked for. */
+  | { readonly op: 'state' }
   | { readonly op: 'failed'; readonly error: ErrorRecord }
 
 /** The inputs of several runs as a header and its parts. */
@@ -82,22 +133,25 @@ export function unpackResults(batch: readonly RunHead[], parts: readonly Uint8Ar
   return results
 }
 
-function headsOf(tensors: NamedTensors): TensorHead[] {
+/** What a header says of tensors. */
+export function headsOf(tensors: NamedTensors): TensorHead[] {
   return Object.entries(tensors).map(([name, { dtype, shape }]) => ({ name, dtype, shape }))
 }
 
-function partsOf(tensors: NamedTensors): Uint8Array[] {
+/** The bytes behind {@link headsOf}. */
+export function partsOf(tensors: NamedTensors): Uint8Array[] {
   return Object.values(tensors).map(({ data }) => data)
 }
 
-function tensorsOf(heads: readonly TensorHead[], parts: readonly Uint8Array[]): NamedTensors {
+/** Tensors from their heads and as many parts. */
+export function tensorsOf(heads: readonly TensorHead[], parts: readonly Uint8Array[]): NamedTensors {
   return Object.fromEntries(
     heads.map(({ name, dtype, shape }, i): [string, Tensor] => [name, { dtype, shape, data: parts[i]! }]),
   )
 }
 
 /** Hands out parts in order. Throws `engine.protocol` when there are too few, and at the end when some are left. */
-function taker(parts: readonly Uint8Array[]): { (count: number): readonly Uint8Array[]; end(): void } {
+export function taker(parts: readonly Uint8Array[]): { (count: number): readonly Uint8Array[]; end(): void } {
   let at = 0
   const take = (count: number) => {
     if (at + count > parts.length) throw protocol('a part for each tensor')

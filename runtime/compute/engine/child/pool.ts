@@ -1,7 +1,8 @@
 import { AividaError } from '../../../base/errors.ts'
 import type { Digest } from '../../../base/hash.ts'
 import { limit } from '../../../base/limits.ts'
-import type { EngineSession, LoadOptions, ModelSource } from '../engine.ts'
+import type { LoadOptions, ModelSource } from '../engine.ts'
+import type { ChildSession } from './child-session.ts'
 import type { EngineChild } from './engine-child.ts'
 
 /** What an {@link EnginePool} needs. */
@@ -37,7 +38,7 @@ export interface LentEngine {
     digest: Digest,
     source: () => ModelSource | Promise<ModelSource>,
     options?: LoadOptions,
-  ): Promise<EngineSession>
+  ): Promise<ChildSession>
   /** Whether the child survived what was last asked of it; a wrong input does it no harm. */
   readonly alive: boolean
   /** Gives the child back, warm. */
@@ -166,7 +167,7 @@ const MAX_SPARE_STARTS = 3
 interface PoolEntry {
   readonly key: PoolKey
   readonly child: EngineChild
-  readonly sessions: Map<string, EngineSession>
+  readonly sessions: Map<string, ChildSession>
   lent: boolean
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { limit } from '../../../base/limits.ts'
 import { DTYPES, type DType } from '../../../data/tensor/tensor.ts'
+import { digestSchema } from '../../../protocol/names.ts'
 import { providerSchema } from '../../../protocol/requirements.ts'
 import type { Reply } from './messages.ts'
 
@@ -33,5 +34,8 @@ export const replySchema = z.discriminatedUnion('op', [
   }),
   z.object({ op: z.literal('ran'), batch: z.array(z.union([z.object({ tensors }), z.object({ error })])) }),
   z.object({ op: z.literal('closed') }),
+  z.object({ op: z.literal('training') }),
+  z.object({ op: z.literal('stepped'), commitment: digestSchema.optional() }),
+  z.object({ op: z.literal('state') }),
   z.object({ op: z.literal('failed'), error }),
 ]) as z.ZodType<Reply>

@@ -1,0 +1,71 @@
+import { invariant } from '../../base/errors.ts'
+import type { NamedTensors, Tensor } from '../../data/tensor/tensor.ts'
+import type { EngineSession } from './engine.ts'
+
+/** A tensor that a step reads as the input `name` and gives back changed as the output `next`. */
+export interface StepState {
+  readonly name: string
+  readonly next: string
+  readonly tensor: Tensor
+}
+
+/** What a loaded training step begins with. */
+export interface StepperInit {
+  /** The stepper owns these bytes from here on, and changes them. */
+  readonly state: readonly StepState[]
+  /** Inputs that no step changes. */
+  readonly frozen: NamedTensors
+  /** Scalar f32 outputs to give back from each step. */
+  readonly metrics: readonly string[]
+}
+
+/**
+ * A training step that is run again and again, its state kept from one run to the next. In this process, and busy while
+ * it computes; a child has one for each model that it trains.
+ */
+export interface Stepper {
+  /**
+   * One step. Gives the metrics, in their order. Throws as {@link EngineSession.run} does; the state is then that of the
+   * step before.
+   */
+  step(inputs: NamedTensors): Promise<readonly number[]>
+  /** The present state, in order: views, good until the next step. */
+  state(): readonly Tensor[]
+  /** Frees the state at once: the next one may need the room before a collector comes by. */
+  end(): void
+}
+
+/** Steps by plain runs: for engines that give outputs in memory of their own. */
+export class RunStepper implements Stepper {
+  readonly #session: EngineSession
+  readonly #init: StepperInit
+  #state: readonly Tensor[]
+
+  constructor(session: EngineSession, init: StepperInit) {
+    this.#session = session
+    this.#init = init
+    this.#state = init.state.map(({ tensor }) => tensor)
+  }
+
+  async step(inputs: NamedTensors): Promise<readonly number[]> {
+    const { state, frozen, metrics } = this.#init
+    const present = state.map(({ name }, i) => [name, this.#state[i]!])
+    const outputs = await this.#session.run({ ...Object.fromEntries(present), ...frozen, ...inputs })
+    this.#state = state.map(({ next }) => outputs[next]!)
+    return metrics.map((name) => scalarOf(outputs[name]))
+  }
+
+  state(): readonly Tensor[] {
+    return this.#state
+  }
+
+  end(): void {
+    this.#state = []
+  }
+}
+
+/** The one element of an f32 tensor. */
+export function scalarOf(tensor: Tensor | undefined): number {
+  invariant(tensor?.dtype === 'float32' && tensor.data.byteLength === 4, 'a metric is one f32')
+  return new DataView(tensor.data.buffer, tensor.data.byteOffset, 4).getFloat32(0, true)
+}
