@@ -70,8 +70,9 @@ function liveProgress(): (status: JobStatus, last?: boolean) => void {
   return ({ rows, shards, workers }, last = false) => {
     const share = rows.done / LINES
     const perSecond = (rows.done / (performance.now() - sinceMs)) * 1_000
+    const done = `${rows.done}/${LINES} lines, ${shards.done} shards, ${perSecond.toFixed(1)} lines/s`
     const each = workers.map(({ name, rows }) => `${name} ${rows}`).join(', ')
-    const text = `${rows.done}/${LINES} lines, ${shards.done} shards, ${perSecond.toFixed(1)} lines/s; ${each}`
+    const text = each === '' ? done : `${done}; ${each}`
     if (process.stdout.isTTY) process.stdout.write(`\r\x1b[2K${progressBar(share)} ${text}${last ? '\n' : ''}`)
     else if (Math.floor(share * 10) > printed) {
       printed = Math.floor(share * 10)

@@ -32,7 +32,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     await cli.run(argv)
     return cli.exitCode
   } catch (error) {
-    io.err(formatFailure(error, cli.json ?? argv.includes('--json')))
+    io.err(formatFailure(error, cli.json ?? argv.includes('--json'), cli.whereFlags))
     return exitCodeOf(error)
   }
 }

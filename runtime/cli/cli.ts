@@ -28,6 +28,8 @@ export class Cli {
   readonly program: Command
   /** Whether the command that ran was asked for JSON; `undefined` when none has run. */
   json: boolean | undefined
+  /** The flags by which the command that ran finds its node, as they were typed. */
+  whereFlags = ''
   /** What the command that ran makes of its success: a `doctor` that found something is no error. */
   exitCode = 0
   readonly #io: Io
@@ -56,6 +58,7 @@ export class Cli {
         .filter((arg) => arg !== undefined)
       const session = new Session(this.#io, options, values)
       this.json = session.json
+      this.whereFlags = session.whereFlags
       await action(session, args as string[])
       this.exitCode = session.exitCode
     })
@@ -66,31 +69,35 @@ export class Cli {
     return this.#quiet(this.program.command(name).description(description))
   }
 
-  /** Runs a command line. Throws what the action threw, and `usage.*` when the line makes no sense. */
+  /**
+   * Runs a command line; one that names no command is answered with what there is. Throws what the action threw, and
+   * `usage.*` when the line makes no sense.
+   */
   async run(argv: readonly string[]): Promise<void> {
     try {
       await this.program.parseAsync([...argv], { from: 'user' })
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error
       if (error.exitCode === 0) return // help or version, already printed
-      const help = `aivida ${this.#named(argv)}--help`
-      if (error.code === 'commander.help') throw userError('usage.no-command', `expected a command; see ${help}`)
+      const [command, names] = this.#named(argv)
+      if (error.code === 'commander.help') return command.outputHelp() // it only groups others, and none was named
+      const help = ['aivida', ...names, '--help'].join(' ')
       const what = error.code.replace(/^commander\./, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
       throw userError(`usage.${what}`, `${error.message.replace(/^error: /, '').replace('\n', ' ')}; see ${help}`)
     }
   }
 
-  /** The commands that a line begins with, each followed by a space; nothing when it begins with none. */
-  #named(argv: readonly string[]): string {
+  /** The command that a line names, and the words that name it: none, when it is the program itself. */
+  #named(argv: readonly string[]): [Command, string[]] {
     const names: string[] = []
-    let { commands } = this.program
+    let named = this.program
     for (const word of argv) {
-      const known = commands.find((command) => command.name() === word || command.aliases().includes(word))
+      const known = named.commands.find((command) => command.name() === word || command.aliases().includes(word))
       if (!known) break
-      names.push(`${word} `)
-      commands = known.commands
+      names.push(word)
+      named = known
     }
-    return names.join('')
+    return [named, names]
   }
 
   #quiet(command: Command): Command {
@@ -131,6 +138,11 @@ function flagsOf(
     if (typeof value === 'boolean') return [[value ? flag : flag.replace('--', '--no-')]]
     return [[flag, String(value)]]
   })
+}
+
+/** A word as a shell takes it for one. */
+function quoted(word: string): string {
+  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
 /** One run of a command: its settings, its node, its output. */
@@ -190,6 +202,14 @@ export class Session {
   /** The flags that were given for a node's start, without their values: a node that runs already cannot take them. */
   get startFlags(): string[] {
     return flagsOf(this.#flags, (key) => !CLIENT_FLAGS.includes(key)).map(([flag]) => flag)
+  }
+
+  /** The flags by which this command finds its node, as they are typed in a shell; empty when none was given. */
+  get whereFlags(): string {
+    return flagsOf(this.#flags, (key) => CLIENT_FLAGS.includes(key))
+      .flat()
+      .map(quoted)
+      .join(' ')
   }
 
   /** What requests to the node are given: Ctrl-C ends them. */

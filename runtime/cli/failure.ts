@@ -18,16 +18,24 @@ export const EXIT_CODES_HELP =
   '4 the machine (disk, permissions, network), 5 another node, 6 a deadline, 130 called off.\n' +
   'Something is wrong with this node or machine? aivida doctor'
 
-/** An error as it is printed: `error code: message`, and what to try on a line of its own. */
-export function formatFailure(error: unknown, json: boolean): string {
+/**
+ * An error as it is printed: `error code: message`, and what to try on a line of its own. `whereFlags`: those by which
+ * the command found its node, which what is to be tried has to find, too.
+ */
+export function formatFailure(error: unknown, json: boolean, whereFlags = ''): string {
   const failure = toAividaError(error)
   if (json) return `${JSON.stringify({ error: failure })}\n`
-  const { remedy } = failure.facts
-  const lines = [`error ${failure.code}: ${failure.message}`]
-  if (typeof remedy === 'string' && !failure.message.includes(remedy)) lines.push(`try: ${remedy}`)
+  const remedy = typeof failure.facts.remedy === 'string' ? failure.facts.remedy : ''
+  const here = whereFlags === '' ? remedy : remedy.replace(OWN_COMMAND, (command) => `${command} ${whereFlags}`)
+  const message = remedy === '' ? failure.message : failure.message.replaceAll(remedy, here)
+  const lines = [`error ${failure.code}: ${message}`]
+  if (!message.includes(here)) lines.push(`try: ${here}`)
   if (failure.category === 'internal') lines.push(...stackLines(failure))
   return `${harmless(lines.join('\n'))}\n`
 }
+
+/** The command that a remedy begins with, when it is one of ours. */
+const OWN_COMMAND = /^aivida (account \w+|config \w+|jobs adopt|\w+)/
 
 /** The code to exit with after an error. */
 export function exitCodeOf(error: unknown): number {

@@ -33,6 +33,14 @@ export function startScrubbing({ clock, logger, logs, everyMs = EVERY_MS }: Scru
   async function pass(): Promise<void> {
     if (busy) return // a pass that takes longer than the time between two is not joined by another
     busy = true
+    try {
+      await readAll()
+    } finally {
+      busy = false
+    }
+  }
+
+  async function readAll(): Promise<void> {
     const open = logs()
     for (const name of [...damage.keys()]) if (!open.has(name)) damage.delete(name)
     for (const [name, log] of open) {
@@ -40,7 +48,7 @@ export function startScrubbing({ clock, logger, logs, everyMs = EVERY_MS }: Scru
         scrubbedBytes += await scrub(log, { clock, signal: abort.signal })
         damage.delete(name)
       } catch (error) {
-        if (abort.signal.aborted) break
+        if (abort.signal.aborted) return
         if (isAividaError(error, 'log.closed')) continue
         if (!isAividaError(error)) throw error
         const { code, message, facts } = error
@@ -48,7 +56,6 @@ export function startScrubbing({ clock, logger, logs, everyMs = EVERY_MS }: Scru
         damage.set(name, error)
       }
     }
-    busy = false
   }
 
   const stopTicking = every(clock, everyMs, () => {

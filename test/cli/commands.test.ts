@@ -70,7 +70,19 @@ test('a line that makes no sense is explained', async () => {
     await said('invite', '--role', 'king'),
     /^2 error usage\.invalid-argument: [\s\S]*member, worker, submitter/,
   )
-  assert.match(await said(), /^2 error usage\.no-command/)
+})
+
+test('a line that names no command is answered with what there is', async () => {
+  for (const [argv, one] of [
+    [[], 'infer'],
+    [['account'], 'backup'],
+    [['config'], 'describe'],
+  ] as const) {
+    const io = fakeIo()
+    assert.is(await runCli(argv, io), 0)
+    assert.match(io.stdout(), new RegExp(`^  ${one}\\b`, 'm'))
+    assert.is(io.stderr(), '')
+  }
 })
 
 test('wrong settings are told with the nearest right one, and their own exit code', async () => {
@@ -257,6 +269,12 @@ test('cancel stops a job', async () => {
   const { out } = await aivida(control, 'cancel', JOB, '--reason', 'enough')
   assert.is(out, `${JOB} is cancelled\n`)
   assert.equal(control.service.calls, [`cancel ${JOB} enough`])
+})
+
+test('cancelling a job that has ended says so', async () => {
+  await using control = await startTestControl()
+  control.service.update(JOB, { state: 'done' })
+  assert.is((await aivida(control, 'cancel', JOB)).out, `nothing to cancel: ${JOB} had ended, it is done\n`)
 })
 
 test('up leaves a node alone that runs already', async () => {

@@ -13,6 +13,15 @@ test('a remedy that the message has already is not repeated', () => {
   assert.is(formatFailure(error, false), 'error node.not-running: no node; start one with: aivida up\n')
 })
 
+test('what to try finds the same node', () => {
+  const told = (remedy: string, message = 'x') =>
+    formatFailure(userError('a.b', message, { remedy }), false, '--data-dir /d')
+  assert.match(told('aivida jobs --followed'), /try: aivida jobs --data-dir \/d --followed\n/)
+  assert.match(told('aivida account create'), /try: aivida account create --data-dir \/d\n/)
+  assert.is(told('aivida up', 'start it: aivida up'), 'error a.b: start it: aivida up --data-dir /d\n')
+  assert.match(told('kill -9 7'), /try: kill -9 7\n/)
+})
+
 test('as JSON it is the whole record', () => {
   const error = userError('a.b', 'c', { d: 1 })
   assert.equal(JSON.parse(formatFailure(error, true)), {

@@ -40,4 +40,17 @@ test('open logs are read again and again; damage is told until it is mended or g
   scrubbing.stop()
 })
 
+test('an error that nobody expected ends a pass, not all of them', async () => {
+  const clock = new VirtualClock()
+  let passes = 0
+  const logs = () => {
+    if (++passes === 1) throw new TypeError('nobody expected this')
+    return new Map<string, Log>()
+  }
+  const scrubbing = startScrubbing({ clock, logger: silentLogger, logs, everyMs: 1_000 })
+  await clock.advanceAsync(3_500)
+  assert.is(passes, 3)
+  scrubbing.stop()
+})
+
 test.run()

@@ -75,7 +75,12 @@ export function viewCommands(cli: Cli): void {
       description: 'stop a job',
       async action(session, [id]) {
         const status = await (await session.client()).job(id!).cancel(session.options.reason, session.request)
-        session.print(status, `${status.job} is ${status.state}\n`)
+        session.print(
+          status,
+          status.state === 'cancelled'
+            ? `${status.job} is cancelled\n`
+            : `nothing to cancel: ${status.job} had ended, it is ${status.state}\n`,
+        )
       },
     })
     .option('--reason <text>', 'told to the workers and kept with the job')
