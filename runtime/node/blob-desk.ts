@@ -1,5 +1,14 @@
 import { type Clock, type Digest, hasEnded, isAividaError, peerError } from '../base/index.ts'
-import { type BlobStore, type ServedStore, Spread, serveBlobs, UploadTurns } from '../data/blob/index.ts'
+import {
+  type BlobStore,
+  type OpenProvider,
+  type ServedStore,
+  Spread,
+  serveBlobs,
+  UploadTurns,
+} from '../data/blob/index.ts'
+import type { Coordinator } from '../job/coordinator/index.ts'
+import type { Worker } from '../job/worker/index.ts'
 import {
   adoptionCodec,
   type Grant,
@@ -18,24 +27,30 @@ export interface BlobDeskInit {
   readonly clock: Clock
   /** Looked through in this order. */
   readonly stores: readonly [BlobStore, ...BlobStore[]]
-  /** Whether a grant of this job may still be honoured here. */
-  readonly serves: (job: string) => boolean
-  /** Whether this node, as a worker, owes a peer these outputs. */
-  readonly owes: (peer: string, blob: Digest) => boolean
-  /** Whether this node, as a worker, passes this blob on to others that work on the same job of the same submitter. */
-  readonly shares: (job: string, submitter: string, blob: Digest) => boolean
+  /** Knows whose grants of this node are good, and counts what is sent for a job. */
+  readonly coordinator: Pick<Coordinator, 'serves' | 'sent'>
+  /** Knows what this node owes as a worker, and the models that it may pass on. */
+  readonly worker: Pick<Worker, 'owes' | 'shares'>
+  /** Whether models are passed on to co-workers. Default: they are. */
+  readonly passesOn?: boolean
   /** The job of an adoption that lets a peer read this blob of a model. Throws `grant.*`, `adoption.*`. Default: none does. */
   readonly adopted?: (peer: string, blob: Digest, adoption: Signed) => string
   readonly isMember: (peer: string) => boolean
-  readonly sent: (job: string, sizeBytes: number) => void
 }
+
+/** Peers as providers of blobs: what a {@link openBlobDesk} there gives. */
+export const providersOver =
+  (swarm: Pick<Swarm, 'open'>) =>
+  (peer: string): OpenProvider =>
+  (options) =>
+    swarm.open(peer, PROTOCOLS.blob, options)
 
 /**
  * Serves blobs to members: a job's inputs and model to whoever holds its grant, outputs to whom they are owed, and as a
  * worker the models of its jobs to co-workers, as far as they are here.
  */
 export function openBlobDesk(init: BlobDeskInit): void {
-  const { swarm, clock, stores, owes } = init
+  const { swarm, clock, stores, coordinator, worker } = init
   const [spread, turns] = [new Spread(), new UploadTurns(clock)]
   const store: ServedStore = {
     open: (root, options) => (stores.find((each) => each.has(root)) ?? stores[0]).open(root, options),
@@ -49,7 +64,7 @@ export function openBlobDesk(init: BlobDeskInit): void {
       authorise: (peer, { blob, grant }) => {
         const granted = reported(swarm, peer, () => {
           const shown = grant ? openGrant(init, peer, blob, grant) : undefined
-          if (shown || owes(peer, blob)) return shown
+          if (shown || worker.owes(peer, blob)) return shown
           throw peerError(
             'grant.missing',
             `no grant was shown for blob ${blob}; the submitter sends one with its leases`,
@@ -58,7 +73,7 @@ export function openBlobDesk(init: BlobDeskInit): void {
         job = granted?.submitter === swarm.self ? granted.job : undefined
         return granted?.job
       },
-      sent: (bytes) => job !== undefined && init.sent(job, bytes),
+      sent: (bytes) => job !== undefined && coordinator.sent(job, bytes),
     })
   })
 }
@@ -70,7 +85,7 @@ function openGrant(
   blob: Digest,
   bytes: Uint8Array,
 ): Pick<Grant, 'job' | 'submitter'> {
-  const { swarm, clock, serves, shares, adopted, isMember } = init
+  const { swarm, clock, coordinator, worker, passesOn = true, adopted, isMember } = init
   const signed = signedCodec.decode(bytes)
   if (adopted && signed.kind.startsWith(`${adoptionCodec.name}/`))
     return { job: adopted(peer, blob, signed), submitter: peer }
@@ -84,8 +99,8 @@ function openGrant(
   if (value.blobs.length > 0 && !value.blobs.includes(blob))
     throw refuse('blob', `the grant does not name blob ${blob}`)
   const { job, submitter } = value
-  if (submitter === swarm.self ? !serves(job) : !shares(job, submitter, blob))
-    throw refuse('job', `job ${job} of ${submitter} is not running here, or has no such blob`)
+  const holds = submitter === swarm.self ? coordinator.serves(job) : passesOn && worker.shares(job, submitter, blob)
+  if (!holds) throw refuse('job', `job ${job} of ${submitter} is not running here, or has no such blob`)
   return value
 }
 

@@ -4,20 +4,20 @@ import { join } from 'node:path'
 import { type Config, every, type Logger, METRICS_HOST, sleep, systemClock, systemRandom } from '../base/index.ts'
 import { probeDevices } from '../compute/device/index.ts'
 import { EngineChild } from '../compute/engine/index.ts'
-import { DiskBudget, directoryBlobStore, memoryBlobStore, type OpenProvider } from '../data/blob/index.ts'
+import { DiskBudget, directoryBlobStore, memoryBlobStore } from '../data/blob/index.ts'
 import { Coordinator } from '../job/coordinator/index.ts'
 import { AccountProofs } from '../job/following/index.ts'
 import { Journals } from '../job/journal/index.ts'
 import { Worker } from '../job/worker/index.ts'
 import type { Log } from '../log/index.ts'
-import { type Device, type JobStatus, PROTOCOLS, peerIdOf } from '../protocol/index.ts'
+import { type Device, type JobStatus, peerIdOf } from '../protocol/index.ts'
 import { Warden } from '../swarm/conduct/index.ts'
 import { mdnsDiscovery } from '../swarm/discovery/mdns.ts'
 import { openBinding } from '../swarm/identity/index.ts'
 import { NodeSwarm } from '../swarm/node-swarm.ts'
 import { libp2pTransport } from '../swarm/transport/libp2p/index.ts'
 import { adoptionPorts } from './adoption-ports.ts'
-import { openBlobDesk } from './blob-desk.ts'
+import { openBlobDesk, providersOver } from './blob-desk.ts'
 import { startControlServer } from './control/index.ts'
 import { claimSocket } from './control/socket.ts'
 import { dataFolder, makeDataFolder } from './data-folder.ts'
@@ -95,10 +95,6 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     streamsOf: (peer) => warden.streamsOf(peer),
   })
   let devices: readonly Device[] = []
-  const provider =
-    (peer: string): OpenProvider =>
-    (options) =>
-      swarm.open(peer, PROTOCOLS.blob, options)
   const swarm: NodeSwarm = new NodeSwarm({
     transport,
     warden,
@@ -113,6 +109,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     describe: () => ({ name, software: SOFTWARE, devices: [...devices], ...(account !== undefined && { account }) }),
     refusalsOf: (peer) => coordinator.refusalsOf(peer),
   })
+  const provider = providersOver(swarm)
   const archive = new JobArchive(folder.jobs)
   const sampler = new Sampler(clock)
   const events: EventBus = new EventBus({ clock, snapshot: () => service.snapshot() })
@@ -195,12 +192,11 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     swarm,
     clock,
     stores: [inputs, blobs],
-    serves: (job) => coordinator.serves(job),
-    owes: (peer, blob) => worker.owes(peer, blob),
-    shares: (job, submitter, blob) => config.shareBlobs && worker.shares(job, submitter, blob),
+    coordinator,
+    worker,
+    passesOn: config.shareBlobs,
     adopted: (peer, blob, signed) => following.adoptedBlob(peer, blob, signed),
     isMember: (peer) => cluster.roster.member(peer) !== undefined,
-    sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
   })
 
   await mkdir(folder.uploads, { recursive: true, mode: 0o700 })

@@ -1,21 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { runCli } from '../../runtime/cli/aivida.ts'
-import { fakeIo } from '../support/fake-io.ts'
-
-function scratch() {
-  const folder = mkdtempSync(join(tmpdir(), 'aivida-'))
-  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
-}
-
-async function aivida(folder: string, ...argv: string[]) {
-  const io = fakeIo({ env: { AIVIDA_DATA_DIR: folder }, cwd: folder })
-  const code = await runCli(argv, io)
-  return { code, out: io.stdout(), err: io.stderr() }
-}
+import { aivida, scratch } from './command-line.ts'
 
 test('an account is made, backed up and restored', async () => {
   using dir = scratch()

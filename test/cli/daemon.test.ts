@@ -1,35 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { systemClock } from '../../runtime/base/index.ts'
-import { runCli } from '../../runtime/cli/aivida.ts'
-import { fakeIo } from '../support/fake-io.ts'
 import { isRunning } from '../support/processes.ts'
 import { DAY, sampleCharter, sampleTicket, seed } from '../swarm/charter/sample-cluster.ts'
 import { peerOf } from '../swarm/identity/sample-keys.ts'
+import { aivida, scratch } from './command-line.ts'
 
 const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
 const FLAGS = ['--role', 'submitter', '--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
-
-function scratch() {
-  const folder = mkdtempSync(join(tmpdir(), 'aivida-'))
-  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
-}
-
-/** A command in this process; the node that it may start is a process of its own. */
-async function aivida(folder: string, ...argv: string[]) {
-  const keepAlive = setInterval(() => {}, 1_000) // the machine's clock does not
-  const io = fakeIo({ env: { ...process.env, AIVIDA_DATA_DIR: '.' }, cwd: folder, clock: systemClock })
-  const code = await runCli(argv, io)
-  clearInterval(keepAlive)
-  return { code, out: io.stdout(), err: io.stderr() }
-}
 
 test('a node is started in the background, found, and stopped', async () => {
   using dir = scratch()

@@ -1,33 +1,17 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { systemClock } from '../../runtime/base/index.ts'
-import { runCli } from '../../runtime/cli/aivida.ts'
 import { describeReport } from '../../runtime/cli/commands/doctor.ts'
 import { dataFolder } from '../../runtime/node/data-folder.ts'
 import { reportSchema } from '../../runtime/node/doctor/index.ts'
-import { fakeIo } from '../support/fake-io.ts'
 import { sampleCharter, sampleTicket } from '../swarm/charter/sample-cluster.ts'
+import { aivida, scratch } from './command-line.ts'
 
 const FLAGS = ['--role', 'submitter', '--no-mdns']
 const FREE = ['--listen', '/ip4/127.0.0.1/udp/0/quic-v1']
-
-function scratch() {
-  const folder = mkdtempSync(join(tmpdir(), 'aivida-'))
-  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
-}
-
-async function aivida(folder: string, ...argv: string[]) {
-  const keepAlive = setInterval(() => {}, 1_000) // the machine's clock does not
-  const io = fakeIo({ env: { ...process.env, AIVIDA_DATA_DIR: '.' }, cwd: folder, clock: systemClock })
-  const code = await runCli(argv, io)
-  clearInterval(keepAlive)
-  return { code, out: io.stdout(), err: io.stderr() }
-}
 
 test('a machine that is well exits with 0, and as JSON keeps to its schema', async () => {
   using dir = scratch()

@@ -239,7 +239,6 @@ test('a segment that a fenced writer started late is not read', async () => {
     [dir, 'b'],
     [elsewhere, 'stale'],
   ] as const) {
-    // prettier-ignore
     const next = await openDir(place, { disk })
     await next.append(entries(text))
     await next.close()

@@ -2,11 +2,10 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { limit } from '../../runtime/base/index.ts'
 import { type BlobStore, fetchBlob, memoryBlobStore } from '../../runtime/data/blob/index.ts'
-import { openBlobDesk } from '../../runtime/node/blob-desk.ts'
+import { openBlobDesk, providersOver } from '../../runtime/node/blob-desk.ts'
 import {
   type Grant,
   grantCodec,
-  PROTOCOLS,
   peerIdOf,
   type Signer,
   signDocument,
@@ -37,14 +36,18 @@ async function world() {
     swarm: provider.swarm,
     clock,
     stores: [memory, disk],
-    serves: (job) => job === JOB && state.running,
-    shares: (job, submitter, blob) => job === JOB && submitter === state.sharedFor && blob === input.blob,
-    isMember: (peer) => provider.cluster.roster.member(peer) !== undefined,
-    owes: (peer, blob) => peer === state.owedTo && blob === output.blob,
-    sent: (job, sizeBytes) => {
-      assert.is(job, JOB)
-      state.sent += sizeBytes
+    coordinator: {
+      serves: (job) => job === JOB && state.running,
+      sent: (job, sizeBytes) => {
+        assert.is(job, JOB)
+        state.sent += sizeBytes
+      },
     },
+    worker: {
+      owes: (peer, blob) => peer === state.owedTo && blob === output.blob,
+      shares: (job, submitter, blob) => job === JOB && submitter === state.sharedFor && blob === input.blob,
+    },
+    isMember: (peer) => provider.cluster.roster.member(peer) !== undefined,
   })
   const grantOf = (over: Partial<Grant> = {}, signer: Signer = provider.key) => {
     const untilWallMs = clock.wallMs() + 60_000
@@ -54,8 +57,8 @@ async function world() {
   /** The code of what a fetch throws, or the store that it filled. */
   const fetch = async (blob: string, grant?: Uint8Array, from = asker): Promise<string | BlobStore> => {
     const store = await memoryBlobStore({ clock })
-    const open = (options: { readonly signal: AbortSignal }) => from.swarm.open(provider.peer, PROTOCOLS.blob, options)
-    const fetching = fetchBlob({ root: blob, providers: [open], store, clock, ...(grant && { grant }) })
+    const providers = [providersOver(from.swarm)(provider.peer)]
+    const fetching = fetchBlob({ root: blob, providers, store, clock, ...(grant && { grant }) })
     return (await codeOf(() => swarm.outcome(fetching))) ?? store
   }
   return { swarm, provider, asker, other, input, output, state, grantOf, fetch }

@@ -1,32 +1,13 @@
 import { type Clock, peerError, sleep } from '../../runtime/base/index.ts'
-import type { Source } from '../../runtime/data/sources/index.ts'
 import { writeParts } from '../../runtime/data/sources/index.ts'
 import { type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
 import type { Computed } from '../../runtime/job/worker/index.ts'
 import { EngineHost, type EngineHostInit } from '../../runtime/node/engine-host.ts'
-import type { JobSpec, Lease } from '../../runtime/protocol/index.ts'
+import type { Lease } from '../../runtime/protocol/index.ts'
 import { memoryDisk } from '../support/memory-disk.ts'
+import { numbers } from '../support/row-source.ts'
 import type { Chance } from './chance.ts'
 import type { NodePlan } from './plan.ts'
-
-/** Rows r = 0, 1, ... of `width` numbers r + 1, in place of a file. */
-export function rowsSource({ request }: JobSpec): Source {
-  const [rows = 0, width = 1] = request.input.path.split('x').map(Number)
-  const rowsPerBatch = request.rowsPerShard
-  return {
-    format: 'tensors',
-    rows,
-    rowsPerBatch,
-    identity: request.input.path,
-    async *batches(fromRow = 0) {
-      for (let firstRow = fromRow; firstRow < rows; firstRow += rowsPerBatch) {
-        const count = Math.min(rowsPerBatch, rows - firstRow)
-        yield { firstRow, rows: count, tensors: { x: numbers(firstRow, count, width, 1) } }
-      }
-    },
-    async close() {},
-  }
-}
 
 /** The engine's stand-in: doubles its input, in the time that its machine takes, and fails where the plan says so. */
 export class DoublingEngine extends EngineHost {
@@ -71,12 +52,4 @@ export function rightPart(firstRow: number, rows: number, width: number, index: 
     hashes.set(key, known)
   }
   return known
-}
-
-function numbers(firstRow: number, rows: number, width: number, factor: number) {
-  const values = Float32Array.from(
-    { length: rows * width },
-    (_, at) => factor * (firstRow + Math.floor(at / width) + 1),
-  )
-  return tensorOf(values, [rows, width])
 }

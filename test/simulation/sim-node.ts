@@ -6,14 +6,13 @@ import {
   DiskBudget,
   memoryBlobStore,
   memoryMedium,
-  type OpenProvider,
 } from '../../runtime/data/blob/index.ts'
 import { Coordinator } from '../../runtime/job/coordinator/index.ts'
 import { AccountProofs } from '../../runtime/job/following/index.ts'
 import { Journals } from '../../runtime/job/journal/index.ts'
 import { Worker } from '../../runtime/job/worker/index.ts'
 import type { Log } from '../../runtime/log/index.ts'
-import { openBlobDesk } from '../../runtime/node/blob-desk.ts'
+import { openBlobDesk, providersOver } from '../../runtime/node/blob-desk.ts'
 import { dataFolder } from '../../runtime/node/data-folder.ts'
 import { EventBus } from '../../runtime/node/events.ts'
 import { JobArchive } from '../../runtime/node/job-archive.ts'
@@ -26,7 +25,6 @@ import {
   type ControlMessage,
   type JobStatus,
   type NodeEventBody,
-  PROTOCOLS,
   peerIdOf,
   publicKeyOf,
 } from '../../runtime/protocol/index.ts'
@@ -37,9 +35,10 @@ import { PROTOCOL_VERSIONS } from '../../runtime/swarm/membership/hello.ts'
 import type { Seed } from '../../runtime/swarm/membership/seed.ts'
 import { NodeSwarm, type NodeSwarmInit } from '../../runtime/swarm/node-swarm.ts'
 import { FakeEngineProcess } from '../support/fake-engine-process.ts'
+import { rowsSource } from '../support/row-source.ts'
 import { cpu } from '../support/virtual-swarm.ts'
 import { Chance } from './chance.ts'
-import { DoublingEngine, rowsSource } from './doubling.ts'
+import { DoublingEngine } from './doubling.ts'
 import type { Scheduled } from './event-queue.ts'
 import { mortal } from './mortal.ts'
 import { type ClockFaults, nodeClock } from './node-clock.ts'
@@ -195,10 +194,7 @@ export class SimNode implements Site {
       },
       (to, said) => this.#remember(to, said),
     )
-    const provider =
-      (peer: string): OpenProvider =>
-      (options) =>
-        swarm.open(peer, PROTOCOLS.blob, options)
+    const provider = providersOver(swarm)
     const spawn = () => new FakeEngineProcess()
     const coWorkers = true
     const offended = (by: string, error: AividaError) => swarm.warden.judge(by, error)
@@ -266,12 +262,8 @@ export class SimNode implements Site {
       sampler: { latest: { cpu: 0, rssBytes: 0, loopDelayP99Ms: 0 } },
     })
     openBlobDesk({
-      ...{ swarm, clock, stores: [inputs, blobs] },
-      serves: (job) => coordinator.serves(job),
-      owes: (peer, blob) => worker.owes(peer, blob),
-      shares: (job, submitter, blob) => worker.shares(job, submitter, blob),
+      ...{ swarm, clock, stores: [inputs, blobs], coordinator, worker },
       isMember: (peer) => cluster.roster.member(peer) !== undefined,
-      sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
     })
     worker.start(devices)
     coordinator.start()

@@ -1,7 +1,6 @@
 import { AividaError, deadline, seededRandom, sha256, silentLogger, sleep } from '../../runtime/base/index.ts'
 import type { RunResult } from '../../runtime/compute/engine/index.ts'
-import { type BlobStore, memoryBlobStore, type OpenProvider } from '../../runtime/data/blob/index.ts'
-import type { Source } from '../../runtime/data/sources/index.ts'
+import { type BlobStore, memoryBlobStore } from '../../runtime/data/blob/index.ts'
 import { decodeTensors, type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
 import { Coordinator, newJobId, type Piece } from '../../runtime/job/coordinator/index.ts'
 import { AccountProofs, type FollowedPlaces } from '../../runtime/job/following/index.ts'
@@ -9,7 +8,7 @@ import { Journals } from '../../runtime/job/journal/index.ts'
 import { Worker } from '../../runtime/job/worker/index.ts'
 import { type LogStore, type MemoryLogHome, memoryLogHome, memoryLogStore } from '../../runtime/log/index.ts'
 import { adoptionPorts } from '../../runtime/node/adoption-ports.ts'
-import { openBlobDesk } from '../../runtime/node/blob-desk.ts'
+import { openBlobDesk, providersOver } from '../../runtime/node/blob-desk.ts'
 import { dataFolder } from '../../runtime/node/data-folder.ts'
 import { EngineHost, type EngineHostInit } from '../../runtime/node/engine-host.ts'
 import { EventBus } from '../../runtime/node/events.ts'
@@ -21,9 +20,9 @@ import {
   type JobStatus,
   type Lease,
   type NodeEventBody,
-  PROTOCOLS,
   publicKeyOf,
 } from '../../runtime/protocol/index.ts'
+import { rowsSource } from './row-source.ts'
 import type { VirtualNode, VirtualSwarm } from './virtual-swarm.ts'
 
 /** Doubles its input `x` into `y`, in virtual time; models and inputs come over the network as in production. */
@@ -139,10 +138,7 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
   }
   const { blobs } = durable
   const inputs = await memoryBlobStore({ clock })
-  const provider =
-    (peer: string): OpenProvider =>
-    (options) =>
-      swarm.open(peer, PROTOCOLS.blob, options)
+  const provider = providersOver(swarm)
   const engine = new VirtualEngine({
     clock,
     logger: silentLogger,
@@ -206,13 +202,9 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     },
   })
   openBlobDesk({
-    ...{ swarm, clock, stores: [inputs, blobs] },
-    serves: (job) => coordinator.serves(job),
-    owes: (peer, blob) => worker.owes(peer, blob),
-    shares: (job, submitter, blob) => worker.shares(job, submitter, blob),
+    ...{ swarm, clock, stores: [inputs, blobs], coordinator, worker },
     adopted: (peer, blob, signed) => following.adoptedBlob(peer, blob, signed),
     isMember: (peer) => node.cluster.roster.member(peer) !== undefined,
-    sent: (job, sizeBytes) => coordinator.sent(job, sizeBytes),
   })
   const startJobs = async () => {
     worker.start(node.devices)
@@ -353,25 +345,6 @@ export async function restartedJobs(swarm: VirtualSwarm, node: JobNode): Promise
 
 /** A limit on a call, in virtual time. */
 export const within = ({ clock }: VirtualSwarm, ms: number): AbortSignal => deadline(clock, ms)
-
-function rowsSource({ request }: JobSpec, changes = 0): Source {
-  const [rows = 0, width = 1] = request.input.path.split('x').map(Number)
-  const rowsPerBatch = request.rowsPerShard
-  return {
-    format: 'tensors',
-    rows,
-    rowsPerBatch,
-    identity: `${request.input.path}, ${changes}`,
-    async *batches(fromRow = 0) {
-      for (let firstRow = fromRow; firstRow < rows; firstRow += rowsPerBatch) {
-        const count = Math.min(rowsPerBatch, rows - firstRow)
-        const values = Float32Array.from({ length: count * width }, (_, at) => firstRow + Math.floor(at / width) + 1)
-        yield { firstRow, rows: count, tensors: { x: tensorOf(values, [count, width]) } }
-      }
-    },
-    async close() {},
-  }
-}
 
 function engineDied(): AividaError {
   return new AividaError({ code: 'engine.died', category: 'platform', message: 'the engine died', retryable: true })

@@ -15,7 +15,8 @@ export type ServedStore = Pick<BlobStore, 'open' | 'arriving'>
 /** How a provider serves. */
 export interface ServeOptions {
   /**
-   * Lets a peer read a blob, or throws `grant.*`; asked before anything is said about the blob. A name that comes back
+   * Lets a peer read a blob, or throws `grant.*`; asked once, before anything is said about the blob: what was opened is
+   * read to its end, as large models take longer than a grant lasts. A name that comes back
    * is what the blob is read for: those who read it for the same are told of each other, and each is given other chunks.
    */
   authorise(

@@ -57,24 +57,23 @@ export class MemberTable {
 
   /** Ends the connection to a member and tells that it is lost. */
   drop(peer: string): void {
-    const member = this.#members.get(peer)
-    if (!member) return
-    const { liveness, clock, transport } = this.#init
-    this.#members.delete(peer)
-    member.link.close()
-    observe(liveness, { type: 'left', peer }, clock.monoMs())
-    transport.disconnect(peer).catch(() => {}) // it may be gone already
-    this.listeners.tell('lost', peer)
+    if (this.#disconnect(peer)) this.listeners.tell('lost', peer)
   }
 
   /** Ends a link that neither side has a use for: the member is as much here as before, and nobody hears of it. */
   release(peer: string): void {
+    this.#disconnect(peer)
+  }
+
+  /** Whether there was a connection to end. */
+  #disconnect(peer: string): boolean {
     const member = this.#members.get(peer)
-    if (!member) return
+    if (!member) return false
     const { liveness, clock, transport } = this.#init
     this.#members.delete(peer)
     member.link.close()
     observe(liveness, { type: 'left', peer }, clock.monoMs())
-    transport.disconnect(peer).catch(() => {}) // the other side may have been first
+    transport.disconnect(peer).catch(() => {}) // it may be gone already, or the other side was first
+    return true
   }
 }

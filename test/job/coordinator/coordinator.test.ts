@@ -2,6 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AividaError, limit, sleep } from '../../../runtime/base/index.ts'
 import { type Device, type Receipt, type SignedReceipts, signReceipts } from '../../../runtime/protocol/index.ts'
+import { jobCluster, stateOf } from '../../support/job-cluster.ts'
 import {
   acceptances,
   doubled,
@@ -14,22 +15,6 @@ import {
 import { cpu, VirtualSwarm } from '../../support/virtual-swarm.ts'
 import { codeOf } from '../../swarm/identity/sample-keys.ts'
 
-/** A submitter that computes nothing itself, and workers; all see each other. */
-async function cluster<N extends readonly string[]>(...workers: N) {
-  const swarm = new VirtualSwarm()
-  const nodes: JobNode[] = []
-  for (const name of ['submitter', ...workers]) {
-    const node = await withJobs(swarm, await swarm.node(name))
-    if (name === 'submitter') node.devices = []
-    nodes.push(node)
-    await node.startJobs()
-  }
-  await swarm.until(() => nodes.every((node) => node.swarm.members().length === workers.length), 10_000)
-  return [swarm, ...(nodes as unknown as [JobNode, ...{ [Index in keyof N]: JobNode }])] as const
-}
-
-const stateOf = (node: JobNode, job: string) => node.coordinator.status(job)?.state
-
 /** Lets time pass until the job has ended; gives back how. */
 async function end(swarm: VirtualSwarm, node: JobNode, job: string, limitMs = 120_000) {
   await swarm.until(() => stateOf(node, job) !== 'running', limitMs, 'the end of the job')
@@ -38,7 +23,7 @@ async function end(swarm: VirtualSwarm, node: JobNode, job: string, limitMs = 12
 }
 
 test('a job over three workers: every part right, every shard accepted once', async () => {
-  const [swarm, s, ...workers] = await cluster('a', 'b', 'c')
+  const [swarm, s, ...workers] = await jobCluster('a', 'b', 'c')
   const { job } = await submit(s, { rows: 41, rowsPerShard: 2 })
   const status = await end(swarm, s, job)
   assert.is(status.state, 'done')
@@ -56,7 +41,7 @@ test('a job over three workers: every part right, every shard accepted once', as
 })
 
 test('inputs and outputs that do not fit a message travel as blobs, and are let go', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   const { job } = await submit(s, { rows: 8, rowsPerShard: 2, width: 150_000 })
   const { state, bytes } = await end(swarm, s, job)
   assert.is(state, 'done')
@@ -80,7 +65,7 @@ test('a cluster of one computes its own job, large outputs included', async () =
 })
 
 test('equal batches are computed once', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   const { job } = await submit(s, { rows: 3, rowsPerShard: 1, width: 0 })
   const status = await end(swarm, s, job)
   assert.is(status.shards.done, 3)
@@ -89,7 +74,7 @@ test('equal batches are computed once', async () => {
 })
 
 test('the shard of a silent worker is copied, not revoked', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   a.engine.computeMs = 8_000
   b.engine.computeMs = 1_000
   const { job } = await submit(s, { rows: 4, rowsPerShard: 2 })
@@ -107,7 +92,7 @@ test('the shard of a silent worker is copied, not revoked', async () => {
 })
 
 test('receipts that wait out a short cut count when they come', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   const { job } = await submit(s, { rows: 1, rowsPerShard: 1 })
   await swarm.until(() => a.engine.running === 1, 1_000)
   swarm.cut(s, a)
@@ -120,7 +105,7 @@ test('receipts that wait out a short cut count when they come', async () => {
 })
 
 test('receipts that a long cut has swallowed are replayed from the journal, not computed again', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   const { job } = await submit(s, { rows: 2, rowsPerShard: 1 })
   await swarm.until(() => a.engine.running === 1, 1_000)
   swarm.cut(s, a)
@@ -134,7 +119,7 @@ test('receipts that a long cut has swallowed are replayed from the journal, not 
 })
 
 test('a killed worker costs a copy, and a job without workers waits for one', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   const { job } = await submit(s, { rows: 4, rowsPerShard: 1 })
   await swarm.until(() => a.engine.running === 1, 1_000)
   swarm.network.kill(a.peer)
@@ -150,7 +135,7 @@ test('a killed worker costs a copy, and a job without workers waits for one', as
 })
 
 test('a cancelled job ends at once, and its running shards are killed in time', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   for (const { engine } of [a, b]) engine.computeMs = 60_000
   const { job } = await submit(s, { rows: 10, rowsPerShard: 1 })
   await swarm.until(() => a.engine.running + b.engine.running === 2, 1_000)
@@ -169,7 +154,7 @@ test('a cancelled job ends at once, and its running shards are killed in time', 
 })
 
 test('a shard that fails everywhere fails the job, which names the causes and calls the rest off', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   const poison = new AividaError({ code: 'engine.died', category: 'platform', message: 'the child ran out of memory' })
   for (const node of [a, b]) {
     node.engine.computeMs = 100
@@ -187,7 +172,7 @@ test('a shard that fails everywhere fails the job, which names the causes and ca
 })
 
 test('a shard that cannot succeed is not tried as often', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   a.engine.failure = () => new AividaError({ code: 'model.shape', category: 'user', message: 'wrong shape' })
   const { job } = await submit(s, { rows: 1, rowsPerShard: 1 })
   const { error } = await end(swarm, s, job)
@@ -196,7 +181,7 @@ test('a shard that cannot succeed is not tried as often', async () => {
 })
 
 test('a worker that fails once is tried again', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   let failures = 0
   a.engine.failure = () =>
     failures++ < 2 ? new AividaError({ code: 'engine.died', category: 'platform', message: 'died' }) : undefined
@@ -220,7 +205,7 @@ function losing({ kept: { blobs } }: JobNode, count: number): void {
 }
 
 test('outputs that never come make a poison shard, not an endless job', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   losing(a, Number.POSITIVE_INFINITY)
   const { job } = await submit(s, { rows: 2, rowsPerShard: 2, width: 20_000 })
   const { state, error } = await end(swarm, s, job)
@@ -231,7 +216,7 @@ test('outputs that never come make a poison shard, not an endless job', async ()
 })
 
 test('outputs that are lost once are computed anew', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   losing(a, 1)
   const { job } = await submit(s, { rows: 2, rowsPerShard: 2, width: 20_000 })
   assert.is((await end(swarm, s, job)).state, 'done')
@@ -241,7 +226,7 @@ test('outputs that are lost once are computed anew', async () => {
 })
 
 test('a coordinator that starts anew goes on from its journal under a higher epoch', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   const { job, epoch } = await submit(s, { rows: 12, rowsPerShard: 2 })
   await swarm.until(() => s.coordinator.status(job)!.shards.done >= 3, 20_000)
   const done = s.coordinator.parts(job)!.length
@@ -259,7 +244,7 @@ test('a coordinator that starts anew goes on from its journal under a higher epo
 })
 
 test('work goes only to devices that meet the requirements; the others learn why not', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   const request = { requirements: { nodes: [a.peer] } }
   const { job } = await submit(s, { rows: 4, rowsPerShard: 1, request })
   await swarm.pass(1_500)
@@ -271,7 +256,7 @@ test('work goes only to devices that meet the requirements; the others learn why
 })
 
 test('a worker that gets a device takes work at once', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   a.devices = []
   a.swarm.refreshCard()
   await swarm.pass(100)
@@ -287,7 +272,7 @@ test('a worker that gets a device takes work at once', async () => {
 })
 
 test('forged receipts change no result, and cost their sender its place', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   for (const { engine } of [a, b]) engine.computeMs = 5_000
   const { job } = await submit(s, { rows: 2, rowsPerShard: 1 })
   await swarm.until(() => a.engine.running + b.engine.running === 2, 1_000)
@@ -333,7 +318,7 @@ test('forged receipts change no result, and cost their sender its place', async 
 })
 
 test('inline outputs that are not what their receipt names are an offence, and nothing else', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   a.engine.computeMs = 5_000
   const { job } = await submit(s, { rows: 1, rowsPerShard: 1 })
   await swarm.until(() => a.engine.running === 1, 1_000)
@@ -350,14 +335,14 @@ test('inline outputs that are not what their receipt names are an offence, and n
 })
 
 test('an input without rows fails the job, and says so', async () => {
-  const [swarm, s] = await cluster('a')
+  const [swarm, s] = await jobCluster('a')
   const { job } = await submit(s, { rows: 0, rowsPerShard: 1 })
   assert.is((await end(swarm, s, job)).error?.code, 'source.empty')
   await swarm.stop()
 })
 
 test('a disk that is slower than the workers holds the source back', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   a.devices = [cpu(128)]
   a.worker.setDevices(a.devices)
   a.swarm.refreshCard()
@@ -371,7 +356,7 @@ test('a disk that is slower than the workers holds the source back', async () =>
 })
 
 test('two jobs never share an output folder', async () => {
-  const [swarm, s] = await cluster('a')
+  const [swarm, s] = await jobCluster('a')
   const rows = { rows: 1, rowsPerShard: 1, request: { outputDir: '/same' } }
   const both = await Promise.all([codeOf(() => submit(s, rows)), codeOf(() => submit(s, rows))])
   assert.equal(both, [undefined, 'job.output-exists'], 'submitted at the same moment')
@@ -379,7 +364,7 @@ test('two jobs never share an output folder', async () => {
 })
 
 test('a node coordinates a bounded number of jobs, and all of them get on', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   const setDevices = (devices: Device[]) => {
     for (const node of [a, b]) {
       node.devices = devices
@@ -400,7 +385,7 @@ test('a node coordinates a bounded number of jobs, and all of them get on', asyn
 })
 
 test('a job that ends while the disk takes the name of its first worker offers nothing', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   const open = s.journals.open.bind(s.journals)
   s.journals.open = async (id) => {
     const journal = await open(id)

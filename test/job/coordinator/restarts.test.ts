@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { limit } from '../../../runtime/base/index.ts'
+import { jobCluster } from '../../support/job-cluster.ts'
 import {
   acceptances,
   doubled,
@@ -10,26 +11,11 @@ import {
   resultOf,
   resumeJob,
   submit,
-  withJobs,
 } from '../../support/virtual-jobs.ts'
-import { VirtualSwarm } from '../../support/virtual-swarm.ts'
+import type { VirtualSwarm } from '../../support/virtual-swarm.ts'
 
 /** Outputs that do not fit a message, of two rows. */
 const LARGE = 20_000
-
-/** A submitter that computes nothing itself, and workers; all see each other. */
-async function cluster<N extends readonly string[]>(...workers: N) {
-  const swarm = new VirtualSwarm()
-  const nodes: JobNode[] = []
-  for (const name of ['submitter', ...workers]) {
-    const node = await withJobs(swarm, await swarm.node(name))
-    if (name === 'submitter') node.devices = []
-    nodes.push(node)
-    await node.startJobs()
-  }
-  await swarm.until(() => nodes.every((node) => node.swarm.members().length === workers.length), 10_000)
-  return [swarm, ...(nodes as unknown as [JobNode, ...{ [Index in keyof N]: JobNode }])] as const
-}
 
 const status = (node: JobNode, job: string) => node.coordinator.status(job)!
 const isDone = (node: JobNode, job: string) => status(node, job)?.state === 'done'
@@ -61,7 +47,7 @@ async function whole(swarm: VirtualSwarm, s: JobNode, job: string, rows: number,
 
 for (const width of [1, LARGE])
   test(`results that wait for the others of their part are not lost with the submitter (width ${width})`, async () => {
-    const [swarm, s, a, b] = await cluster('a', 'b')
+    const [swarm, s, a, b] = await jobCluster('a', 'b')
     const { job } = await submit(s, { rows: 11, rowsPerShard: 1, width, request: { rowsPerPart: 4 } })
     await swarm.until(() => acceptances(s, job).length >= 6, 20_000)
     assert.equal([s.kept.parts.length, status(s, job).shards.done], [1, 4], 'two are here, but their part is not whole')
@@ -81,7 +67,7 @@ for (const width of [1, LARGE])
   })
 
 test('shards add up at any time, across a restart', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   let seen = 0
   const look = (node: JobNode, job: string) => {
     const { emitted, waiting, running, writing, done, failed } = status(node, job).shards
@@ -115,7 +101,7 @@ for (const [what, width] of [
 
   for (const awayMs of [500, 5_000, 30_000])
     test(`${what} outputs: a submitter away for ${awayMs} ms finds its leases and results again`, async () => {
-      const [swarm, s, a, b] = await cluster('a', 'b')
+      const [swarm, s, a, b] = await jobCluster('a', 'b')
       b.engine.computeMs = 40_000 // at work all the while
       const { job } = await submit(s, rows)
       await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
@@ -126,7 +112,7 @@ for (const [what, width] of [
     })
 
   test(`${what} outputs: a part that was not durable yet is fetched again, not computed again`, async () => {
-    const [swarm, s, a] = await cluster('a')
+    const [swarm, s, a] = await jobCluster('a')
     s.kept.writeMs = 20_000
     const { job } = await submit(s, { ...rows, rows: 4 })
     await swarm.until(() => a.engine.runs.length === 2 && a.engine.running === 0, 10_000)
@@ -139,7 +125,7 @@ for (const [what, width] of [
   })
 
   test(`${what} outputs: a worker that dies before it can report offers its journalled receipts`, async () => {
-    const [swarm, s, a] = await cluster('a')
+    const [swarm, s, a] = await jobCluster('a')
     const { job } = await submit(s, { ...rows, rows: 2 })
     await swarm.until(() => a.engine.running === 1, 5_000)
     swarm.cut(s, a)
@@ -153,7 +139,7 @@ for (const [what, width] of [
   })
 
   test(`${what} outputs: submitter and worker killed together lose nothing that was finished`, async () => {
-    const [swarm, s, a] = await cluster('a')
+    const [swarm, s, a] = await jobCluster('a')
     const { job } = await submit(s, rows)
     await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
     swarm.cut(s, a)
@@ -174,7 +160,7 @@ for (const [what, width] of [
 }
 
 test('a worker that dies while its outputs are fetched is waited for', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   b.engine.computeMs = 500
   const { blobs } = a.kept
   const open = blobs.open.bind(blobs)
@@ -195,7 +181,7 @@ test('a worker that dies while its outputs are fetched is waited for', async () 
 })
 
 test('a worker that dies with its outputs is not waited for for ever', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   b.engine.computeMs = 8_000
   const { job } = await submit(s, { rows: 4, rowsPerShard: 2, width: LARGE })
   await swarm.until(() => a.engine.running === 1, 5_000)
@@ -209,7 +195,7 @@ test('a worker that dies with its outputs is not waited for for ever', async () 
 })
 
 test('what a restarted worker was at is leased again at once, not when its leases lapse', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   const { job } = await submit(s, { rows: 4, rowsPerShard: 2 })
   await swarm.until(() => a.engine.running === 1, 5_000)
   const again = await restartedJobs(swarm, a)
@@ -220,7 +206,7 @@ test('what a restarted worker was at is leased again at once, not when its lease
 })
 
 test('a resumed job waits for the workers it had, and for no longer than a restart takes', async () => {
-  const [swarm, s, a, b] = await cluster('a', 'b')
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
   const { job } = await submit(s, { rows: 12, rowsPerShard: 2 })
   await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
   a.die()
@@ -234,7 +220,7 @@ test('a resumed job waits for the workers it had, and for no longer than a resta
 })
 
 test('a resumed job whose workers are all here goes on at once', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   const { job } = await submit(s, { rows: 12, rowsPerShard: 2 })
   await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
   const again = await back(swarm, s, job, 200)
@@ -245,7 +231,7 @@ test('a resumed job whose workers are all here goes on at once', async () => {
 })
 
 test('an input that was changed meanwhile fails the job: parts of two inputs never become one result', async () => {
-  const [swarm, s] = await cluster('a')
+  const [swarm, s] = await jobCluster('a')
   const { job } = await submit(s, { rows: 12, rowsPerShard: 2 })
   await swarm.until(() => status(s, job).shards.done >= 2, 20_000)
   const again = await restartedJobs(swarm, s)
@@ -258,7 +244,7 @@ test('an input that was changed meanwhile fails the job: parts of two inputs nev
 })
 
 test('leases of a job that has ended meanwhile are called off', async () => {
-  const [swarm, s, a] = await cluster('a')
+  const [swarm, s, a] = await jobCluster('a')
   a.engine.computeMs = 30_000
   const { job } = await submit(s, { rows: 8, rowsPerShard: 2 })
   await swarm.until(() => a.engine.running === 1, 5_000)

@@ -4,6 +4,7 @@ import { limit } from '../../../runtime/base/index.ts'
 import { AccountProofs } from '../../../runtime/job/following/index.ts'
 import { nextGeneration } from '../../../runtime/protocol/index.ts'
 import { codeOf } from '../../log/scratch.ts'
+import { stateOf } from '../../support/job-cluster.ts'
 import {
   acceptances,
   doubled,
@@ -34,7 +35,6 @@ async function family() {
   return { swarm, s, heir, stranger, a, b }
 }
 
-const stateOf = (node: JobNode, job: string) => node.coordinator.status(job)?.state
 const followed = (node: JobNode, job: string) => node.following.followed.get(job)
 const adopt = (swarm: VirtualSwarm, node: JobNode, job: string, force = true) =>
   swarm.outcome(node.following.adopter.adopt(job, { outputDir: '/adopted', force }))
