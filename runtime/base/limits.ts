@@ -221,6 +221,13 @@ export const LIMITS = {
     unit: 'bytes',
     reason: 'blocks that are shuffled together, and wait in memory; a smaller table is shuffled as a whole',
   },
+  rowHeaderBytes: { value: 4 * MiB, unit: 'bytes', reason: 'columns of a row file, and an alphabet of 100,000 tokens' },
+  rowCacheBytes: {
+    value: 160 * MiB,
+    unit: 'bytes',
+    reason: 'of a table on disk: one shuffle window being used, the next one arriving, and their ragged ends',
+  },
+  rowPagesAtOnce: { value: 8, unit: 'count', reason: 'chunks of a table being read: hides the way to a provider' },
   // Engine
   modelBytes: { value: 2 * GiB, unit: 'bytes', reason: 'the largest protobuf message; weights beyond it are blobs' },
   stepTensors: {

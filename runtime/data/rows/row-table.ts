@@ -1,4 +1,4 @@
-import { userError } from '../../base/index.ts'
+import { limit, userError } from '../../base/index.ts'
 import { DTYPES, type DType, elementCount, type NamedTensors, type Tensor } from '../tensor/index.ts'
 
 /** One named column of a {@link RowTable}: every row of it has this element type and shape. */
@@ -22,7 +22,7 @@ export interface RowTable {
   readonly length: number
   /** Bytes that the rows lie in: what decides how far {@link ./epoch-order.ts} shuffles. */
   readonly storedBytes: number
-  /** SHA-256 of what the rows are: equal tables have equal identities on every machine. */
+  /** A SHA-256 that names what the rows are, the same on every machine: other rows, another identity. */
   readonly identity: string
   /**
    * The rows of these numbers, in this order: a tensor of `[rows, ...shape]` for each column. Copied into the memory of
@@ -84,8 +84,14 @@ export function checkColumns(columns: readonly RowColumn[]): void {
   const text = columns.find(({ dtype }) => dtype === 'string')
   if (columns.length === 0 || names.size < columns.length)
     throw userError('rows.columns', `expected columns of different names, found [${columns.map(({ name }) => name)}]`)
+  const odd = columns.find((column) => column.dtype !== 'string' && !isRowSize(columnBytes(column)))
+  if (odd) throw userError('rows.columns', `${odd.name}: no row has the shape [${odd.shape}]; expected some elements`)
   if (text)
     throw userError('rows.columns', `${text.name} holds strings, whose rows differ in length; number them, pad them`, {
       column: text.name,
     })
+}
+
+function isRowSize(bytes: number): boolean {
+  return bytes > 0 && bytes <= limit('blobBytes')
 }

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import { readUpTo } from '../blob/directory-files.ts'
+import type { OpenBlob } from '../blob/store.ts'
 import { unreadable } from './refusals.ts'
 
 /** Bytes that can be read from anywhere: an open file, or memory. */
@@ -23,6 +24,16 @@ export async function openBytes(path: string): Promise<ByteSource> {
     sizeBytes: size,
     read: (at, length) => readUpTo(handle, at, Math.min(length, size - at)),
     close: () => handle.close(),
+  }
+}
+
+/** A blob that is here, open until it is closed. */
+export function bytesOfBlob(blob: OpenBlob): ByteSource {
+  return {
+    name: `blob ${blob.root}`,
+    sizeBytes: blob.sizeBytes,
+    read: (at, length) => blob.read(at, Math.max(0, Math.min(length, blob.sizeBytes - at))),
+    close: () => blob.close(),
   }
 }
 

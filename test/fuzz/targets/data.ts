@@ -9,6 +9,7 @@ import { pinsCodec } from '../../../runtime/data/blob/pins.ts'
 import { blobReplyCodec, blobRequestCodec } from '../../../runtime/data/blob/protocol.ts'
 import { Provider } from '../../../runtime/data/blob/provider.ts'
 import { packDigests, unpackTree } from '../../../runtime/data/blob/tree.ts'
+import { encodeRows, memoryTable, storedTable } from '../../../runtime/data/rows/index.ts'
 import { arrowLoader } from '../../../runtime/data/sources/arrow.ts'
 import { bytesInMemory } from '../../../runtime/data/sources/byte-source.ts'
 import type { TensorSpec } from '../../../runtime/data/sources/index.ts'
@@ -56,6 +57,33 @@ function sealHeader(altered: Uint8Array): Uint8Array {
   const padding = Buffer.alloc((64 - ((8 + altered.byteLength) % 64)) % 64)
   const data = encodedTensors.subarray(Math.ceil((8 + header!.byteLength) / 64) * 64)
   return Buffer.concat([prefix, altered, padding, data])
+}
+
+const rowFile = Buffer.concat(
+  await Array.fromAsync(
+    encodeRows(
+      memoryTable(
+        { x: tensorOf(Float32Array.of(1, 2, 3, 4), [2, 2]), y: tensorOf(Uint8Array.of(0, 1)) },
+        {
+          symbols: { y: ['no', 'yes'] },
+        },
+      ),
+    ),
+  ),
+)
+const rowFileHeader = rowFile.subarray(8, 8 + rowFile.readUInt32LE(4))
+
+/** A header altered, and the rows behind it where they must be. */
+function sealRows(altered: Uint8Array): Uint8Array {
+  const prefix = Buffer.from('AvRw\0\0\0\0')
+  prefix.writeUInt32LE(altered.byteLength, 4)
+  const padding = Buffer.alloc((64 - ((8 + altered.byteLength) % 64)) % 64)
+  return Buffer.concat([
+    prefix,
+    altered,
+    padding,
+    rowFile.subarray(Math.ceil((8 + rowFileHeader.byteLength) / 64) * 64),
+  ])
 }
 
 const fixture = (name: string) => readFileSync(new URL(`../../fixtures/data/sources/${name}`, import.meta.url))
@@ -171,6 +199,15 @@ export const dataTargets: readonly Target[] = [
     decode(bytes) {
       const written = Buffer.concat(encodeTensors(decodeTensors(bytes)))
       assertSame(Buffer.concat(encodeTensors(decodeTensors(written))), written, 'tensors')
+    },
+  },
+  {
+    name: 'row-file',
+    samples: [{ bytes: rowFile }, { bytes: rowFileHeader, seal: sealRows }],
+    async decode(bytes) {
+      const table = await storedTable(bytesInMemory('rows', bytes), { identity: '' })
+      const written = Buffer.concat(await Array.fromAsync(encodeRows(table)))
+      await storedTable(bytesInMemory('rows', written), { identity: '' })
     },
   },
   {
