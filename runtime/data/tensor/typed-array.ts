@@ -56,13 +56,13 @@ export function tensorOf(
 
 /**
  * The elements of a tensor as numbers, over the same memory; copied only when the bytes begin where an element of this
- * size may not. Throws `tensor.dtype` for strings ({@link stringsOf} reads those).
+ * size may not (a copy by constructor: `slice` of a Buffer is a view). Throws `tensor.dtype` for strings ({@link stringsOf} reads those).
  */
 export function typedArrayOf(tensor: Tensor): TensorArray {
   if (tensor.dtype === 'string') throw tensorError('dtype', 'a string tensor has no typed array; use stringsOf')
   const ArrayClass = ARRAYS[tensor.dtype]
   const size = ArrayClass.BYTES_PER_ELEMENT
-  const data = tensor.data.byteOffset % size === 0 ? tensor.data : tensor.data.slice()
+  const data = tensor.data.byteOffset % size === 0 ? tensor.data : new Uint8Array(tensor.data)
   return new ArrayClass(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength / size)
 }
 

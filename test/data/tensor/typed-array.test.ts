@@ -80,4 +80,10 @@ test('strings that do not fill their bytes, or are not UTF-8, are refused', () =
   refusesSync('tensor.content', () => stringsOf(strings(Uint8Array.of(1, 0, 0, 0, 0xff), 1)))
 })
 
+test('bytes that begin where no element may are copied, those of a Buffer too', () => {
+  const bytes = Buffer.concat([Buffer.of(0), Buffer.from(Float32Array.of(1.5, -2).buffer)]).subarray(1)
+  assert.is(bytes.byteOffset % 4 !== 0, true)
+  assert.equal([...typedArrayOf({ dtype: 'float32', shape: [2], data: bytes })], [1.5, -2])
+})
+
 test.run()

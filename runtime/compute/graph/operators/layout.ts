@@ -45,7 +45,7 @@ export const LAYOUT: Readonly<Record<string, Operator>> = {
   }),
   Squeeze: reshaping((call) => {
     const { shape } = call.input(0)
-    const named = call.has(1) ? call.known(1, 'the axes') : call.ints('axes', [])
+    const named = call.known(1, 'the axes', [])
     const axes = named.map((axis) => call.axis(axis, shape.length))
     for (const axis of axes)
       if (shape[axis] !== 1) throw call.refuse('shape', `expected axis ${axis} to have size 1, found ${shown(shape)}`)
@@ -53,7 +53,7 @@ export const LAYOUT: Readonly<Record<string, Operator>> = {
   }),
   Unsqueeze: reshaping((call) => {
     const { shape } = call.input(0)
-    const named = call.has(1) ? call.known(1, 'the axes') : call.ints('axes', [])
+    const named = call.known(1, 'the axes')
     const rank = shape.length + named.length
     const axes = new Set(named.map((axis) => call.axis(axis, rank)))
     const rest = shape.values()

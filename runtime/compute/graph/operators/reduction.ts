@@ -6,7 +6,7 @@ import type { TensorType, Value } from '../build/value.ts'
 /** The axes a reduction runs over, counted from the front: all of them by default. */
 export function reductionAxes(call: OperatorCall): number[] {
   const { shape } = call.input(0)
-  const axes = call.has(1) ? call.known(1, 'the axes') : call.ints('axes', [])
+  const axes = call.known(1, 'the axes', [])
   if (axes.length === 0) return call.int('noop_with_empty_axes', 0) === 1 ? [] : shape.map((_, axis) => axis)
   return axes.map((axis) => call.axis(axis, shape.length))
 }
@@ -35,7 +35,7 @@ function extreme(context: GradientContext): readonly Value[] {
   return [g.mul(chosen, g.div(withAxes(context, d), g.sum(chosen, reductionAxes(call))))]
 }
 
-/** Reductions over axes, which an input or (before opset 18) an attribute names. */
+/** Reductions over axes, which an input names. */
 export const REDUCTION: Readonly<Record<string, Operator>> = {
   ReduceSum: {
     infer,

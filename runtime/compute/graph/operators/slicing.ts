@@ -136,12 +136,11 @@ function inferSplit(call: OperatorCall): TensorType[] {
   const size = shape[axis]!
   const parts = call.int('num_outputs', 2)
   const even = Math.ceil(size / parts)
-  const sizes = call.has(1)
-    ? call.known(1, 'the sizes')
-    : call.ints(
-        'split',
-        Array.from({ length: parts }, (_, i) => Math.min(even, size - i * even)),
-      )
+  const sizes = call.known(
+    1,
+    'the sizes',
+    Array.from({ length: parts }, (_, i) => Math.min(even, size - i * even)),
+  )
   if (sizes.reduce((sum, part) => sum + part, 0) !== size || sizes.some((part) => part < 0))
     throw call.refuse(
       'shape',
@@ -150,29 +149,21 @@ function inferSplit(call: OperatorCall): TensorType[] {
   return sizes.map((part) => ({ dtype, shape: shape.map((dim, at) => (at === axis ? part : dim)) }))
 }
 
-/** Along each axis named, from front to back. Attributes named them before opset 10. */
+/** Along each axis named, from front to back. */
 function cutsOf(call: OperatorCall): Cut[] {
   const { shape } = call.input(0)
-  const old = call.attributes.starts !== undefined
-  const starts = old ? call.ints('starts', []) : call.known(1, 'the starts')
-  const ends = old ? call.ints('ends', []) : call.known(2, 'the ends')
-  const axes = old
-    ? call.ints(
-        'axes',
-        starts.map((_, i) => i),
-      )
-    : call.known(
-        3,
-        'the axes',
-        starts.map((_, i) => i),
-      )
-  const steps = old
-    ? starts.map(() => 1)
-    : call.known(
-        4,
-        'the steps',
-        starts.map(() => 1),
-      )
+  const starts = call.known(1, 'the starts')
+  const ends = call.known(2, 'the ends')
+  const axes = call.known(
+    3,
+    'the axes',
+    starts.map((_, i) => i),
+  )
+  const steps = call.known(
+    4,
+    'the steps',
+    starts.map(() => 1),
+  )
   if (
     ends.length !== starts.length ||
     axes.length !== starts.length ||
@@ -210,7 +201,7 @@ function padsOf(call: OperatorCall): { before: number[]; after: number[] } {
   const rank = call.input(0).shape.length
   const mode = call.text('mode', 'constant')
   if (mode !== 'constant') throw call.refuse('attribute', `expected padding with a constant, found mode ${mode}`)
-  const pads = call.attributes.pads === undefined ? call.known(1, 'the pads') : call.ints('pads', [])
+  const pads = call.known(1, 'the pads')
   const axes = call
     .known(
       3,

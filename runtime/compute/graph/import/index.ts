@@ -1,0 +1,3 @@
+/** Models of others: a forward ONNX model as weights and operators that can be trained. */
+export * from './imported-model.ts'
+export { tensorFromProto, type WeightFiles } from './tensors.ts'
