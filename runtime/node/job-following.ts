@@ -42,7 +42,7 @@ export async function openJobFollowing(init: JobFollowingInit): Promise<JobFollo
   const desk = new JournalDesk({
     ...init,
     followed,
-    accountOf: (job) => coordinator.status(job)?.account,
+    accountOf: (job) => coordinator.accountOf(job),
     fence: (adoption, signed) => coordinator.giveUp(adoption, signed),
     rolledBack: (job, seen) => {
       coordinator.rolledBack(job, seen).catch((error) => {
@@ -72,7 +72,7 @@ export async function openJobFollowing(init: JobFollowingInit): Promise<JobFollo
     adoptedBlob(peer, blob, signed) {
       const { job, node, account } = proofs.openAdoption(signed)
       if (node !== peer) throw peerError('grant.audience', `the adoption of ${job} is by ${node}, not by ${peer}`)
-      const owner = coordinator.status(job)?.account ?? worker.accountOf(job)
+      const owner = coordinator.accountOf(job) ?? worker.accountOf(job)
       if (owner !== account || !blobs.pinned(job).roots.includes(blob))
         throw peerError('grant.job', `${job} of ${account} is not known here, or has no such blob`)
       return job

@@ -148,6 +148,11 @@ export class Coordinator {
     return run && this.#statusOf(run)
   }
 
+  /** Whose a job is. */
+  accountOf(job: string): string | undefined {
+    return this.#runs.get(job)?.spec.account
+  }
+
   parts(job: string): readonly ResultPart[] | undefined {
     const parts = this.#runs.get(job)?.parts
     return parts && [...parts].sort((a, b) => a.index - b.index)

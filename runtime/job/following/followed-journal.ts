@@ -10,7 +10,7 @@ import {
   NO_HASH,
 } from '../../log/index.ts'
 import { type JobSpec, type JournalHead, nextGeneration, publicKeyOf, verifySignature } from '../../protocol/index.ts'
-import { jobEntryCodec } from '../journal/index.ts'
+import { adoptedSpec, jobEntryCodec } from '../journal/index.ts'
 
 /** What is known of a job whose journal is followed. */
 export interface FollowedJob {
@@ -129,7 +129,10 @@ export class FollowedJournal {
     for (const bytes of groupEntries(group)) {
       const entry = jobEntryCodec.decode(bytes)
       if (entry.type === 'created') this.#spec = entry.spec
-      else if (entry.type === 'ended') this.#ended = true
+      else if (entry.type === 'adopted') {
+        this.#parts = this.#rows = 0 // those that are kept are journalled again
+        this.#spec &&= adoptedSpec(this.#spec, entry)
+      } else if (entry.type === 'ended') this.#ended = true
       else if (entry.type === 'part') {
         this.#parts++
         this.#rows += entry.part.rows

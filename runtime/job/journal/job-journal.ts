@@ -152,7 +152,7 @@ export class JobJournal {
         parts.clear() // its input may lie elsewhere, too: it begins anew
         source = undefined
         adoption = event.adoption
-        spec &&= adopted(spec, event)
+        spec &&= adoptedSpec(spec, event)
       } else ended = event
     }
     const inOrder = [...parts.values()].sort((a, b) => a.index - b.index)
@@ -174,7 +174,7 @@ export class JobJournal {
   }
 }
 
-/** A job as its adopter does it. */
-function adopted(spec: JobSpec, { outputDir, input }: Extract<JobEntry, { type: 'adopted' }>): JobSpec {
+/** A job as its adopter does it: its result goes elsewhere, and its input may be read elsewhere. */
+export function adoptedSpec(spec: JobSpec, { outputDir, input }: Extract<JobEntry, { type: 'adopted' }>): JobSpec {
   return { ...spec, outputDir, request: { ...spec.request, ...(input && { input }) } }
 }
