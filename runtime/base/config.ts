@@ -23,7 +23,7 @@ export interface ConfigSources {
 }
 
 /** The newest version of the configuration file's format. */
-export const CONFIG_VERSION = 1
+const CONFIG_VERSION = 1
 
 const ENV_PREFIX = 'AIVIDA_'
 const SHOWN_CHARACTERS = 100
@@ -36,7 +36,7 @@ export function envName(key: ConfigKey): string {
 }
 
 /** The flag of an option: `dataDir` is `--data-dir`. */
-export function flagName(key: ConfigKey): string {
+function flagName(key: ConfigKey): string {
   return `--${key.replace(/[A-Z]/g, '-$&').toLowerCase()}`
 }
 

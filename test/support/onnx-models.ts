@@ -2,7 +2,7 @@
  * Small ONNX models written by hand, field by field (onnx.proto, ONNX 1.19), so that tests need no binary fixtures and can write
  * what an honest exporter never would.
  */
-import { DTYPES, type DType } from '../../runtime/data/tensor/tensor.ts'
+import type { DType } from '../../runtime/data/tensor/tensor.ts'
 
 /** One encoded protobuf field. */
 export type Field = Uint8Array
@@ -175,11 +175,6 @@ export function expandModel(): Uint8Array {
 /** The bytes of a float32 tensor. */
 export function floats(...values: number[]): Uint8Array {
   return new Uint8Array(Float32Array.from(values).buffer)
-}
-
-/** Bytes that elements of a shape take. */
-export function byteCount(dtype: DType, shape: readonly number[]): number {
-  return shape.reduce((all, dim) => all * dim, 1) * DTYPES[dtype]
 }
 
 /**

@@ -66,7 +66,7 @@ function wentAway(job: string, cause: AividaError): AividaError {
 }
 
 /** The request that the command's options describe. Throws `requirement.malformed`; the node checks the rest. */
-export function inferRequest(options: Record<string, unknown>): JobRequest {
+function inferRequest(options: Record<string, unknown>): JobRequest {
   const { model, input, format, out, outputs, rowsPerShard, rowsPerPart, requirement, name, allowNonFinite } = options
   const given = {
     program: 'infer',
@@ -84,7 +84,7 @@ export function inferRequest(options: Record<string, unknown>): JobRequest {
 }
 
 /** `key=value` pairs as requirements; lists are separated by commas. Throws `requirement.malformed`. */
-export function parseRequirements(pairs: readonly string[]): Record<string, unknown> {
+function parseRequirements(pairs: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const [, key, text] = /^(\w+)=(.+)$/.exec(pair) ?? []

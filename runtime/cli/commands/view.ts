@@ -127,7 +127,7 @@ async function listFollowed(session: Session): Promise<void> {
 }
 
 /** A node for people. */
-export function describeNode(info: NodeInfo, nowWallMs: number): string {
+function describeNode(info: NodeInfo, nowWallMs: number): string {
   const slots = info.devices.map((device) => `${device.id} (${device.provider}, ${device.slots} slots)`)
   const lines = [
     `node      ${info.name}, ${info.role}${info.accepting ? '' : ', draining'}`,

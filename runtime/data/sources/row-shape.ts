@@ -20,7 +20,7 @@ export function rowShape(spec: TensorSpec, found: readonly number[], where: stri
 }
 
 /** `source.shape`: a row that doesn't fit an input. */
-export function shapeError(spec: TensorSpec, found: readonly number[], where: string): AividaError {
+function shapeError(spec: TensorSpec, found: readonly number[], where: string): AividaError {
   return userError(
     'source.shape',
     `${where}: expected rows of ${describeSpec(spec)}, found a row of shape [${found.join(', ')}]; ` +

@@ -158,9 +158,6 @@ export const envelope = <T extends z.ZodType>(data: T) => z.object({ v: z.litera
 /** The envelope of a failure, with any status from 400 up. */
 export const failureSchema = z.object({ v: z.literal(CONTROL_VERSION), error: errorRecordSchema })
 
-/** What `/healthz` answers with: status 200 while new work is taken, 503 while draining. */
-export const healthSchema = z.object({ accepting: z.boolean(), pid: z.number().int() })
-
 /** What an upload answers with: where the bytes lie, to be used as a job's input. */
 export const uploadSchema = z.object({ path: z.string(), sizeBytes: z.number().int().max(limit('requestBytes')) })
 

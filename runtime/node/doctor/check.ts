@@ -5,15 +5,10 @@ import type { DataFolder } from '../data-folder.ts'
 import type { NodeInfo } from '../service.ts'
 import type { Machine } from './machine.ts'
 
-/** How bad a finding is. `skipped`: it could not be looked at here and now, and the message says why. */
-export const levelSchema = z.enum(['ok', 'skipped', 'warning', 'broken'])
-
-/** See {@link levelSchema}. */
-export type Level = z.infer<typeof levelSchema>
-
 /** What a check found: one plain sentence, and what to do when something is wrong. Never a secret. */
 export const findingSchema = z.object({
-  level: levelSchema,
+  /** How bad it is. `skipped`: it could not be looked at here and now, and the message says why. */
+  level: z.enum(['ok', 'skipped', 'warning', 'broken']),
   message: z.string(),
   /** What to do, where the message does not say it already. */
   remedy: z.string().optional(),

@@ -35,7 +35,7 @@ export class FrameWriter {
 }
 
 /** Joins runs of small pieces, each of which would cost a call of its own; large ones stay as they are, uncopied. */
-export function joinSmall(pieces: readonly Uint8Array[]): Uint8Array[] {
+function joinSmall(pieces: readonly Uint8Array[]): Uint8Array[] {
   const joined: Uint8Array[] = []
   let run: Uint8Array[] = []
   let runBytes = 0
