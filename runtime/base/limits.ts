@@ -132,6 +132,8 @@ export const LIMITS = {
   shardAttempts: { value: 4, unit: 'count', reason: 'a shard that failed on this many nodes is named poison' },
   shardsPerPart: { value: 4_096, unit: 'count', reason: 'results that wait in memory for their file to be whole' },
   shardsInFlight: { value: 4_096, unit: 'count', reason: 'what a program may have emitted and not heard of' },
+  commitmentsPerShard: { value: 1_024, unit: 'count', reason: 'hashes of a state in one receipt: 64 KB of it' },
+  stepsPerShard: { value: 100_000, unit: 'count', reason: 'rows of metrics that one result of training holds' },
   leaseMs: { value: 60_000, unit: 'ms', reason: 'extended by progress; a worker that makes none loses the shard' },
   returnMs: {
     value: 10_000,

@@ -19,7 +19,15 @@ import {
 import { type BlobStore, type FetchOptions, fetchBlob, type OpenBlob, type OpenProvider } from '../data/blob/index.ts'
 import type { NamedTensors } from '../data/tensor/index.ts'
 import type { Computed } from '../job/worker/index.ts'
-import { type BlobRef, type Lease, type ModelRef, type Signed, signedCodec } from '../protocol/index.ts'
+import {
+  type BlobRef,
+  inputsOf,
+  type Lease,
+  type ModelRef,
+  type ShardSpec,
+  type Signed,
+  signedCodec,
+} from '../protocol/index.ts'
 import { SharedWork } from './shared-work.ts'
 
 /** What the engine host needs. */
@@ -128,7 +136,7 @@ export class EngineHost {
 
   /** Brings a lease's inputs into a store, from the submitter: nobody else has them. Throws as {@link fetchModel} does. */
   async fetchInputs(lease: Lease, store: BlobStore, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
-    await this.#fetch(lease.spec.inputs, store, lease, grant, signal)
+    await this.#fetch(inputsOf(lease.spec), store, lease, grant, signal)
   }
 
   async #fetch(
@@ -169,7 +177,7 @@ export class EngineHost {
       const results = await session.runAll(inputs, { signal })
       const computeMs = clock.monoMs() - startMs
       lent.release()
-      return { results: results.map((result, i) => pick(result, leases[i]!.spec.outputs)), computeMs }
+      return { results: results.map((result, i) => pick(result, outputsOf(leases[i]!.spec))), computeMs }
     } catch (error) {
       if (lent.alive) lent.release()
       else await lent.discard()
@@ -226,6 +234,11 @@ export class EngineHost {
 /** One name for a graph and its weights. */
 function modelDigest(model: ModelRef): string {
   return model.weights.length === 0 ? model.graph.blob : sha256(canonicalBytes(model))
+}
+
+/** The graph outputs that a shard keeps; none: all. */
+function outputsOf(spec: ShardSpec): readonly string[] {
+  return spec.kind === 'infer' ? spec.outputs : []
 }
 
 function pick(result: RunResult, names: readonly string[]): RunResult {

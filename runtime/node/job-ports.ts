@@ -11,6 +11,7 @@ import {
   type BlobRef,
   type Device,
   grantCodec,
+  inputsOf,
   type JobStatus,
   logKey,
   type Signer,
@@ -109,7 +110,7 @@ export async function workerPorts(
     journal: await WorkerJournal.open(await openLog(journal, { clock, key: logKey('worker', signer) })),
     fetchModel: (lease, grant, signal) => engines.fetchModel(lease, grant, signal),
     fetchInputs: async (lease, grant, signal) => {
-      const ref = lease.spec.inputs
+      const ref = inputsOf(lease.spec)
       await engines.fetchInputs(lease, inputs, grant, signal)
       return inputs.readAll(ref.blob)
     },

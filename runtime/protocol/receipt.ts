@@ -16,6 +16,13 @@ export const receiptSchema = z.object({
   outputs: blobRefSchema,
   /** Time inside the engine. */
   computeMs: z.number().nonnegative(),
+  /** Of training: the state after the last step, as a safetensors file. Older readers know no such shards. */
+  state: blobRefSchema.optional(),
+  /**
+   * Of training: SHA-256 over the tensors of the state in their order, every `commitEvery` steps and after the last one:
+   * whoever doubts the result runs the steps between two of them again.
+   */
+  commitments: z.array(digestSchema).max(limit('commitmentsPerShard')).optional(),
 })
 
 /** See {@link receiptSchema}. */

@@ -4,6 +4,17 @@
  * time (`child/`). To add an engine, implement the port and
  * call `test/conformance/engine.ts` from its test.
  */
+
+export type { ChildSession } from './child/child-session.ts'
+export type {
+  ChildTraining,
+  StepFeed,
+  StepGroup,
+  Stepped,
+  SteppingOptions,
+  TensorSource,
+  TrainingInit,
+} from './child/child-training.ts'
 export {
   type ChildSettings,
   type Command,
@@ -12,7 +23,7 @@ export {
   engineCommand,
   gpuEnvironment,
 } from './child/command.ts'
-export { EngineChild, type EngineChildInit } from './child/engine-child.ts'
+export { AHEAD, EngineChild, type EngineChildInit } from './child/engine-child.ts'
 export { EnginePool, type EnginePoolInit, type LentEngine, type PoolKey } from './child/pool.ts'
 export { type EngineProcess, type Exit, spawnEngine } from './child/process.ts'
 export type * from './engine.ts'

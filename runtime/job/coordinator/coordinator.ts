@@ -1,12 +1,13 @@
 import { type Digest, every, limit } from '../../base/index.ts'
-import type {
-  Adoption,
-  CalledJob,
-  JobSpec,
-  JobStatus,
-  RefusalCounts,
-  ResultPart,
-  Signed,
+import {
+  type Adoption,
+  type CalledJob,
+  inputsOf,
+  type JobSpec,
+  type JobStatus,
+  type RefusalCounts,
+  type ResultPart,
+  type Signed,
 } from '../../protocol/index.ts'
 import type { JobJournal, JobRecord } from '../journal/index.ts'
 import {
@@ -281,7 +282,10 @@ export class Coordinator {
       const offered = known()
       if (offered.length === 0) return
       const inline = new Set(await this.#offers.send(peer, offered))
-      for (const { run, shard } of offered) if (inline.has(shard.inputs)) run.tally.bytes.sent += shard.inputs.sizeBytes
+      for (const { run, shard } of offered) {
+        const inputs = inputsOf(shard)
+        if (inline.has(inputs)) run.tally.bytes.sent += inputs.sizeBytes
+      }
     } catch (error) {
       this.#ports.logger.debug({ peer, error: String(error) }, 'an offer could not be sent')
       const leases = orders.map(({ lease }) => ({ lease, reason: 'busy' as const, retryAfterMs: RETRY_MS }))

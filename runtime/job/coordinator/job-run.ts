@@ -8,9 +8,11 @@ import {
   userError,
 } from '../../base/index.ts'
 import {
+  inputsOf,
   type JobSpec,
   type JobStatus,
   type ResultPart,
+  rowsOf,
   type ShardSpec,
   type Signed,
   shardId,
@@ -178,7 +180,8 @@ export class JobRun {
 
   #accept({ receipt }: VerifiedResult, outputs: Uint8Array): void {
     const { shard } = receipt
-    this.tally.accepted(receipt, this.shards.get(shard)?.rows ?? 0, outputs)
+    const spec = this.shards.get(shard)
+    this.tally.accepted(receipt, spec ? rowsOf(spec) : 0, outputs)
     this.#outputs.set(shard, outputs)
     this.#done.add(shard)
     this.#hear({ type: 'accepted', shard, outputs: receipt.outputs }) // the policy of today: the first one is believed
@@ -236,7 +239,7 @@ export class JobRun {
     for (const shard of new Set(step.parts.map((order) => order.shard))) this.#dropShard(shard)
     const emitted = step.shards.map((spec): [Digest, ShardSpec] => [shardId(spec), spec])
     for (const [id, spec] of emitted) {
-      if (!this.shards.has(id)) this.#inputBytes += spec.inputs.sizeBytes // else it is retracted, and was counted
+      if (!this.shards.has(id)) this.#inputBytes += inputsOf(spec).sizeBytes // else it is retracted, and was counted
       this.shards.set(id, spec)
     }
     const open = emitted.map(([id]) => id).filter((id) => !this.#takeEarly(id))
@@ -256,8 +259,9 @@ export class JobRun {
     const spec = this.shards.get(shard)
     if (!spec) return
     this.shards.delete(shard)
-    this.#inputBytes -= spec.inputs.sizeBytes
-    this.#ports.dropInput(this.spec.job, spec.inputs)
+    const inputs = inputsOf(spec)
+    this.#inputBytes -= inputs.sizeBytes
+    this.#ports.dropInput(this.spec.job, inputs)
     this.#feed.look()
   }
 

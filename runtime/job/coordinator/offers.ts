@@ -1,6 +1,7 @@
 import { type Clock, limit } from '../../base/index.ts'
 import {
   type BlobRef,
+  inputsOf,
   type JobSpec,
   type Lease,
   offerCodec,
@@ -34,7 +35,7 @@ export class Offers {
     const leases = orders.map(({ order, job, epoch, shard }) =>
       leaseOf([swarm.self, ...this.#coWorkers(job.job, peer)], peer, order, job, epoch, shard),
     )
-    const inline = await this.#inline(orders.map(({ shard }) => shard.inputs))
+    const inline = await this.#inline(orders.map(({ shard }) => inputsOf(shard)))
     await swarm.send(
       peer,
       {

@@ -1,5 +1,13 @@
 import { type Digest, limit, peerError } from '../../base/index.ts'
-import { type Grant, grantCodec, type Lease, openDocument, peerIdOf, type Signed } from '../../protocol/index.ts'
+import {
+  type Grant,
+  grantCodec,
+  type Lease,
+  modelsOf,
+  openDocument,
+  peerIdOf,
+  type Signed,
+} from '../../protocol/index.ts'
 
 interface Granted {
   readonly signed: Signed
@@ -33,7 +41,7 @@ export class Grants {
     for (const { job, spec } of leases) {
       const granted = this.#get(from, job)
       if (!granted) continue
-      for (const { blob } of [spec.model.graph, ...spec.model.weights])
+      for (const { blob } of modelsOf(spec).flatMap(({ graph, weights }) => [graph, ...weights]))
         if (granted.models.size < MODELS_PER_JOB) granted.models.add(blob)
     }
   }

@@ -1,4 +1,4 @@
-import type { Lease } from '../../protocol/index.ts'
+import { inputsOf, type Lease } from '../../protocol/index.ts'
 import type { Held, WorkerState } from './machine.ts'
 
 /** Shards that go to an engine in one call take about this long together: a result waits no longer for the others. */
@@ -25,13 +25,14 @@ export function notePace({ paces }: WorkerState, job: string, ms: number): void 
  */
 export function groupFrom(state: WorkerState, first: Held): Held[] {
   const pace = state.paces.get(first.lease.job)
-  const most = pace === undefined || first.alone ? 1 : Math.min(GROUP_LEASES, Math.floor(GROUP_MS / pace))
+  const isShort = pace !== undefined && !first.alone && first.lease.spec.kind === 'infer'
+  const most = !isShort ? 1 : Math.min(GROUP_LEASES, Math.floor(GROUP_MS / pace))
   const group = [first]
-  let bytes = first.lease.spec.inputs.sizeBytes
+  let bytes = inputsOf(first.lease.spec).sizeBytes
   if (most <= 1) return group
   for (const held of state.held.values()) {
     if (held === first || held.phase !== 'ready' || held.alone || !sameCall(first.lease, held.lease)) continue
-    bytes += held.lease.spec.inputs.sizeBytes
+    bytes += inputsOf(held.lease.spec).sizeBytes
     if (bytes > GROUP_BYTES) break
     group.push(held)
     if (group.length === most) break
@@ -41,7 +42,7 @@ export function groupFrom(state: WorkerState, first: Held): Held[] {
 
 /** Whether one session of one engine child serves both. */
 function sameCall(a: Lease, b: Lease): boolean {
-  if (a.job !== b.job || a.device !== b.device || a.account !== b.account) return false
+  if (b.spec.kind !== 'infer' || a.job !== b.job || a.device !== b.device || a.account !== b.account) return false
   const [mine, other] = [a.spec.model, b.spec.model]
   return (
     mine.graph.blob === other.graph.blob &&

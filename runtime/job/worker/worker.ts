@@ -4,6 +4,7 @@ import {
   type ControlMessage,
   type ControlMessageOf,
   type Device,
+  inputsOf,
   type Lease,
   offerCodec,
   openDocument,
@@ -146,7 +147,7 @@ export class Worker {
       if (shardId(lease.spec) !== lease.shard)
         throw peerError('lease.shard', `lease ${lease.id} of ${from} names a shard that is not what it asks for`)
       if (this.#knownResult(lease)) known.add(lease.id)
-      const { inputs } = lease.spec
+      const inputs = inputsOf(lease.spec)
       const bytes = inline.get(inputs.blob)
       if (bytes && !this.#ports.matches(inputs, bytes))
         throw peerError('blob.wrong-chunk', `the inline inputs of ${lease.id} are not what the lease names`)

@@ -16,6 +16,7 @@ import type { TensorSpec } from '../../../runtime/data/sources/index.ts'
 import { jsonLinesLoader } from '../../../runtime/data/sources/json-lines.ts'
 import type { Loader } from '../../../runtime/data/sources/source.ts'
 import { checkTensors, decodeTensors, encodeTensors, tensorOf } from '../../../runtime/data/tensor/index.ts'
+import { readSafetensors, safetensorsHead } from '../../../runtime/data/tensor/safetensors.ts'
 import { assertSame, codecTarget, type Target } from '../target.ts'
 import { channelOf, streamOf } from './wire.ts'
 
@@ -49,6 +50,20 @@ const tensors = {
 }
 const [, header] = encodeTensors(tensors)
 const encodedTensors = Buffer.concat(encodeTensors(tensors))
+
+const numbers = [
+  { name: 'floats', ...tensors.floats },
+  { name: 'ints', ...tensors.ints },
+]
+const safetensorsData = Buffer.concat(numbers.map(({ data }) => data))
+const safetensors = Buffer.concat([safetensorsHead(numbers), safetensorsData])
+const safetensorsHeader = safetensors.subarray(8, safetensors.byteLength - safetensorsData.byteLength)
+
+function lengthOf({ byteLength }: Uint8Array): Uint8Array {
+  const prefix = Buffer.alloc(8)
+  prefix.writeBigUInt64LE(BigInt(byteLength))
+  return prefix
+}
 
 /** A header altered, and the data of the tensors behind it where it must be. */
 function sealHeader(altered: Uint8Array): Uint8Array {
@@ -139,6 +154,18 @@ export const dataTargets: readonly Target[] = [
     { type: 'news', have: [2, 0], peers: [] },
     { type: 'refused', code: 'grant.expired', message: 'ask again' },
   ]),
+  {
+    name: 'safetensors',
+    samples: [
+      { bytes: safetensors },
+      { bytes: safetensorsHeader, seal: (header) => Buffer.concat([lengthOf(header), header, safetensorsData]) },
+    ],
+    async decode(bytes) {
+      const file = bytesInMemory('state', bytes)
+      for (const { name, dtype, shape, at, sizeBytes } of await readSafetensors(file))
+        checkTensors({ [name]: { dtype, shape, data: await file.read(at, sizeBytes) } })
+    },
+  },
   codecTarget(pinsCodec, [
     { owner: 'job', pins: [{ blob: smallTree.root }, { blob: largeTree.root, untilWallMs: 5 }] },
   ]),

@@ -1,7 +1,13 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AividaError, limit, sleep } from '../../../runtime/base/index.ts'
-import { type Device, type Receipt, type SignedReceipts, signReceipts } from '../../../runtime/protocol/index.ts'
+import {
+  type Device,
+  type Receipt,
+  rowsOf,
+  type SignedReceipts,
+  signReceipts,
+} from '../../../runtime/protocol/index.ts'
 import { jobCluster, stateOf } from '../../support/job-cluster.ts'
 import {
   acceptances,
@@ -158,7 +164,7 @@ test('a shard that fails everywhere fails the job, which names the causes and ca
   const poison = new AividaError({ code: 'engine.died', category: 'platform', message: 'the child ran out of memory' })
   for (const node of [a, b]) {
     node.engine.computeMs = 100
-    node.engine.failure = ({ spec }) => (spec.rows === 1 ? poison : undefined) // the last batch is the short one
+    node.engine.failure = ({ spec }) => (rowsOf(spec) === 1 ? poison : undefined) // the last batch is the short one
   }
   const { job } = await submit(s, { rows: 9, rowsPerShard: 2 })
   const { state, error, shards } = await end(swarm, s, job)

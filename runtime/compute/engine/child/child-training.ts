@@ -48,6 +48,13 @@ export interface Stepped {
   readonly commitment?: Digest
 }
 
+/** Some bytes of a state. */
+export interface StatePiece {
+  /** Which tensor of {@link TrainingInit.state}. */
+  readonly tensor: number
+  readonly bytes: Uint8Array
+}
+
 /** How steps are run. */
 export interface SteppingOptions {
   readonly signal?: AbortSignal
@@ -147,7 +154,7 @@ export class ChildTraining {
   }
 
   /** The bytes of the present state, tensor by tensor in order, never more than some MiB of it outside of the child. */
-  async *state(signal?: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+  async *state(signal?: AbortSignal): AsyncGenerator<StatePiece, void, void> {
     for (const [tensor, { sizeBytes }] of this.#init.state.entries())
       for (let offset = 0; offset < sizeBytes; offset += READ_BYTES) {
         const length = Math.min(READ_BYTES, sizeBytes - offset)
@@ -155,7 +162,7 @@ export class ChildTraining {
         const { header, parts } = await this.#child.ask(request, 'reading the state', { signal })
         const [bytes] = parts
         if (header.op !== 'state' || bytes?.byteLength !== length) throw protocol('bytes of the state')
-        yield bytes
+        yield { tensor, bytes }
       }
   }
 

@@ -82,7 +82,7 @@ async function run(training: ChildTraining, groups: AsyncIterable<StepGroup>) {
 }
 
 async function stateOf(training: ChildTraining): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(training.state()))
+  return Buffer.concat((await Array.fromAsync(training.state())).map(({ bytes }) => bytes))
 }
 
 test('steps give what the same arithmetic gives, in whatever groups they come', async () => {

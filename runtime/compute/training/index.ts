@@ -1,0 +1,15 @@
+/**
+ * A shard of training, on a worker: what its steps are fed ({@link StepFeeder}), running them in an engine child
+ * ({@link trainSteps}), and the state as the file that it begins and ends as.
+ */
+export { type MaskInit, maskOf } from './masks.ts'
+export { type MeasureInit, measure } from './measure.ts'
+export { stateFile, tensorsIn } from './state-blob.ts'
+export { batchSizeOf, StepFeeder, type StepFeederInit, stepsPerEpoch } from './step-feed.ts'
+export {
+  diverged,
+  type TrainedSteps,
+  type TrainingProgress,
+  type TrainStepsInit,
+  trainSteps,
+} from './train-steps.ts'

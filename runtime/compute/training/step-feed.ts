@@ -1,0 +1,131 @@
+import { userError } from '../../base/index.ts'
+import { epochOrder, type Permutation, placesOf, type RowTable, roomFor } from '../../data/rows/index.ts'
+import { elementCount } from '../../data/tensor/check.ts'
+import { DTYPES, type NamedTensors, type Tensor } from '../../data/tensor/tensor.ts'
+import { learningRateAt, type RowRange, type TrainShard } from '../../protocol/index.ts'
+import type { StepFeed, StepGroup } from '../engine/index.ts'
+import type { StepSignature } from '../graph/training/step-signature.ts'
+import { maskOf } from './masks.ts'
+
+/** What {@link StepFeeder} needs. */
+export interface StepFeederInit {
+  readonly shard: Pick<TrainShard, 'data' | 'fromStep' | 'steps' | 'seed' | 'learningRate' | 'commitEvery'>
+  readonly signature: StepSignature
+  readonly table: RowTable
+  /** Groups whose memory is in use at once; see `SteppingOptions.ahead`. */
+  readonly ahead: number
+}
+
+/** Steps of one group at most, and bytes of their batches: one batch is always let in. */
+const GROUP_STEPS = 64
+const GROUP_BYTES = 1 << 20
+
+/** Rows that one step learns from. */
+export function batchSizeOf({ batch }: Pick<StepSignature, 'batch'>): number {
+  return batch[0]?.shape[0] ?? 0
+}
+
+/** Steps of one pass over the rows: those that fill no batch are left out, others in each pass. Throws `train.batch-too-large`. */
+export function stepsPerEpoch(signature: Pick<StepSignature, 'batch'>, { rows }: Pick<RowRange, 'rows'>): number {
+  const batchSize = batchSizeOf(signature)
+  if (batchSize > rows)
+    throw userError(
+      'train.batch-too-large',
+      `a batch of ${batchSize} rows cannot be drawn from ${rows}; give more rows, or build the step for smaller batches`,
+      { batchSize, rows },
+    )
+  return Math.floor(rows / batchSize)
+}
+
+/**
+ * What the steps of a shard are fed, in groups: the rows that their places in the epoch name, masks, learning rates. All
+ * of it follows from the shard; only how many steps make a group does not, and nothing depends on that.
+ */
+export class StepFeeder {
+  /** How many steps the next group may have: for steps so short that the way to the engine counts. */
+  groupSteps = 1
+  readonly #init: StepFeederInit
+  readonly #stepsPerEpoch: number
+  readonly #mostSteps: number
+  readonly #rooms: NamedTensors[]
+  #epoch = -1
+  #order: Permutation | undefined
+
+  constructor(init: StepFeederInit) {
+    this.#init = init
+    const { signature, table, shard, ahead } = init
+    this.#stepsPerEpoch = stepsPerEpoch(signature, shard.data)
+    const batchBytes = signature.batch.reduce((sum, { dtype, shape }) => sum + DTYPES[dtype] * elementCount(shape), 0)
+    const fitting = Math.floor(GROUP_BYTES / Math.max(1, batchBytes))
+    this.#mostSteps = Math.max(1, Math.min(GROUP_STEPS, this.#stepsPerEpoch, shard.steps, fitting))
+    const rows = this.#mostSteps * batchSizeOf(signature)
+    this.#rooms = Array.from({ length: ahead }, () => roomFor(table.columns, rows))
+  }
+
+  /** All steps of the shard, in order. Throws what gathering rows throws. */
+  async *groups(): AsyncGenerator<StepGroup, void, void> {
+    const { fromStep, steps, commitEvery } = this.#init.shard
+    const end = fromStep + steps
+    for (let step = fromStep, group = 0; step < end; group++) {
+      const toEpochEnd = this.#stepsPerEpoch - (step % this.#stepsPerEpoch)
+      const toCommit = commitEvery - (step % commitEvery)
+      const count = Math.min(Math.max(1, this.groupSteps), this.#mostSteps, toEpochEnd, toCommit, end - step)
+      const feeds = await this.#feeds(step, count, this.#rooms[group % this.#rooms.length]!)
+      step += count
+      yield { steps: feeds, commit: step % commitEvery === 0 || step === end }
+    }
+  }
+
+  async #feeds(step: number, count: number, room: NamedTensors): Promise<StepFeed[]> {
+    const { signature, table, shard } = this.#init
+    const { firstRow } = shard.data
+    const batchSize = batchSizeOf(signature)
+    const from = (step % this.#stepsPerEpoch) * batchSize
+    const places = placesOf(this.#orderOf(Math.floor(step / this.#stepsPerEpoch)), from, from + count * batchSize)
+    for (let i = 0; i < places.length; i++) places[i]! += firstRow
+    const gathered = await table.gather(places, room)
+    return Array.from({ length: count }, (_, i) => ({
+      tensors: {
+        ...Object.fromEntries(signature.batch.map(({ name }) => [name, rowsOf(gathered[name]!, i, batchSize)])),
+        ...Object.fromEntries(
+          signature.masks.map((mask) => [mask.name, maskOf({ ...mask, seed: shard.seed, step: step + i })]),
+        ),
+      },
+      scalars: this.#scalars(step + i),
+    }))
+  }
+
+  #scalars(step: number): Record<string, number> {
+    const { scalars } = this.#init.signature
+    return {
+      ...(scalars.learningRate !== undefined && {
+        [scalars.learningRate]: learningRateAt(this.#init.shard.learningRate, step),
+      }),
+      ...(scalars.step !== undefined && { [scalars.step]: step + 1 }),
+    }
+  }
+
+  #orderOf(epoch: number): Permutation {
+    const { table, shard } = this.#init
+    if (epoch !== this.#epoch || !this.#order) {
+      this.#epoch = epoch
+      this.#order = epochOrder(partOf(table, shard.data.rows), { seed: shard.seed, epoch })
+    }
+    return this.#order
+  }
+}
+
+/** As many rows of a table, as far as their order goes. */
+function partOf({ length, storedBytes }: RowTable, rows: number): Pick<RowTable, 'length' | 'storedBytes'> {
+  return { length: rows, storedBytes: Math.ceil((storedBytes * rows) / length) }
+}
+
+/** Rows `i * size` to `(i + 1) * size`: a view. */
+export function rowsOf({ dtype, shape, data }: Tensor, i: number, size: number): Tensor {
+  const rowBytes = data.byteLength / shape[0]!
+  return {
+    dtype,
+    shape: [size, ...shape.slice(1)],
+    data: data.subarray(i * size * rowBytes, (i + 1) * size * rowBytes),
+  }
+}

@@ -1,0 +1,118 @@
+import { AividaError, type Clock, type Digest } from '../../base/index.ts'
+import type { RowTable } from '../../data/rows/index.ts'
+import type { NamedTensors } from '../../data/tensor/tensor.ts'
+import { learningRateAt, type TrainShard } from '../../protocol/index.ts'
+import { AHEAD, type ChildSession, type ChildTraining, type Stepped } from '../engine/index.ts'
+import type { StepSignature } from '../graph/training/step-signature.ts'
+import { measure } from './measure.ts'
+import { StepFeeder } from './step-feed.ts'
+
+/** What {@link trainSteps} works on. */
+export interface TrainStepsInit {
+  readonly clock: Pick<Clock, 'monoMs'>
+  readonly shard: TrainShard
+  readonly signature: StepSignature
+  /** The state that the shard begins with is in it. */
+  readonly training: ChildTraining
+  readonly table: RowTable
+  /** What the shard's evaluation names, where it has one. */
+  readonly evaluation?: { readonly model: ChildSession; readonly table: RowTable }
+  readonly signal?: AbortSignal
+  /** Hears how far it has come. */
+  readonly onSteps?: (progress: TrainingProgress) => void
+}
+
+/** How far a shard has come. */
+export interface TrainingProgress {
+  /** Steps of the whole training that are done. */
+  readonly step: number
+  /** Of the last step, by name. */
+  readonly metrics: Readonly<Record<string, number>>
+  /** Rows that were learned from in a second, lately. */
+  readonly rowsPerSecond: number
+}
+
+/** What the steps of a shard gave, beside the state. */
+export interface TrainedSteps {
+  /**
+   * A row for each step: `step [n] i64` counted from 1, `learningRate [n] f32`, each metric `[n] f32`; each scalar of the
+   * evaluation as `validation.NAME [n] f32`, NaN but in the last row. The same wherever it is computed.
+   */
+  readonly metrics: NamedTensors
+  readonly commitments: readonly Digest[]
+}
+
+/** Steps that go to the child together take about this long: long enough that the way there does not count. Ms. */
+const GROUP_MS = 25
+
+/**
+ * Runs the steps of a shard, its batches made while the child computes. Throws `train.diverged` when the loss is no
+ * number, `engine.*`, and what gathering rows throws; the training is then of no further use.
+ */
+export async function trainSteps(init: TrainStepsInit): Promise<TrainedSteps> {
+  const { clock, shard, signature, training, table, evaluation, signal, onSteps } = init
+  const { fromStep, steps, learningRate } = shard
+  const feeder = new StepFeeder({ shard, signature, table, ahead: AHEAD })
+  const columns = signature.metrics.map(() => new Float32Array(steps))
+  const commitments: Digest[] = []
+  const batchRows = signature.batch[0]!.shape[0]!
+  let [done, beforeMs] = [0, clock.monoMs()]
+  const onStepped = ({ metrics, commitment }: Stepped) => {
+    for (const values of metrics) {
+      for (const [i, column] of columns.entries()) column[done] = values[i]!
+      const loss = values[signature.metrics.indexOf('loss')] ?? values[0]!
+      if (!Number.isFinite(loss)) throw diverged(shard, fromStep + done, loss)
+      done++
+    }
+    if (commitment !== undefined) commitments.push(commitment)
+    const nowMs = clock.monoMs()
+    const stepMs = Math.max(1e-3, (nowMs - beforeMs) / metrics.length)
+    beforeMs = nowMs
+    feeder.groupSteps = Math.floor(GROUP_MS / stepMs)
+    onSteps?.({
+      step: fromStep + done,
+      metrics: Object.fromEntries(signature.metrics.map((name, i) => [name, columns[i]![done - 1]!])),
+      rowsPerSecond: (batchRows * 1000) / stepMs,
+    })
+  }
+  await training.run(feeder.groups(), { ...(signal && { signal }), onStepped })
+  const measured =
+    shard.evaluation && evaluation
+      ? await measure({ evaluation: shard.evaluation, ...evaluation, training, signal })
+      : {}
+  return {
+    commitments,
+    metrics: {
+      step: int64(Array.from({ length: steps }, (_, i) => fromStep + i + 1)),
+      learningRate: float32(Array.from({ length: steps }, (_, i) => learningRateAt(learningRate, fromStep + i))),
+      ...Object.fromEntries(signature.metrics.map((name, i) => [name, float32(columns[i]!)])),
+      ...Object.fromEntries(
+        Object.entries(measured).map(([name, value]) => [
+          `validation.${name}`,
+          float32(Array.from({ length: steps }, (_, i) => (i === steps - 1 ? value : Number.NaN))),
+        ]),
+      ),
+    },
+  }
+}
+
+/** `train.diverged`: the loss of a step is no number. `step` 0 is the first. */
+export function diverged(shard: TrainShard, step: number, loss: number): AividaError {
+  const rate = learningRateAt(shard.learningRate, step)
+  return new AividaError({
+    code: 'train.diverged',
+    category: 'user',
+    message: `the loss of step ${step + 1} is ${loss}, at a learning rate of ${rate}; lower it, warm it up, or clip the gradient`,
+    facts: { step: step + 1, loss: String(loss), learningRate: rate },
+  })
+}
+
+function float32(values: ArrayLike<number>) {
+  const data = new Uint8Array(Float32Array.from(values).buffer)
+  return { dtype: 'float32', shape: [values.length], data } as const
+}
+
+function int64(values: readonly number[]) {
+  const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer)
+  return { dtype: 'int64', shape: [values.length], data } as const
+}
