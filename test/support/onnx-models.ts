@@ -102,10 +102,10 @@ export function tensor(
   return [...shape.map((dim) => field(1, dim)), field(2, ONNX_TYPES[dtype]), field(8, name), ...content]
 }
 
-/** ValueInfoProto of a tensor; a string is a symbolic dimension. */
-export function value(name: string, dtype: DType, shape: readonly (number | string)[]): Field[] {
-  const dims = shape.map((dim) => field(1, [typeof dim === 'number' ? field(1, dim) : field(2, dim)]))
-  return [field(1, name), field(2, [field(1, [field(1, ONNX_TYPES[dtype]), field(2, dims)])])]
+/** ValueInfoProto of a tensor; a string is a symbolic dimension, and without a shape it may have any. */
+export function value(name: string, dtype: DType, shape?: readonly (number | string)[]): Field[] {
+  const dims = shape?.map((dim) => field(1, [typeof dim === 'number' ? field(1, dim) : field(2, dim)]))
+  return [field(1, name), field(2, [field(1, [field(1, ONNX_TYPES[dtype]), ...(dims ? [field(2, dims)] : [])])])]
 }
 
 /** How to make a graph. */
@@ -163,12 +163,18 @@ export function matMulChain(length: number): Uint8Array {
   })
 }
 
-/** `y = Expand(x, shape)`: memory by the shape that is asked for. */
-export function expandModel(): Uint8Array {
+/** `y = Expand(x, shape)` of this rank: memory by the shape that is asked for. */
+export function expandModel(rank = 1): Uint8Array {
   return model({
     nodes: [{ op: 'Expand', inputs: ['x', 'shape'], outputs: ['y'] }],
-    inputs: [value('x', 'float32', [1]), value('shape', 'int64', [1])],
-    outputs: [value('y', 'float32', ['n'])],
+    inputs: [value('x', 'float32', [1]), value('shape', 'int64', [rank])],
+    outputs: [
+      value(
+        'y',
+        'float32',
+        Array.from({ length: rank }, (_, i) => `n${i}`),
+      ),
+    ],
   })
 }
 

@@ -37,6 +37,11 @@ test('a typed array becomes a tensor over the same memory, its dtype told by its
   }
 })
 
+test('bytes that begin where no element may are copied, those of a Buffer, too', () => {
+  const bytes = Buffer.from([0, ...new Uint8Array(Float32Array.of(1.5, -2).buffer)]).subarray(1)
+  assert.equal([...typedArrayOf({ dtype: 'float32', shape: [2], data: bytes })], [1.5, -2])
+})
+
 test('bool, bfloat16 and words of float16 are told by the caller', () => {
   assert.is(tensorOf(Uint8Array.of(0, 1), [2], 'bool').dtype, 'bool')
   assert.equal([...typedArrayOf(tensorOf(Uint16Array.of(0x3f80), [], 'bfloat16'))], [0x3f80])

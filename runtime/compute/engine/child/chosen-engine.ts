@@ -16,6 +16,10 @@ export async function chosenEngine(choice: EngineChoice): Promise<Engine> {
     case 'onnxruntime-node':
     case 'onnxruntime-web':
       return loaded(new OnnxRuntimeEngine(choice))
+    case 'tfjs': {
+      const { TfjsEngine } = await import('../tfjs/engine.ts')
+      return loaded(new TfjsEngine())
+    }
     default:
       return assertNever(choice)
   }

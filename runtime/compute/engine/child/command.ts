@@ -20,7 +20,7 @@ export interface ChildSettings {
 }
 
 /** By what name an engine is asked for. `auto` is onnxruntime: its native build, or WebAssembly where none exists. */
-export const ENGINE_CHOICES = ['auto', 'onnxruntime-node', 'onnxruntime-web'] as const
+export const ENGINE_CHOICES = ['auto', 'onnxruntime-node', 'onnxruntime-web', 'tfjs'] as const
 
 /** See {@link ENGINE_CHOICES}. */
 export type EngineChoice = (typeof ENGINE_CHOICES)[number]
