@@ -22,7 +22,7 @@ export abstract class LocalSession implements EngineSession {
     return this.report.outputs
   }
 
-  /** One run, on inputs that fit the graph. */
+  /** One run, on inputs that fit the graph; what is aborted before the engine is called does not begin. */
   protected abstract compute(inputs: NamedTensors, signal: AbortSignal | undefined): Promise<NamedTensors>
 
   /** Frees the model. */
@@ -32,7 +32,6 @@ export abstract class LocalSession implements EngineSession {
     this.#checkOpen()
     checkInputs(this.inputs, inputs)
     if (finite) for (const [name, tensor] of Object.entries(inputs)) checkFinite(name, tensor)
-    if (signal?.aborted) throw aborted()
     return this.compute(inputs, signal)
   }
 

@@ -1,11 +1,10 @@
 import type * as Ort from 'onnxruntime-node'
-import { aborted, toAividaError, userError } from '../../base/errors.ts'
+import { aborted, userError } from '../../base/errors.ts'
 import type { NamedTensors } from '../../data/tensor/tensor.ts'
 import { readModel } from '../graph/onnx/model.ts'
-import { checkFinite } from '../model/finite.ts'
 import { type ModelReport, scanModel } from '../model/scan.ts'
-import { checkInputs } from '../model/tensor-spec.ts'
-import type { Engine, EngineInfo, EngineSession, LoadOptions, ModelSource, RunOptions, RunResult } from './engine.ts'
+import type { Engine, EngineInfo, EngineSession, LoadOptions, ModelSource } from './engine.ts'
+import { LocalSession } from './local-session.ts'
 import { readModelFile } from './model-file.ts'
 import { engineFailure, loadFailure, noProvider } from './ort-failure.ts'
 import { loadOrt, type OrtLibrary, type OrtPackage } from './ort-library.ts'
@@ -60,33 +59,20 @@ export class OnnxRuntimeEngine implements Engine {
   }
 }
 
-class OnnxRuntimeSession implements EngineSession {
-  readonly report: ModelReport
+class OnnxRuntimeSession extends LocalSession {
   readonly #ort: OrtLibrary
   readonly #session: Ort.InferenceSession
   readonly stepper?: (init: StepperInit) => Stepper
-  #open = true
 
   /** `inPlace`: whether outputs can be put into memory that was set aside; the WebAssembly build copies them out of its own. */
   constructor(ort: OrtLibrary, session: Ort.InferenceSession, report: ModelReport, inPlace: boolean) {
+    super(report)
     this.#ort = ort
     this.#session = session
-    this.report = report
     if (inPlace) this.stepper = (init) => this.#stepper(init)
   }
 
-  get inputs() {
-    return this.report.inputs
-  }
-
-  get outputs() {
-    return this.report.outputs
-  }
-
-  async run(inputs: NamedTensors, { finite, signal }: RunOptions = {}): Promise<NamedTensors> {
-    if (!this.#open) throw userError('engine.closed', 'the session was closed; load the model again')
-    checkInputs(this.inputs, inputs)
-    if (finite) for (const [name, tensor] of Object.entries(inputs)) checkFinite(name, tensor)
+  protected async compute(inputs: NamedTensors, signal: AbortSignal | undefined): Promise<NamedTensors> {
     const feeds = Object.fromEntries(
       Object.entries(inputs).map(([name, tensor]) => [name, toOrt(name, tensor, this.#ort.Tensor)]),
     )
@@ -98,21 +84,6 @@ class OnnxRuntimeSession implements EngineSession {
       throw engineFailure(error, 'engine.run-failed', 'the graph failed on these inputs')
     }
     return Object.fromEntries(this.outputs.map(({ name }) => [name, fromOrt(values[name] as Ort.Tensor)]))
-  }
-
-  async runAll(batch: readonly NamedTensors[], options: RunOptions = {}): Promise<readonly RunResult[]> {
-    const results: RunResult[] = []
-    for (const inputs of batch) {
-      if (options.signal?.aborted) throw aborted()
-      if (!this.#open) throw userError('engine.closed', 'the session was closed; load the model again')
-      results.push(
-        await this.run(inputs, options).then(
-          (outputs) => ({ outputs }),
-          (error) => ({ error: toAividaError(error, 'engine.internal') }),
-        ),
-      )
-    }
-    return results
   }
 
   #stepper(init: StepperInit): Stepper {
@@ -127,9 +98,7 @@ class OnnxRuntimeSession implements EngineSession {
     return new OrtStepper({ ...init, Tensor, run })
   }
 
-  async close(): Promise<void> {
-    if (!this.#open) return
-    this.#open = false
-    await this.#session.release()
+  protected release(): Promise<void> {
+    return this.#session.release()
   }
 }

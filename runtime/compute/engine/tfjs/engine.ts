@@ -49,7 +49,8 @@ class TfjsSession extends LocalSession {
     this.#plan = plan
   }
 
-  protected async compute(inputs: NamedTensors): Promise<NamedTensors> {
+  protected async compute(inputs: NamedTensors, signal: AbortSignal | undefined): Promise<NamedTensors> {
+    if (signal?.aborted) throw aborted()
     const { tf } = this.#library
     const values = new Map<string, Value>()
     try {

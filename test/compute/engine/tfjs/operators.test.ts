@@ -4,7 +4,7 @@ import type { Engine } from '../../../../runtime/compute/engine/engine.ts'
 import { OnnxRuntimeEngine } from '../../../../runtime/compute/engine/onnxruntime.ts'
 import { TfjsEngine } from '../../../../runtime/compute/engine/tfjs/engine.ts'
 import { OPERATORS } from '../../../../runtime/compute/engine/tfjs/operators/index.ts'
-import { type DType, type NamedTensors, type Tensor } from '../../../../runtime/data/tensor/tensor.ts'
+import type { DType, NamedTensors, Tensor } from '../../../../runtime/data/tensor/tensor.ts'
 import { tensorOf, typedArrayOf } from '../../../../runtime/data/tensor/typed-array.ts'
 import { type Attribute, model, tensor, value } from '../../../support/onnx-models.ts'
 
