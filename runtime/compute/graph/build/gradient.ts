@@ -50,17 +50,42 @@ function reverse(
   needed: ReadonlySet<Value>,
   found: Map<Value, Value>,
 ): void {
-  const { inputs, outputs } = node
+  const { outputs } = node
+  const own = ownGradient(g, node, ds, needed)
+  if (own) {
+    for (const [i, input] of own.inputs.entries()) give(g, found, needed, input, own.gradients[i])
+    return
+  }
+  const { inputs } = node
   const call = new OperatorCall(node)
   const rule = OPERATORS[node.op]?.gradient
   if (!rule) throw call.refuse('no-gradient', 'it has no gradient; freeze what comes before it, or leave it out')
   const needs = (index: number) => inputs[index] !== undefined && needed.has(inputs[index])
   const d = ds[0] ?? g.expand(g.scalar(0, outputs[0]!.dtype), outputs[0]!.shape)
-  const own = rule({ g, call, inputs, outputs, d, ds, needs })
-  inputs.forEach((input, i) => {
-    const gradient = own[i]
-    if (!input || !gradient || !needs(i)) return
-    const before = found.get(input)
-    found.set(input, before ? g.add(before, gradient) : gradient)
-  })
+  const gradients = rule({ g, call, inputs, outputs, d, ds, needs })
+  for (const [i, input] of inputs.entries()) give(g, found, needed, input, gradients[i])
+}
+
+/** The formula that the value of a node has in place of the rules from it back to the formula's inputs. */
+function ownGradient(
+  g: GraphBuilder,
+  { outputs: [value] }: GraphNode,
+  [d]: readonly (Value | undefined)[],
+  needed: ReadonlySet<Value>,
+) {
+  const own = value && g.ownGradients.get(value)
+  return own && d && { inputs: own.inputs, gradients: own.rule(d, (index) => needed.has(own.inputs[index]!)) }
+}
+
+/** Adds what a rule found to the gradient of an input, if that is asked for. */
+function give(
+  g: GraphBuilder,
+  found: Map<Value, Value>,
+  needed: ReadonlySet<Value>,
+  input: Value | undefined,
+  gradient: Value | undefined,
+): void {
+  if (!input || !gradient || !needed.has(input)) return
+  const before = found.get(input)
+  found.set(input, before ? g.add(before, gradient) : gradient)
 }

@@ -13,6 +13,13 @@ import type { Attributes, GraphNode, TensorType, Value } from './value.ts'
  */
 export type Target = 'cpu' | 'portable'
 
+/** The gradient of a value as a formula, see {@link GraphBuilder.withGradient}. */
+export interface OwnGradient {
+  readonly inputs: readonly Value[]
+  /** Gives undefined where `needs` says that nobody asks. */
+  readonly rule: (d: Value, needs: (index: number) => boolean) => readonly (Value | undefined)[]
+}
+
 /**
  * Builds a graph of ONNX operators, opset 18, value by value. Types are inferred at once, so a mistake is told where it
  * is made, by layer and shapes. An equal call gives the same value: nothing is computed twice.
@@ -21,6 +28,8 @@ export type Target = 'cpu' | 'portable'
  */
 export class GraphBuilder {
   readonly target: Target
+  /** What {@link withGradient} was told. */
+  readonly ownGradients = new Map<Value, OwnGradient>()
   readonly #nodes: GraphNode[] = []
   readonly #inputs: Value[] = []
   readonly #constants = new Map<string, Value>()
@@ -116,6 +125,15 @@ export class GraphBuilder {
     const outputs = folded ? [this.constant(folded)] : this.#add({ op, domain, inputs, attributes, layer }, types)
     this.#calls.set(key, outputs)
     return outputs
+  }
+
+  /**
+   * `value`, with a gradient of its own: where a formula is known that is shorter than the rules of the operators from
+   * `inputs` to it. `rule` gives the gradients of `inputs` from that of `value`.
+   */
+  withGradient(value: Value, inputs: readonly Value[], rule: OwnGradient['rule']): Value {
+    this.ownGradients.set(value, { inputs, rule })
+    return value
   }
 
   /** A name that no value has yet, for messages and files. */

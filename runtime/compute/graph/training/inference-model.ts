@@ -1,0 +1,140 @@
+import { create } from '@bufbuild/protobuf'
+import { userError } from '../../../base/index.ts'
+import type { NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
+import { tensorOf, typedArrayOf } from '../../../data/tensor/typed-array.ts'
+import { emit } from '../build/emit.ts'
+import { GraphBuilder } from '../build/graph-builder.ts'
+import { sameShape, shown } from '../build/shapes.ts'
+import type { TensorType, Value } from '../build/value.ts'
+import type { NamedValues } from '../layers/layer.ts'
+import { type Parameter, Parameters } from '../layers/parameters.ts'
+import { type Adapter, type Pass, Scope } from '../layers/scope.ts'
+import { type Model, writeModel } from '../onnx/model.ts'
+import { tensorProto } from '../onnx/node.ts'
+import { GraphProtoSchema, ModelProtoSchema } from '../onnx/onnx_pb.ts'
+import { batched, outputsOf } from './model-pass.ts'
+import type { TrainingInit } from './training-step.ts'
+
+type Adapters = Map<string, Adapter>
+
+/** Loss and metrics of a batch of any size; weights are inputs. */
+export function evaluationOf(init: TrainingInit): Uint8Array {
+  return writeModel(
+    openBatch((batchSize) => {
+      const { s, pass } = passOf(init, new Map())
+      const batch = inputsOf(s, init.inputs, batchSize)
+      const given = init.prepare?.(s, batch) ?? batch
+      const outputs = s.g.within('loss', () => init.loss(s, outputsOf(init.model, s, given), given))
+      return emit(s.g, { outputs, batch: 'batch', fixed: fixedOf(pass), keepInputs: true })
+    }),
+  )
+}
+
+/** The model with the weights of a state inside. Throws `graph.state` when the state lacks one. */
+export function inferenceOf(init: TrainingInit, state: NamedTensors, frozen: readonly Parameter[]): Uint8Array {
+  const types = modelInputs(init)
+  const adapters: Adapters = new Map()
+  openBatchPass(init, types, adapters) // once with adapters, to know which there are
+  let parameters: readonly Parameter[] = []
+  const model = openBatch((batchSize) => {
+    const { s, pass } = passOf(init, undefined)
+    const outputs = outputsOf(init.model, s, inputsOf(s, types, batchSize))
+    parameters = pass.parameters.all
+    return emit(s.g, { outputs, batch: 'batch', fixed: fixedOf(pass) })
+  })
+  const still = new Map(frozen.map(({ name, initial }) => [name, initial]))
+  const weights = parameters.map(({ name, shape }) => {
+    const tensor = state[name] ?? still.get(name)?.()
+    if (!tensor || !sameShape(tensor.shape, shape))
+      throw userError(
+        'graph.state',
+        `expected ${name} of shape ${shown(shape)} in the state, found ${tensor ? shown(tensor.shape) : 'none'}`,
+      )
+    const adapter = adapters.get(name)
+    return [name, adapter ? merged(tensor, adapter, state) : tensor] as const
+  })
+  return writeModel(withWeights(model, Object.fromEntries(weights)))
+}
+
+/** A model with some of its inputs as initializers. */
+function withWeights(model: Model, weights: NamedTensors): Model {
+  const { graph } = model
+  const read = graph.input.filter(({ name }) => name in weights)
+  return Object.assign(create(ModelProtoSchema), model, {
+    graph: Object.assign(create(GraphProtoSchema), graph, {
+      input: graph.input.filter(({ name }) => !(name in weights)),
+      initializer: [...graph.initializer, ...read.map(({ name }) => tensorProto(weights[name]!, name))],
+    }),
+  }) as Model
+}
+
+/** A weight with the product of its adapter added, summed in double precision. */
+function merged(weight: Tensor, { down, up, scale }: Adapter, state: NamedTensors): Tensor {
+  const [a, b] = [state[down], state[up]]
+  if (!a || !b) throw userError('graph.state', `expected ${down} and ${up} in the state, found one of them missing`)
+  const [rows, columns] = weight.shape as [number, number]
+  const rank = a.shape[1]!
+  const [w, A, B] = [weight, a, b].map((tensor) => typedArrayOf(tensor) as Float32Array) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ]
+  const sum = Float32Array.from(w)
+  const row = new Float64Array(columns)
+  for (let i = 0; i < rows; i++) {
+    row.fill(0)
+    for (let k = 0; k < rank; k++) {
+      const factor = scale * A[i * rank + k]!
+      for (let j = 0; j < columns; j++) row[j]! += factor * B[k * columns + j]!
+    }
+    for (let j = 0; j < columns; j++) sum[i * columns + j] = w[i * columns + j]! + row[j]!
+  }
+  return tensorOf(sum, weight.shape)
+}
+
+/** Types of what the model is given: the columns, or what the preparation makes of them. */
+function modelInputs(init: TrainingInit): Readonly<Record<string, TensorType>> {
+  if (!init.prepare) return init.inputs
+  const { s } = passOf(init, undefined)
+  const given = init.prepare(s, inputsOf(s, init.inputs, 1))
+  return Object.fromEntries(
+    Object.entries(given).map(([name, { dtype, shape }]) => [name, { dtype, shape: shape.slice(1) }]),
+  )
+}
+
+function openBatchPass(init: TrainingInit, types: Readonly<Record<string, TensorType>>, adapters: Adapters): void {
+  const { s } = passOf(init, adapters)
+  outputsOf(init.model, s, inputsOf(s, types, 1))
+}
+
+function passOf({ target = 'cpu', seed = 0 }: TrainingInit, adapters: Adapters | undefined) {
+  const g = new GraphBuilder(target)
+  const parameters = new Parameters(g, { seed })
+  const pass: Pass = { g, mode: 'inference', parameters, masks: [], adapters, places: new Map() }
+  return { s: new Scope(pass), pass }
+}
+
+function inputsOf(s: Scope, types: Readonly<Record<string, TensorType>>, batchSize: number): NamedValues {
+  return Object.fromEntries(
+    Object.entries(types).map(([name, type]) => [name, s.g.input(name, batched(type, batchSize))]),
+  )
+}
+
+function fixedOf({ parameters }: Pass): ReadonlySet<Value> {
+  return new Set(parameters.all.map(({ value }) => value))
+}
+
+/**
+ * A model for batches of any size: built for two sizes, which must give the same file. Throws `graph.batch`, naming the
+ * first node that differs.
+ */
+function openBatch(build: (batchSize: number) => Model): Model {
+  const [one, other] = [build(2), build(3)]
+  if (Buffer.compare(writeModel(one), writeModel(other)) === 0) return one
+  const at = one.graph.node.findIndex(({ name }, i) => name !== other.graph.node[i]?.name)
+  const node = one.graph.node[Math.max(at, 0)]
+  throw userError(
+    'graph.batch',
+    `expected layers that leave the batch open (-1 in shapes), found one that fixes its size, near ${node?.name ?? 'the end'}`,
+  )
+}

@@ -1,0 +1,28 @@
+import type { Optimizer } from './optimizer.ts'
+
+/** How {@link sgd} goes on from step to step. */
+export interface SgdOptions {
+  /** Share of the last change that goes on. Default: 0. */
+  readonly momentum?: number
+  /** Looks ahead along the momentum. Default: false. */
+  readonly nesterov?: boolean
+  /** Adds this share of a weight to its gradient; biases and gains have none. Default: 0. */
+  readonly weightDecay?: number
+}
+
+/**
+ * Stochastic gradient descent, with momentum as PyTorch writes it: v = momentum v + gradient, and the learning rate times v
+ * is taken away (Sutskever et al. 2013, "On the importance of initialization and momentum", section 2, has the rate inside).
+ */
+export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
+  return ({ g, learningRate, state }, trained) =>
+    trained.map(({ parameter, gradient }) => {
+      const { value, kind } = parameter
+      const decays = weightDecay !== 0 && (kind === 'weight' || kind === 'embedding')
+      const d = decays ? g.add(gradient, g.scale(value, weightDecay)) : gradient
+      const velocity =
+        momentum === 0 ? d : state(parameter, 'momentum', (before) => g.add(g.scale(before, momentum), d))
+      const direction = nesterov && momentum !== 0 ? g.add(d, g.scale(velocity, momentum)) : velocity
+      return g.sub(value, g.mul(direction, learningRate))
+    })
+}

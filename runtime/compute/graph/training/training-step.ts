@@ -1,0 +1,211 @@
+import { userError } from '../../../base/index.ts'
+import type { NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
+import { emit } from '../build/emit.ts'
+import { gradients } from '../build/gradient.ts'
+import { GraphBuilder, type Target } from '../build/graph-builder.ts'
+import type { TensorType, Value } from '../build/value.ts'
+import type { Layer, NamedValues, Network } from '../layers/layer.ts'
+import { type Parameter, Parameters } from '../layers/parameters.ts'
+import { type MaskInput, Scope } from '../layers/scope.ts'
+import { writeModel } from '../onnx/model.ts'
+import { clippedByNorm } from './clipping.ts'
+import { evaluationOf, inferenceOf } from './inference-model.ts'
+import type { Loss } from './loss.ts'
+import { batched, outputsOf, type Preparation } from './model-pass.ts'
+import type { Optimizer } from './optimizer.ts'
+import { type StateTensor, type StepSignature, withStepSignature } from './step-signature.ts'
+
+/** What is trained, on what, how. */
+export interface TrainingInit {
+  /** A layer is given the first of the inputs. */
+  readonly model: Layer | Network
+  readonly loss: Loss
+  readonly optimizer: Optimizer
+  /** Columns of the data by name, with the shape of one sample; labels too. */
+  readonly inputs: Readonly<Record<string, TensorType>>
+  /** Samples a step. */
+  readonly batchSize: number
+  /** Makes what the model and the loss are given of the columns. Default: the columns. */
+  readonly prepare?: Preparation
+  /** Longest L2 norm of all gradients together; the metric `gradientNorm` tells it. Default: any. */
+  readonly clip?: number
+  /** Parts that a batch is cut into, one after the other, their gradients averaged: less memory. Default: 1. */
+  readonly accumulate?: number
+  /** Metrics of the loss that each step computes besides `loss`. Default: all that the loss has. */
+  readonly metrics?: readonly string[]
+  /** What parameters begin with follows from it. Default: 0. */
+  readonly seed?: number
+  /** Values that parameters begin with in place of what layers say, by the parameters' names. */
+  readonly weights?: NamedTensors
+  /** Default: `cpu`. */
+  readonly target?: Target
+}
+
+/** A model that can be trained: plain ONNX graphs and the tensors that they begin with. */
+export interface TrainingStep {
+  /** Forward, backward and optimiser as one ONNX file, with its {@link StepSignature}. */
+  readonly step: Uint8Array
+  readonly signature: StepSignature
+  /** Of the model, in the order in which its layers asked for them. */
+  readonly parameters: readonly Parameter[]
+  /** What the state begins with, in the signature's order. Made anew at each call. */
+  readonly initialState: () => NamedTensors
+  /** Inputs that no step changes, in the signature's order. */
+  readonly frozen: () => NamedTensors
+  /** Loss and metrics of a batch of any size, as scalars, as the model is used: weights are inputs, by the state's names. */
+  readonly evaluation: () => Uint8Array
+  /** The trained model as it leaves, for batches of any size: weights of a state inside, adapters merged. */
+  readonly inference: (state: NamedTensors) => Uint8Array
+}
+
+/**
+ * Builds a training step. Throws `graph.*` in words that name the layer: shapes that do not meet (`graph.shape`), a
+ * parameter that the loss does not depend on (`graph.unreached`), an operator without a gradient (`graph.no-gradient`),
+ * a batch that is not cut evenly (`graph.batch`).
+ */
+export function trainingStep(init: TrainingInit): TrainingStep {
+  const { inputs, batchSize, seed = 0, target = 'cpu', weights, clip } = init
+  const g = new GraphBuilder(target)
+  const parameters = new Parameters(g, { seed, ...(weights && { weights }) })
+  const masks: MaskInput[] = []
+  const batch = Object.entries(inputs).map(([name, type]) => [name, g.input(name, batched(type, batchSize))] as const)
+  const parts = partsOf(g, batch, init).map((part) => {
+    const s = new Scope({ g, mode: 'training', parameters, masks, adapters: new Map(), places: new Map() })
+    const given = init.prepare?.(s, part) ?? part
+    return g.within('loss', () => init.loss(s, outputsOf(init.model, s, given), given))
+  })
+  parameters.checkWeights()
+  const trained = parameters.all.filter(({ role }) => role === 'parameter' || role === 'adapter')
+  if (trained.length === 0)
+    throw userError('graph.nothing-to-train', 'expected a parameter to train, found none that is not frozen')
+  const raw = meanGradients(g, parts, trained)
+  const { clipped, norm } = clip === undefined ? { clipped: raw, norm: undefined } : clippedByNorm(g, raw, clip)
+  const states = new Map<string, State>()
+  const scalars = new Map<string, Value>()
+  const scalar = (name: string) => {
+    const value = scalars.get(name) ?? g.input(name, { dtype: 'float32', shape: [] })
+    scalars.set(name, value)
+    return value
+  }
+  const next = g.within('optimizer', () =>
+    init.optimizer(
+      {
+        g,
+        learningRate: scalar('learningRate'),
+        step: () => scalar('step'),
+        state: (parameter, name, after) => {
+          const path = `${parameter.name}.${name}`
+          const { shape } = parameter
+          const value = after(g.input(path, { dtype: 'float32', shape }))
+          states.set(path, { shape, role: 'optimizer', next: value, initial: () => zeroTensor(shape) })
+          return value
+        },
+      },
+      trained.map((parameter, i) => ({ parameter, gradient: clipped[i]! })),
+    ),
+  )
+  const kept = new Map<string, State>()
+  for (const parameter of parameters.all) {
+    const { name, shape, role, initial } = parameter
+    if (role === 'frozen') continue
+    const after = role === 'statistic' ? parameters.statistics.get(parameter)! : next[trained.indexOf(parameter)]!
+    kept.set(name, { shape, role, next: after, initial })
+  }
+  for (const [name, state] of states) kept.set(name, state)
+  const means = metricsOf(g, parts, init.metrics)
+  const metrics = { ...means, ...(norm && { gradientNorm: norm }) }
+  const frozen = parameters.all.filter(({ role }) => role === 'frozen')
+  const signature: StepSignature = {
+    version: 1,
+    state: [...kept].map(([name, { shape, role }]) => ({
+      name,
+      next: `${name}.next`,
+      dtype: 'float32',
+      shape: [...shape],
+      role,
+    })),
+    frozen: frozen.map(({ name, shape }) => ({ name, dtype: 'float32', shape: [...shape] })),
+    batch: batch.map(([name, { dtype, shape }]) => ({ name, dtype: columnType(name, dtype), shape: [...shape] })),
+    masks: masks.map(({ value, keep }) => ({ name: value.name, shape: [...value.shape], keep })),
+    scalars: Object.fromEntries([...scalars.keys()].map((name) => [name, name])),
+    metrics: Object.keys(metrics),
+  }
+  const outputs = Object.fromEntries([...kept].map(([name, { next: value }]) => [`${name}.next`, value]))
+  const model = emit(g, { outputs: { ...outputs, ...metrics }, keepInputs: true })
+  return {
+    step: writeModel(withStepSignature(model, signature)),
+    signature,
+    parameters: parameters.all,
+    initialState: () => Object.fromEntries([...kept].map(([name, { initial }]) => [name, initial()])),
+    frozen: () => Object.fromEntries(frozen.map(({ name, initial }) => [name, initial()])),
+    evaluation: () => evaluationOf(init),
+    inference: (state) => inferenceOf(init, state, frozen),
+  }
+}
+
+interface State {
+  readonly shape: readonly number[]
+  readonly role: StateTensor['role']
+  readonly next: Value
+  readonly initial: () => Tensor
+}
+
+/** The batch, or equal parts of it. */
+function partsOf(
+  g: GraphBuilder,
+  batch: readonly (readonly [string, Value])[],
+  { batchSize, accumulate = 1 }: TrainingInit,
+): NamedValues[] {
+  if (!Number.isInteger(batchSize) || batchSize < 1 || !Number.isInteger(accumulate) || batchSize % accumulate !== 0)
+    throw userError(
+      'graph.batch',
+      `expected a batch that ${accumulate} equal parts make up, found ${batchSize} samples; take a multiple`,
+    )
+  const size = batchSize / accumulate
+  return Array.from({ length: accumulate }, (_, i) =>
+    Object.fromEntries(
+      batch.map(([name, value]) => [
+        name,
+        accumulate === 1 ? value : g.slice(value, { axes: [0], starts: [i * size], ends: [(i + 1) * size] }),
+      ]),
+    ),
+  )
+}
+
+/** Of the mean of the losses. */
+function meanGradients(
+  g: GraphBuilder,
+  losses: readonly { readonly loss: Value }[],
+  trained: readonly Parameter[],
+): readonly Value[] {
+  const wrt = trained.map(({ value }) => value)
+  const [first, ...others] = losses.map(({ loss }) => gradients(g, g.scale(loss, 1 / losses.length), wrt))
+  return others.reduce((sums, part) => sums.map((sum, i) => g.add(sum, part[i]!)), first!)
+}
+
+/** The means over the parts. */
+function metricsOf(
+  g: GraphBuilder,
+  parts: readonly (NamedValues & { readonly loss: Value })[],
+  asked: readonly string[] | undefined,
+): Record<string, Value> {
+  const has = Object.keys(parts[0]!).filter((name) => name !== 'loss')
+  for (const name of asked ?? [])
+    if (!has.includes(name))
+      throw userError('graph.metric', `expected metrics that the loss has (${has.join(', ')}), found ${name}`)
+  return Object.fromEntries(
+    ['loss', ...(asked ?? has)].map((name) => {
+      const sum = parts.map((part) => part[name]!).reduce((a, b) => g.add(a, b))
+      return [name, g.scale(sum, 1 / parts.length)]
+    }),
+  )
+}
+
+function columnType(name: string, dtype: Value['dtype']): StepSignature['batch'][number]['dtype'] {
+  if (dtype === 'float32' || dtype === 'int64' || dtype === 'int32' || dtype === 'uint8') return dtype
+  throw userError('graph.dtype', `${name}: expected samples of float32, int64, int32 or uint8, found ${dtype}`)
+}
+
+function zeroTensor(shape: readonly number[]): Tensor {
+  return { dtype: 'float32', shape, data: new Uint8Array(4 * shape.reduce((count, dim) => count * dim, 1)) }
+}
