@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { type Digest, limit, peerError, toAividaError } from '../base/index.ts'
-import type { Coordinator } from '../job/coordinator/index.ts'
+import { type Coordinator, type GivenUp, jobUnknown, noteAdoption } from '../job/coordinator/index.ts'
 import {
   Adopter,
   type AdopterInit,
@@ -11,7 +11,7 @@ import {
   type JournalDeskInit,
 } from '../job/following/index.ts'
 import type { Worker } from '../job/worker/index.ts'
-import type { Signed } from '../protocol/index.ts'
+import type { Adoption, JobStatus, Signed } from '../protocol/index.ts'
 import type { JobParts } from './job-ports.ts'
 
 /** What {@link openJobFollowing} connects. */
@@ -23,6 +23,10 @@ export interface JobFollowingInit
   readonly worker: Worker
   /** Where copies of journals are kept. */
   readonly places: FollowedPlaces
+  /** How a job ended here, in this run of the node or an earlier one. */
+  readonly endedJob: (job: string) => Promise<JobStatus | undefined>
+  /** An ended job was adopted elsewhere: its journal says so now. */
+  readonly adoptionNoted: (status: JobStatus) => Promise<void>
 }
 
 /** This node's side of jobs that outlive their coordinator. */
@@ -43,7 +47,7 @@ export async function openJobFollowing(init: JobFollowingInit): Promise<JobFollo
     ...init,
     followed,
     accountOf: (job) => coordinator.accountOf(job),
-    fence: (adoption, signed) => coordinator.giveUp(adoption, signed),
+    fence: (adoption, signed, stands) => fence(init, adoption, signed, stands),
     rolledBack: (job, seen) => {
       coordinator.rolledBack(job, seen).catch((error) => {
         logger.error(
@@ -78,6 +82,25 @@ export async function openJobFollowing(init: JobFollowingInit): Promise<JobFollo
       return job
     },
   }
+}
+
+/** Gives up a job that runs here; of one that has ended, its journal and its status name the adopter. */
+async function fence(
+  { coordinator, journals, swarm, endedJob, adoptionNoted }: JobFollowingInit,
+  adoption: Adoption,
+  signed: Signed,
+  stands: boolean,
+): Promise<GivenUp> {
+  const { job, from, node: by, atWallMs } = adoption
+  const live = coordinator.status(job)?.state
+  if (live === 'running' || live === 'adopted' || (live && !stands)) return coordinator.giveUp(adoption, signed)
+  const ended = await endedJob(job)
+  if (!ended) throw jobUnknown(job, swarm.self)
+  const claim = { adoption, signed, stands, self: swarm.self }
+  const left = await noteAdoption(ended, (id) => journals.open(id), claim)
+  coordinator.goesOn(job, signed)
+  await adoptionNoted({ ...ended, adoption: { from, by, atWallMs } })
+  return left
 }
 
 /** Some bytes of a file, at most what one answer about a journal holds. Throws as the system does. */

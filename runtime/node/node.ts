@@ -169,6 +169,8 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     worker,
     places: followedFolder(folder),
     readPart: (adoption, index, offset) => service.readPart(adoption, index, offset),
+    endedJob: async (job) => (await archive.load(job))?.status,
+    adoptionNoted: async (status) => archive.keep(status, (await archive.load(status.job))?.parts ?? []),
   })
   const service: LocalService = new LocalService({
     ...parts,

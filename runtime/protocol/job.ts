@@ -135,7 +135,7 @@ export const jobStatusSchema = z.object({
   refusals: refusalCountsSchema,
   outputDir: z.string(),
   error: errorRecordSchema.optional(),
-  /** The job changed its coordinator: from which node to which. */
+  /** The job changed its coordinator: from which node to which. Where it is `done`, it was adopted unaware of that. */
   adoption: z.object({ from: peerIdSchema, by: peerIdSchema, atWallMs: countSchema }).optional(),
 })
 

@@ -26,14 +26,15 @@ const bindingSchema = bytesSchema.refine((bytes) => bytes.byteLength <= limit('d
  *   asker has of the other's journals; who has less than that has lost something.
  * - `pull`: the sealed groups from `fromSeq` on, as many as one answer holds.
  * - `show`: the one group that ends with `seq`, from a journal that is followed: proof of what its coordinator once signed.
- * - `adopt`: the asker takes the job over; the answer is where the journal ends for good.
+ * - `adopt`: the asker takes the job over; the answer is where the journal ends for good. One that has ended otherwise is
+ *   refused, unless the adoption `stands` already: then it is noted beside the end.
  * - `part`: bytes of a part file, from `offset` on, of a job that the asker has adopted.
  */
 export const journalRequestSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('follow'), seen: headsSchema, binding: bindingSchema }),
   z.object({ type: z.literal('pull'), job: jobIdSchema, fromSeq: countSchema, binding: bindingSchema }),
   z.object({ type: z.literal('show'), job: jobIdSchema, seq: countSchema, binding: bindingSchema }),
-  z.object({ type: z.literal('adopt'), adoption: signedSchema }),
+  z.object({ type: z.literal('adopt'), adoption: signedSchema, stands: z.boolean().optional() }),
   z.object({ type: z.literal('part'), adoption: signedSchema, index: countSchema, offset: countSchema }),
 ])
 

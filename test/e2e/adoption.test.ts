@@ -1,4 +1,4 @@
-// timeout: 120 s
+// timeout: 180 s
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -49,22 +49,34 @@ async function startHeir(): Promise<LocalNode> {
   return heir
 }
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 40_000; !(await holds()); await delay(50))
+/** Asks again and again; resolves with the first answer that is one. */
+async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
+  for (const end = performance.now() + 40_000; ; await delay(50)) {
+    const answer = await ask()
+    if (answer !== undefined && answer !== false) return answer
     assert.ok(performance.now() < end, `${what} did not come about`)
+  }
 }
 
-test('another node of the account adopts it and gives the same bytes', async () => {
+test('another node of the account adopts it, gives the same bytes, and fences the one that comes back', async () => {
   const expected = await disturbedJob(quiet, { ...files, outputDir: join(folder, 'undisturbed') })
   const heir = await startHeir()
   const { model, input } = files
   const { id } = await cluster.client.infer({ model, input, outputDir: join(folder, 'first'), rowsPerShard: 4 })
-  await until('a third of the job in the copy', async () => {
+  // The job may be over before its copy shows a part of it: once that is done, the workers wait for what comes.
+  const { done } = await until('a quarter of the job', async () => {
+    const { rows, state } = await cluster.client.job(id).status()
+    assert.is(state, 'running')
+    return rows.done >= ROWS / 4 && rows
+  })
+  await Promise.all(cluster.workers.map((worker) => worker.kill('SIGSTOP')))
+  await until('that part of it in the copy', async () => {
     const copy = (await heir.client.followed()).find(({ job }) => job === id)
-    return copy !== undefined && copy.rows >= ROWS / 3
+    return copy !== undefined && copy.rows >= done
   })
   assert.is(await codeOf(heir.client.adopt(id)), 'adopt.coordinator-alive')
   await cluster.submitter.kill('SIGKILL')
+  await Promise.all(cluster.workers.map((worker) => worker.kill('SIGCONT')))
   await until('the silence of the submitter', async () => {
     const copy = (await heir.client.followed()).find(({ job }) => job === id)
     return copy?.coordinator?.state !== 'alive'
@@ -78,7 +90,40 @@ test('another node of the account adopts it and gives the same bytes', async () 
     expected.hashes,
     'the bytes of every part',
   )
-  assert.ok(adoption)
+  const { name, dataDir } = cluster.submitter
+  const old = await LocalNode.start({ name, dataDir, role: 'submitter', slots: 1 })
+  started.push(old)
+  await until('the old coordinator is fenced', async () => (await old.client.job(id).status()).state === 'adopted')
+  const fenced = await old.client.job(id).status()
+  assert.equal(fenced.adoption, adoption)
+  assert.is(fenced.adoption?.by, (await heir.client.info()).peer)
+  assert.is(fenced.error?.code, 'job.adopted')
+  const { length } = await old.client.job(id).parts()
+  await delay(500)
+  assert.is((await old.client.job(id).parts()).length, length, 'nothing more is written there')
+})
+
+test('one that had ended there before the other could hear of it keeps its end, and names who adopted it', async () => {
+  const [heir, old] = started as [LocalNode, LocalNode]
+  const { model, input } = files
+  const { id } = await old.client.infer({ model, input, outputDir: join(folder, 'ended'), rowsPerShard: 16 })
+  await until('its copy', async () => (await heir.client.followed()).some(({ job, rows }) => job === id && rows > 0))
+  await heir.kill('SIGSTOP')
+  await old.client.job(id).done()
+  const parts = await old.client.job(id).parts()
+  await old.kill('SIGKILL')
+  await heir.kill('SIGCONT')
+  await until('the silence of the submitter', async () => {
+    const copy = (await heir.client.followed()).find(({ job }) => job === id)
+    return copy?.coordinator?.state !== 'alive'
+  })
+  const { rows, adoption } = await (await heir.client.adopt(id, { outputDir: join(folder, 'ended-adopted') })).done()
+  assert.is(rows.done, ROWS)
+  await old.restart()
+  await until('the word of its adoption', async () => (await old.client.job(id).status()).adoption)
+  const status = await old.client.job(id).status()
+  assert.equal([status.state, status.adoption], ['done', adoption])
+  assert.equal(await old.client.job(id).parts(), parts)
 })
 
 test.after(async () => {

@@ -2,9 +2,9 @@ import { AividaError, deadline, seededRandom, sha256, silentLogger, sleep } from
 import type { RunResult } from '../../runtime/compute/engine/index.ts'
 import { type BlobStore, memoryBlobStore } from '../../runtime/data/blob/index.ts'
 import { decodeTensors, type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
-import { Coordinator, newJobId, type Piece } from '../../runtime/job/coordinator/index.ts'
+import { Coordinator, newJobId, type Piece, statusOfRecord } from '../../runtime/job/coordinator/index.ts'
 import { AccountProofs, type FollowedPlaces } from '../../runtime/job/following/index.ts'
-import { Journals } from '../../runtime/job/journal/index.ts'
+import { JobJournal, Journals } from '../../runtime/job/journal/index.ts'
 import { Worker } from '../../runtime/job/worker/index.ts'
 import { type LogStore, type MemoryLogHome, memoryLogHome, memoryLogStore } from '../../runtime/log/index.ts'
 import { adoptionPorts } from '../../runtime/node/adoption-ports.ts'
@@ -101,7 +101,8 @@ export interface JobNode extends VirtualNode {
   readonly following: JobFollowing
   readonly kept: Kept
   readonly published: NodeEventBody[]
-  startJobs(): Promise<void>
+  /** `resumed`: jobs that an earlier process left; they are taken up before anybody is met, as in production. */
+  startJobs(resumed?: readonly string[]): Promise<void>
   /** Ends the process as SIGKILL does: nothing is said, and nothing under way reaches the disk. */
   die(): void
 }
@@ -190,6 +191,14 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     ...adoptionPorts(parts),
     ...{ coordinator, worker, places: places(durable, life) },
     checkInput: async () => {},
+    endedJob: async (job) => {
+      const home = durable.jobJournals.get(job)
+      const journal = home && (await JobJournal.open(memoryLogStore(home), job, { clock, signer: key }))
+      const record = await journal?.load()
+      await journal?.close()
+      return record?.ended && statusOfRecord(record, 1)
+    },
+    adoptionNoted: async () => {},
     hasPart: async ({ job }, { index }) => durable.parts.some((part) => part.job === job && part.index === index),
     keepPart: async ({ job }, { index }, bytes) => {
       durable.parts.push({ job, index, values: JSON.parse(new TextDecoder().decode(bytes)) })
@@ -206,10 +215,11 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     adopted: (peer, blob, signed) => following.adoptedBlob(peer, blob, signed),
     isMember: (peer) => node.cluster.roster.member(peer) !== undefined,
   })
-  const startJobs = async () => {
+  const startJobs = async (resumed: readonly string[] = []) => {
     worker.start(node.devices)
     coordinator.start()
     following.start()
+    for (const job of resumed) await resumeJob({ coordinator, journals }, job)
     await node.start()
   }
   const die = () => {
@@ -277,7 +287,7 @@ function places({ followed, jobJournals }: Kept, life: Life): FollowedPlaces {
 }
 
 /** Takes up a job where an earlier process of the node left it. */
-export async function resumeJob({ coordinator, journals }: JobNode, job: string) {
+export async function resumeJob({ coordinator, journals }: Pick<JobNode, 'coordinator' | 'journals'>, job: string) {
   const journal = await journals.open(job)
   const record = await journal.load()
   if (!record) throw new Error(`${job} was never created`)

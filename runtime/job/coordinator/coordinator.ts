@@ -173,6 +173,11 @@ export class Coordinator {
     return giveUp(this.#runs.get(adoption.job), this.#ports.swarm.self, adoption, signed)
   }
 
+  /** A job that has ended here goes on elsewhere, by this adoption. */
+  goesOn(job: string, adoption: Signed): void {
+    Object.assign(this.#runs.get(job) ?? {}, { adoption })
+  }
+
   /** Why this submitter's shards do not go to a peer: told to it in heartbeats. */
   refusalsOf(peer: string): RefusalCounts {
     return countRefusals(this.#scheduler, peer)

@@ -1,6 +1,14 @@
 import { AividaError, peerError } from '../../base/index.ts'
-import { type Adoption, type JobStatus, type JournalHead, outranks, type Signed } from '../../protocol/index.ts'
-import { framesFrom, type JobEntry, type JobJournal } from '../journal/index.ts'
+import { groupEntries, groupsIn } from '../../log/index.ts'
+import {
+  type Adoption,
+  adoptionCodec,
+  type JobStatus,
+  type JournalHead,
+  outranks,
+  type Signed,
+} from '../../protocol/index.ts'
+import { framesFrom, type JobEntry, type JobJournal, jobEntryCodec } from '../journal/index.ts'
 import type { JobRun } from './job-run.ts'
 
 /** What is left of a job's journal to whoever takes the job over. */
@@ -15,9 +23,13 @@ const GIVEN_UP_BYTES = 32 << 20
 
 const ROLLED_BACK = 'log.rolled-back'
 
-/** Where a journal stands, and its groups from an entry on (default: none). */
+/** Where a journal stands, and its groups from an entry on (default: none), but for the one that ends the job. */
 export async function whatIsLeft(job: string, { log }: JobJournal, fromSeq?: number): Promise<GivenUp> {
-  const groups = fromSeq === undefined ? [] : await framesFrom(log, fromSeq, GIVEN_UP_BYTES)
+  const frames = fromSeq === undefined ? [] : await framesFrom(log, fromSeq, GIVEN_UP_BYTES)
+  const groups = frames.filter((frame) => {
+    const [group] = groupsIn(frame)
+    return group && !groupEntries(group).some((entry) => jobEntryCodec.decode(entry).type === 'ended')
+  })
   return { head: { job, ...log.head }, groups }
 }
 
@@ -36,8 +48,9 @@ export function endOf(
 }
 
 /**
- * Gives a job up to the node that adopts it; asked again by the same node, it answers the same. Throws `job.unknown`,
- * `job.ended`, `adoption.account`, `adoption.epoch`.
+ * Gives a job up to the node that adopts it; asked again, it answers the same. One that ended otherwise is not given up:
+ * an adoption that `stands` already - its adopter could not know of the end - is left to {@link noteAdoption}. Throws
+ * `job.unknown`, `job.ended`, `adoption.account`, `adoption.epoch`.
  */
 export async function giveUp(
   run: JobRun | undefined,
@@ -45,22 +58,88 @@ export async function giveUp(
   adoption: Adoption,
   signed: Signed,
 ): Promise<GivenUp> {
-  const { job, node, account, epoch, seq } = adoption
-  if (!run) throw peerError('job.unknown', `${job} is not known to ${self}`)
-  if (run.spec.account !== account)
-    throw peerError('adoption.account', `${job} belongs to ${run.spec.account}; a node of ${account} cannot adopt it`)
-  // One that failed because its journal was put back is to go on where the rest of it is.
-  const goesOn = run.state === 'running' || run.state === 'adopted' || run.error?.code === ROLLED_BACK
-  if (!goesOn) throw peerError('job.ended', `${job} is ${run.state} already; its result is at ${self}`)
-  if (!outranks({ epoch, node }, { epoch: run.epoch, node: self }))
-    throw peerError('adoption.epoch', `${job} has epoch ${run.epoch} at ${self}, the adoption says ${epoch}`)
+  const { job, node, epoch, seq } = adoption
+  if (!run) throw jobUnknown(job, self)
+  assertAccount(run.spec.account, adoption)
+  if (!goesOn(run)) throw jobIsOver(job, run.state, self)
+  const isNew = outranksHolder(adoption, run.state === 'adopted' ? run.adoption : undefined, {
+    epoch: run.epoch,
+    node: self,
+  })
   const error = new AividaError({
     code: 'job.adopted',
     category: 'user',
     message: `${job} was adopted by ${node}, where it goes on; see: aivida job ${job} there`,
     facts: { job, by: node, epoch },
   })
-  return run.giveUp(signed, error, seq + 1)
+  if (isNew) run.adoption = signed
+  run.givenUp ??= run.giveUp(error, seq + 1)
+  return run.givenUp
+}
+
+/**
+ * Notes beside the end of a job that another node has adopted it: its end and its result stand, and its status says where
+ * it went on. Asked again by an adopter it was given up to, it shows what came before the end. Throws `job.ended` unless
+ * the adoption `stands` or the job was given up, `adoption.account`, `job.ending`, `log.*`.
+ */
+export async function noteAdoption(
+  { job, account, state, epoch, error }: JobStatus,
+  openJournal: (job: string) => Promise<JobJournal>,
+  { adoption, signed, stands, self }: Claim,
+): Promise<GivenUp> {
+  assertAccount(account, adoption)
+  if (!stands && !goesOn({ state, error })) throw jobIsOver(job, state, self)
+  const journal = await openJournal(job)
+  try {
+    const ended = (await journal.load())?.ended
+    if (!ended) throw peerError('job.ending', `${job} is just ending at ${self}; ask again`)
+    const isNew = outranksHolder(adoption, ended.adoption, { epoch, node: self })
+    if (isNew) await journal.append({ ...ended, adoption: signed })
+    return await whatIsLeft(job, journal, state === 'adopted' ? adoption.seq + 1 : undefined)
+  } finally {
+    await journal.close()
+  }
+}
+
+/** An adoption, and how it is put to the coordinator before. */
+export interface Claim {
+  readonly adoption: Adoption
+  readonly signed: Signed
+  /** It is done: nothing that is answered takes it back. */
+  readonly stands: boolean
+  /** The coordinator before. */
+  readonly self: string
+}
+
+/** Whether an adoption is news; `by` is the one that holds. Throws `adoption.epoch` when it comes to nothing. */
+function outranksHolder(
+  { job, epoch, node }: Adoption,
+  by: Signed | undefined,
+  before: { readonly epoch: number; readonly node: string },
+): boolean {
+  const holder = by ? adoptionCodec.decode(by.body) : before
+  if (holder.epoch === epoch && holder.node === node) return false
+  if (outranks({ epoch, node }, holder)) return true
+  throw peerError('adoption.epoch', `${job} has epoch ${holder.epoch} at ${holder.node}, the adoption says ${epoch}`)
+}
+
+/** One that failed because its journal was put back is to go on where the rest of it is. */
+function goesOn({ state, error }: Pick<JobStatus, 'state' | 'error'>): boolean {
+  return state === 'running' || state === 'adopted' || error?.code === ROLLED_BACK
+}
+
+function assertAccount(owner: string, { job, account }: Adoption): void {
+  if (owner !== account)
+    throw peerError('adoption.account', `${job} belongs to ${owner}; a node of ${account} cannot adopt it`)
+}
+
+function jobIsOver(job: string, state: JobStatus['state'], at: string): AividaError {
+  return peerError('job.ended', `${job} is ${state} already; its result is at ${at}`)
+}
+
+/** `job.unknown`, of a job that an adoption names. */
+export function jobUnknown(job: string, at: string): AividaError {
+  return peerError('job.unknown', `${job} is not known to ${at}`)
 }
 
 /** `log.rolled-back`, of a job's journal: what is lost is at the follower who told. */

@@ -1,6 +1,7 @@
 /** The submitter's side of a job: from its program's shards to committed parts. */
 export type { OrderedPart, Piece } from './commits.ts'
 export * from './coordinator.ts'
+export { type GivenUp, jobUnknown, noteAdoption } from './giving-up.ts'
 export { inlineBlobs } from './inline-blobs.ts'
 export { newJobId } from './job-id.ts'
 export { statusOfRecord } from './job-status.ts'

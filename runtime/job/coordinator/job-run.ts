@@ -68,6 +68,8 @@ export class JobRun {
   state: JobStatus['state'] = 'running'
   /** By which this node took the job over, or gave it up. */
   adoption: Signed | undefined
+  /** What was left of the journal when it was given up. */
+  givenUp: Promise<GivenUp> | undefined
   error: ErrorRecord | undefined
   finishedWallMs: number | undefined
   readonly #ports: CoordinatorPorts
@@ -203,9 +205,8 @@ export class JobRun {
     await this.#end('cancelled', aborted(reason))
   }
 
-  /** Another node coordinates the job now: nothing more is written here. Resolves with the journal from `fromSeq` on. */
-  async giveUp(signed: Signed, error: AividaError, fromSeq: number): Promise<GivenUp> {
-    this.adoption = signed
+  /** Another node coordinates the job now, by `adoption`: nothing more is written here. Resolves with the journal from `fromSeq` on. */
+  async giveUp(error: AividaError, fromSeq: number): Promise<GivenUp> {
     let left: GivenUp | undefined
     await this.#end('adopted', error, async () => {
       await this.#output.settled()

@@ -257,13 +257,14 @@ export class Adopter {
     const { logger } = this.#init
     for (const [job, { from, signed }] of this.#untold) {
       if (from !== peer) continue
-      askJournal(this.#init, peer, { type: 'adopt', adoption: signed }, 'adopted').then(
+      askJournal(this.#init, peer, { type: 'adopt', adoption: signed, stands: true }, 'adopted').then(
         () => void this.#untold.delete(job),
         (error) => {
           const { code } = toAividaError(error)
           logger.info({ job, peer, code }, 'an adoption could not be told yet')
           if (code === 'job.ended' || code.startsWith('adoption.')) this.#untold.delete(job)
-          else this.#tellLater(peer) // it has not taken the job up again, or not said hello, or is away
+          // It takes its jobs up before it meets anybody: what it does not know now it may know after another start.
+          else if (code !== 'job.unknown') this.#tellLater(peer) // it has not said hello, or is away
         },
       )
     }

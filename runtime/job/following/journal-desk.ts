@@ -30,8 +30,12 @@ export interface JournalDeskInit {
   readonly followed: FollowedJournals
   /** Whose a job is that is coordinated here. */
   readonly accountOf: (job: string) => string | undefined
-  /** Stops coordinating a job for good; resolves with the groups from `fromSeq` on. Throws `job.*`. */
-  readonly fence: (adoption: Adoption, signed: Signed) => Promise<{ head: JournalHead; groups: readonly Uint8Array[] }>
+  /** Stops coordinating a job for good; resolves with what the adopter lacks of its journal. Throws `job.*`. */
+  readonly fence: (
+    adoption: Adoption,
+    signed: Signed,
+    stands: boolean,
+  ) => Promise<{ head: JournalHead; groups: readonly Uint8Array[] }>
   /** Bytes of a part file of a job that was adopted from here. Throws `job.*`, `part.*`. */
   readonly readPart: (
     adoption: Adoption,
@@ -107,7 +111,7 @@ export class JournalDesk {
       }
       case 'adopt': {
         const adoption = this.#openAdoption(peer, request.adoption)
-        const { head, groups } = await fence(adoption, request.adoption)
+        const { head, groups } = await fence(adoption, request.adoption, request.stands ?? false)
         return { reply: { type: 'adopted', head }, body: groups }
       }
       case 'part': {

@@ -2,15 +2,16 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { limit } from '../../../runtime/base/index.ts'
 import { AccountProofs } from '../../../runtime/job/following/index.ts'
-import { nextGeneration } from '../../../runtime/protocol/index.ts'
+import { askJournal } from '../../../runtime/job/following/journal-requests.ts'
+import { adoptionCodec, nextGeneration, PROTOCOLS } from '../../../runtime/protocol/index.ts'
 import { codeOf } from '../../log/scratch.ts'
 import { stateOf } from '../../support/job-cluster.ts'
 import {
   acceptances,
   doubled,
   type JobNode,
+  restartedJobs,
   resultOf,
-  resumeJob,
   submit,
   withJobs,
 } from '../../support/virtual-jobs.ts'
@@ -42,8 +43,7 @@ const adopt = (swarm: VirtualSwarm, node: JobNode, job: string, force = true) =>
 /** The same node after its process was killed; it takes its job up again. */
 async function backAgain(swarm: VirtualSwarm, old: JobNode, job: string): Promise<JobNode> {
   const back = await withJobs(swarm, await swarm.restarted(old), old.kept)
-  await back.startJobs()
-  await resumeJob(back, job)
+  await back.startJobs([job])
   return back
 }
 
@@ -202,6 +202,89 @@ test('a job that has ended while nobody heard it is not adopted from a coordinat
   await s.coordinator.cancel(job, 'a test')
   assert.is(await codeOf(adopt(swarm, heir, job)), 'job.ended')
   assert.ok(followed(heir, job), 'the copy stays')
+  await swarm.stop()
+})
+
+test('a job that had ended at a killed node before its heir could hear it keeps its end there, and names its adopter', async () => {
+  const { swarm, s, heir } = await family()
+  const { job } = await submit(s, { rows: 8, rowsPerShard: 1 })
+  await swarm.until(() => (followed(heir, job)?.parts ?? 0) >= 2, 30_000)
+  swarm.cut(s, heir)
+  await swarm.until(() => stateOf(s, job) === 'done', 60_000)
+  await swarm.pass(100) // its end is durable
+  const { finishedWallMs } = s.coordinator.status(job)!
+  s.die()
+  swarm.heal(s, heir)
+  await adopt(swarm, heir, job)
+  await swarm.until(() => stateOf(heir, job) === 'done', 120_000)
+  const back = await restartedJobs(swarm, s)
+  const groups = () => back.kept.jobJournals.get(job)!.groups.length
+  const before = groups()
+  await back.startJobs()
+  await swarm.until(() => groups() > before, 20_000, 'it is noted')
+  await swarm.pass(12_000)
+  assert.is(groups(), before + 1, 'once')
+  const ended = (await (await back.journals.open(job)).load())?.ended
+  assert.equal([ended?.state, ended?.atWallMs], ['done', finishedWallMs])
+  assert.is(adoptionCodec.decode(ended!.adoption!.body).node, heir.peer)
+  for (const node of [back, heir]) assert.equal(resultOf(node, job), doubled(8))
+  await swarm.stop()
+})
+
+test('a node that knows nothing of a job that was adopted from it is not told without end', async () => {
+  const { swarm, s, heir } = await family()
+  const { job } = await submit(s, { rows: 8, rowsPerShard: 1 })
+  await swarm.until(() => (followed(heir, job)?.parts ?? 0) >= 2, 30_000)
+  s.die()
+  await adopt(swarm, heir, job)
+  s.kept.jobJournals.clear()
+  const back = await restartedJobs(swarm, s)
+  let asked = 0
+  const { serve } = back.swarm
+  back.swarm.serve = (protocol, handler) =>
+    serve.call(back.swarm, protocol, (channel) => {
+      if (protocol === PROTOCOLS.journal) asked++
+      return handler(channel)
+    })
+  await back.startJobs()
+  await swarm.until(() => asked >= 2, 20_000, 'it is told, and followed')
+  await swarm.pass(20_000)
+  assert.ok(asked <= 4, `asked ${asked} times`)
+  await swarm.stop()
+})
+
+test('who asks again for a job that was given up is given the same, also after a restart of the node that gave it', async () => {
+  const { swarm, s, heir } = await family()
+  const { job } = await submit(s, { rows: 20, rowsPerShard: 1 })
+  await swarm.until(() => (followed(heir, job)?.parts ?? 0) >= 4, 30_000)
+  const { head, spec } = followed(heir, job)!
+  swarm.cut(s, heir)
+  const before = s.kept.parts.length
+  await swarm.until(() => s.kept.parts.length >= before + 2, 10_000, 'entries that the copy lacks')
+  swarm.heal(s, heir)
+  const proofs = new AccountProofs({
+    clock: swarm.clock,
+    cluster: s.cluster.charter.state.cluster,
+    own: spec!.account,
+    binding: heir.owner!.binding,
+    memberAccount: () => undefined,
+  })
+  const terms = { job, account: spec!.account, node: heir.peer, from: s.peer, epoch: nextGeneration(1), atWallMs: 0 }
+  const signed = proofs.signAdoption({ ...terms, seq: head.seq, hash: head.hash }, heir.key)
+  const ask = async () => {
+    const asking = { swarm: heir.swarm, clock: swarm.clock, proofs }
+    const { body } = await swarm.outcome(askJournal(asking, s.peer, { type: 'adopt', adoption: signed }, 'adopted'))
+    return Buffer.from(body).toString('hex')
+  }
+  await swarm.until(() => heir.swarm.members().some(({ peer }) => peer === s.peer), 60_000)
+  const first = await ask()
+  assert.ok(first.length > 0)
+  assert.is(await ask(), first)
+  const back = await restartedJobs(swarm, s)
+  await back.startJobs()
+  await swarm.until(() => heir.swarm.members().some(({ peer, state }) => peer === s.peer && state === 'alive'), 60_000)
+  await swarm.pass(1_000)
+  assert.is(await ask(), first)
   await swarm.stop()
 })
 
