@@ -26,8 +26,7 @@ export class JobArchive {
 
   async keep(status: JobStatus, parts: readonly ResultPart[]): Promise<void> {
     const ended = { status, parts: [...parts] }
-    this.#jobs.set(status.job, ended)
-    if (this.#jobs.size > limit('jobsPerNode') * 4) this.#jobs.delete(this.#jobs.keys().next().value as string)
+    this.#remember(ended)
     const folder = join(this.#folder, status.job)
     await this.#disk.makeDir(folder)
     await replaceFile(this.#disk, folder, ENDED_FILE, [endedCodec.encode(ended)])
@@ -40,8 +39,16 @@ export class JobArchive {
     const bytes = await this.#disk.read(join(this.#folder, job, ENDED_FILE)).catch(() => undefined)
     if (!bytes) return undefined
     const ended = endedCodec.decode(bytes)
-    this.#jobs.set(job, ended)
+    this.#remember(ended)
     return ended
+  }
+
+  /** The newest are listed; of the others, each can still be looked up. */
+  #remember(ended: EndedJob): void {
+    this.#jobs.set(ended.status.job, ended)
+    if (this.#jobs.size <= 4 * limit('jobsPerNode')) return
+    const [oldest] = this.statuses().sort((a, b) => a.createdWallMs - b.createdWallMs)
+    this.#jobs.delete(oldest!.job)
   }
 
   /** The job goes on: how it ended before is no longer what is known of it. */
