@@ -1,5 +1,4 @@
-import { aborted, type Clock } from '../base/index.ts'
-import { abortable } from '../swarm/transport/abortable.ts'
+import { abortable, aborted, type Clock } from '../base/index.ts'
 
 /**
  * Work that several want at once: it is done once, goes on while anybody wants it, and for `lingerMs` longer, since who

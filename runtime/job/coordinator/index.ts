@@ -2,7 +2,6 @@
 export type { OrderedPart, Piece } from './commits.ts'
 export * from './coordinator.ts'
 export { type GivenUp, jobUnknown, noteAdoption } from './giving-up.ts'
-export { inlineBlobs } from './inline-blobs.ts'
 export { newJobId } from './job-id.ts'
 export { statusOfRecord } from './job-status.ts'
 export * from './ports.ts'

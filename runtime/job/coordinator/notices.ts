@@ -1,4 +1,4 @@
-import { limit, toAividaError } from '../../base/index.ts'
+import { limit, slices, toAividaError } from '../../base/index.ts'
 import type { CancelReason, ControlMessageOf } from '../../protocol/index.ts'
 import type { CoordinatorPorts } from './ports.ts'
 
@@ -15,8 +15,8 @@ export class Notices {
   }
 
   cancel(peer: string, leases: readonly string[], reason: CancelReason): void {
-    for (const some of chunks(leases, limit('leasesPerOffer')))
-      this.#tell(peer, { type: 'cancel', leases: [...some], reason })
+    for (const some of slices(leases, limit('leasesPerOffer')))
+      this.#tell(peer, { type: 'cancel', leases: some, reason })
   }
 
   /** What a lease gave is durable, or of no use; told with the next {@link flush}. */
@@ -28,8 +28,7 @@ export class Notices {
 
   flush(): void {
     for (const [peer, leases] of this.#settled)
-      for (const some of chunks(leases, limit('leasesPerOffer')))
-        this.#tell(peer, { type: 'settled', leases: [...some] })
+      for (const some of slices(leases, limit('leasesPerOffer'))) this.#tell(peer, { type: 'settled', leases: some })
     this.#settled.clear()
   }
 
@@ -38,9 +37,4 @@ export class Notices {
       this.#ports.logger.debug({ peer, error: toAividaError(error).code }, `${message.type} could not be sent`)
     })
   }
-}
-
-/** A list in pieces of at most `size`. */
-export function* chunks<T>(list: readonly T[], size: number): Generator<readonly T[]> {
-  for (let i = 0; i < list.length; i += size) yield list.slice(i, i + size)
 }

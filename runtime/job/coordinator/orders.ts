@@ -1,6 +1,5 @@
-import { type Clock, limit } from '../../base/index.ts'
+import { type Clock, limit, slices } from '../../base/index.ts'
 import type { LeaseOrder } from '../scheduler/index.ts'
-import { chunks } from './notices.ts'
 
 /** What {@link Orders} needs. */
 export interface OrdersInit {
@@ -38,6 +37,6 @@ export class Orders {
     await clock.turn()
     const orders = this.#waiting.get(peer) ?? []
     this.#waiting.delete(peer)
-    await Promise.all(chunks(orders, limit('leasesPerOffer')).map((some) => send(peer, some)))
+    await Promise.all(slices(orders, limit('leasesPerOffer')).map((some) => send(peer, some)))
   }
 }

@@ -1,7 +1,6 @@
 import { peerError } from '../../base/index.ts'
-import { type ControlMessageOf, openReceipts, peerIdOf } from '../../protocol/index.ts'
+import { type ControlMessageOf, inlineBlobs, openReceipts, peerIdOf } from '../../protocol/index.ts'
 import type { LeaseRecord } from '../scheduler/index.ts'
-import { inlineBlobs } from './inline-blobs.ts'
 import type { CoordinatorPorts } from './ports.ts'
 import type { VerifiedResult } from './results.ts'
 

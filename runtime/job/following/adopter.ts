@@ -1,4 +1,4 @@
-import { type Clock, isAividaError, type Logger, toAividaError, userError } from '../../base/index.ts'
+import { type Clock, isAividaError, type Logger, slices, toAividaError, userError } from '../../base/index.ts'
 import { groupsIn } from '../../log/index.ts'
 import {
   type Adoption,
@@ -197,10 +197,9 @@ export class Adopter {
     const before = await journal.load()
     await journal.append({ type: 'adopted', adoption, outputDir, ...(input && { input }) })
     const { parts, spec: old } = before ?? { parts: [], spec }
-    for (let i = 0; i < parts.length; i += PARTS_PER_GROUP) {
+    for (const group of slices(parts, PARTS_PER_GROUP)) {
       const kept: ResultPart[] = []
-      for (const part of parts.slice(i, i + PARTS_PER_GROUP))
-        if (await this.#hasPart(spec, part, old.outputDir, adoption, partsFrom)) kept.push(part)
+      for (const part of group) if (await this.#hasPart(spec, part, old.outputDir, adoption, partsFrom)) kept.push(part)
       if (kept.length > 0) await journal.append(...kept.map((part) => ({ type: 'part' as const, part })))
     }
   }

@@ -1,4 +1,4 @@
-import { type Clock, limit } from '../../base/index.ts'
+import { type Clock, limit, slices } from '../../base/index.ts'
 
 /** An acceptance waits this long for a result to say the same. */
 const WAIT_MS = 10
@@ -41,7 +41,6 @@ export class Acceptances {
     const leases = [...(this.#waiting.get(to) ?? [])]
     this.#waiting.delete(to)
     if (leases.length === 0) this.#init.tell(to, [])
-    for (let i = 0; i < leases.length; i += limit('leasesPerOffer'))
-      this.#init.tell(to, leases.slice(i, i + limit('leasesPerOffer')))
+    for (const some of slices(leases, limit('leasesPerOffer'))) this.#init.tell(to, some)
   }
 }

@@ -1,4 +1,4 @@
-import { type AividaError, limit, toAividaError } from '../../base/index.ts'
+import { type AividaError, limit, slices, toAividaError } from '../../base/index.ts'
 import { type ControlMessageOf, type Lease, type Receipt, signReceipts } from '../../protocol/index.ts'
 import type { WorkerPorts } from './ports.ts'
 
@@ -41,10 +41,8 @@ export class Reports {
   flush(): void {
     this.#scheduled = false
     for (const [to, { receipts, failures }] of this.#outboxes) {
-      for (let i = 0; i < receipts.length; i += limit('leasesPerOffer'))
-        this.#send(to, receipts.slice(i, i + limit('leasesPerOffer')))
-      for (let i = 0; i < failures.length; i += limit('leasesPerOffer'))
-        this.#deliver(to, { type: 'failed', leases: failures.slice(i, i + limit('leasesPerOffer')) }, [])
+      for (const some of slices(receipts, limit('leasesPerOffer'))) this.#send(to, some)
+      for (const leases of slices(failures, limit('leasesPerOffer'))) this.#deliver(to, { type: 'failed', leases }, [])
     }
     this.#outboxes.clear()
   }

@@ -1,9 +1,10 @@
-import { aborted, every, limit, peerError, toAividaError } from '../../base/index.ts'
+import { abortable, aborted, every, limit, peerError, slices, toAividaError } from '../../base/index.ts'
 import {
   type CalledJob,
   type ControlMessage,
   type ControlMessageOf,
   type Device,
+  inlineBlobs,
   inputsOf,
   type Lease,
   offerCodec,
@@ -11,8 +12,6 @@ import {
   peerIdOf,
   shardId,
 } from '../../protocol/index.ts'
-import { abortable } from '../../swarm/transport/abortable.ts'
-import { inlineBlobs } from '../coordinator/index.ts'
 import type { KnownResult, TakenLeases } from '../journal/index.ts'
 import { Acceptances } from './acceptances.ts'
 import { Claims } from './claims.ts'
@@ -210,11 +209,8 @@ export class Worker {
         this.#decline(instruction.to, instruction.leases)
         return
       case 'progress':
-        for (let i = 0; i < instruction.leases.length; i += limit('leasesPerOffer'))
-          this.#tell(instruction.to, {
-            type: 'progress',
-            leases: instruction.leases.slice(i, i + limit('leasesPerOffer')),
-          })
+        for (const leases of slices(instruction.leases, limit('leasesPerOffer')))
+          this.#tell(instruction.to, { type: 'progress', leases })
         return
       case 'fetch':
         void this.#fetch(instruction.lease)

@@ -1,5 +1,4 @@
-import { type Clock, isAividaError, limit, timedOut, toAividaError } from '../../base/index.ts'
-import { timeLimit } from '../../swarm/transport/abortable.ts'
+import { type Clock, isAividaError, limit, timedOut, timeLimit, toAividaError } from '../../base/index.ts'
 import { broken, brokenBy, type Check, type Finding, type Patient, type Report, skipped } from './check.ts'
 import { accountCheck } from './checks/account.ts'
 import { clockCheck } from './checks/clock.ts'

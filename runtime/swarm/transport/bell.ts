@@ -1,4 +1,4 @@
-import { abortable } from './abortable.ts'
+import { abortable } from '../../base/index.ts'
 
 /** Wakes whoever waits for something to change; each waiter then looks for itself. */
 export class Bell {

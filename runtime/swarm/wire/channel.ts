@@ -1,5 +1,4 @@
-import { AividaError, isAividaError, limit, peerError, toAividaError, userError } from '../../base/index.ts'
-import { abortable } from '../transport/abortable.ts'
+import { AividaError, abortable, isAividaError, limit, peerError, toAividaError, userError } from '../../base/index.ts'
 import type { ByteStream, PeerId, StreamOptions } from '../transport/transport.ts'
 import { sizeOf } from './frame.ts'
 import { type BodyInto, type Frame, FrameReader } from './frame-reader.ts'

@@ -1,5 +1,4 @@
-import { invariant, limit, peerError } from '../../base/index.ts'
-import { abortable } from '../transport/abortable.ts'
+import { abortable, invariant, limit, peerError } from '../../base/index.ts'
 import type { ByteStream, StreamOptions } from '../transport/transport.ts'
 import { END_MARK_BYTES, EndMark } from './end-mark.ts'
 import { decodePrefix, type FramePrefix, frameCrc, PREFIX_BYTES } from './frame.ts'

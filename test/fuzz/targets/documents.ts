@@ -1,10 +1,10 @@
 /** Control messages, and the signed documents that cards, leases, receipts and the charter are. */
 import { type Codec, canonicalBytes, merkleRoot, sha256 } from '../../../runtime/base/index.ts'
-import { inlineBlobs } from '../../../runtime/job/coordinator/index.ts'
 import {
   type ControlMessage,
   controlMessageCodec,
   grantCodec,
+  inlineBlobs,
   nodeCardCodec,
   offerCodec,
   openDocument,

@@ -5,11 +5,12 @@ import {
   type Clock,
   type Logger,
   limit,
+  type TimeLimit,
   timedOut,
+  timeLimit,
   toAividaError,
   userError,
 } from '../../../base/index.ts'
-import { type TimeLimit, timeLimit } from '../abortable.ts'
 import { hasty, noProtocol, notConnected, peerBusy, refused, streamLost, streamReset } from '../failures.ts'
 import type {
   ByteStream,

@@ -1,5 +1,4 @@
-import { type Clock, limit, timedOut, toAividaError, userError } from '../../../base/index.ts'
-import { abortable, timeLimit } from '../abortable.ts'
+import { abortable, type Clock, limit, timedOut, timeLimit, toAividaError, userError } from '../../../base/index.ts'
 import { mismatch, noProtocol, notConnected, peerBusy, refused, streamLost, unreachable } from '../failures.ts'
 import { Listeners } from '../listeners.ts'
 import type {

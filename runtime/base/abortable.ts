@@ -1,4 +1,5 @@
-import { aborted, type Clock } from '../../base/index.ts'
+import type { Clock } from './clock.ts'
+import { aborted } from './errors.ts'
 
 /** Waits for the promise no longer than the signal allows; the promise itself goes on. Throws `aborted`. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

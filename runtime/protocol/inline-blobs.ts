@@ -1,4 +1,4 @@
-import { peerError } from '../../base/index.ts'
+import { peerError } from '../base/index.ts'
 
 /** Cuts the blobs that came in one body apart, by name. Throws `frame.inline` when the sizes do not add up. */
 export function inlineBlobs(
