@@ -41,8 +41,8 @@ export interface GradientCase {
   /** Default: float64, where the engine has kernels for it; float32 is compared more loosely. */
   readonly dtype?: 'float32' | 'float64'
   readonly target?: Target
-  /** Values of the inputs, where -1 to 1 does not do (a logarithm). */
-  readonly map?: (x: number) => number
+  /** Values of the inputs, where -1 to 1 does not do (a logarithm), or two may not lie close together (a maximum). */
+  readonly map?: (x: number, index: number) => number
   /** Largest difference allowed, as a share of the largest gradient. Default: 1e-6 (float64), 2e-2 (float32). */
   readonly tolerance?: number
 }
@@ -68,7 +68,11 @@ export async function checkGradients(
   const feeds = Object.fromEntries(
     names.map((name, i) => [
       name,
-      tensorFrom(someNumbers(elementCount(inputs[name]!), i + 1).map(map), inputs[name]!, dtype),
+      tensorFrom(
+        someNumbers(elementCount(inputs[name]!), i + 1).map((x, at) => map(x, at)),
+        inputs[name]!,
+        dtype,
+      ),
     ]),
   )
   const told = await runModel(emit(g, { outputs, keepInputs: true }), feeds)

@@ -2,6 +2,7 @@ import { userError } from '../../../base/index.ts'
 import type { DType, Tensor } from '../../../data/tensor/tensor.ts'
 import { tensorOf } from '../../../data/tensor/typed-array.ts'
 import { DATA_TYPE_CODES } from '../onnx/onnx-codes.ts'
+import { COMPOSITES } from '../operators/composed/index.ts'
 import { OPERATORS } from '../operators/index.ts'
 import { OperatorCall } from './operator.ts'
 import { sameShape } from './shapes.ts'
@@ -114,12 +115,17 @@ export class GraphBuilder {
   ): readonly Value[] {
     const layer = this.layer
     const call = new OperatorCall({ op, inputs, attributes, layer })
-    const operator = OPERATORS[op]
-    if (!operator)
-      throw call.refuse('unknown-op', 'no rule for this operator; build it of others, or export the model without it')
     const key = this.#callKey(op, inputs, attributes)
     const same = this.#calls.get(key)
     if (same) return same
+    const composed = COMPOSITES[op]?.(this, call)
+    if (composed) {
+      this.#calls.set(key, composed)
+      return composed
+    }
+    const operator = OPERATORS[op]
+    if (!operator)
+      throw call.refuse('unknown-op', 'no rule for this operator; build it of others, or export the model without it')
     const types = operator.infer(call)
     const folded = operator.fold?.(call)
     const outputs = folded ? [this.constant(folded)] : this.#add({ op, domain, inputs, attributes, layer }, types)

@@ -21,6 +21,12 @@ export interface Operator {
   readonly operations?: (call: OperatorCall, outputs: readonly TensorType[]) => number
 }
 
+/**
+ * How an operator is built of others: all of its outputs that anybody needs, or undefined where this call of it stays an
+ * operator of its own.
+ */
+export type Composite = (g: GraphBuilder, call: OperatorCall) => readonly Value[] | undefined
+
 /** The operator set that graphs are built in: the last in which every engine here has all of its operators. */
 export const OPSET = 18
 

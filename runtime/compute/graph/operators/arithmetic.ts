@@ -72,7 +72,6 @@ export const ARITHMETIC: Readonly<Record<string, Operator>> = {
   },
   Neg: { infer: likeInput, gradient: ({ g, d }) => [g.neg(d)] },
   Abs: { infer: likeInput, gradient: ({ g, d, inputs }) => [g.mul(d, g.apply('Sign', [inputs[0]]))] },
-  Sign: { infer: likeInput },
   Sqrt: { infer: likeFloatInput, gradient: ({ g, d, outputs }) => [g.div(g.scale(d, 0.5), outputs[0]!)] },
   Reciprocal: {
     infer: likeFloatInput,
@@ -80,8 +79,6 @@ export const ARITHMETIC: Readonly<Record<string, Operator>> = {
   },
   Exp: { infer: likeFloatInput, gradient: ({ g, d, outputs }) => [g.mul(d, outputs[0]!)] },
   Log: { infer: likeFloatInput, gradient: ({ g, d, inputs }) => [g.div(d, inputs[0]!)] },
-  Sin: { infer: likeFloatInput, gradient: ({ g, d, inputs }) => [g.mul(d, g.apply('Cos', [inputs[0]]))] },
-  Cos: { infer: likeFloatInput, gradient: ({ g, d, inputs }) => [g.neg(g.mul(d, g.apply('Sin', [inputs[0]])))] },
   Erf: {
     infer: likeFloatInput,
     gradient: ({ g, d, inputs: [x] }) => {

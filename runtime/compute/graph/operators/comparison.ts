@@ -4,6 +4,7 @@ import type { Value } from '../build/value.ts'
 import { broadcastInputs, likeInput } from './inference.ts'
 
 const comparison: Operator = { infer: (call) => broadcastInputs(call, 'bool') }
+const test: Operator = { infer: (call) => [{ dtype: 'bool', shape: call.input(0).shape }] }
 
 /** Comparisons and what is chosen by them. */
 export const COMPARISON: Readonly<Record<string, Operator>> = {
@@ -14,6 +15,9 @@ export const COMPARISON: Readonly<Record<string, Operator>> = {
   GreaterOrEqual: comparison,
   And: comparison,
   Or: comparison,
+  Xor: comparison,
+  IsNaN: test,
+  IsInf: test,
   Not: { infer: likeInput },
   Where: {
     infer: (call) => {

@@ -60,7 +60,8 @@ export const INDEXING: Readonly<Record<string, Operator>> = {
   },
 }
 
-function expectIndexes(call: OperatorCall, { dtype }: Value): void {
+/** Throws `graph.dtype` unless these are integers that engines take for places. */
+export function expectIndexes(call: OperatorCall, { dtype }: Value): void {
   if (dtype !== 'int64' && dtype !== 'int32')
     throw call.refuse('dtype', `expected int64 or int32 indexes, found ${dtype}; cast them`)
 }

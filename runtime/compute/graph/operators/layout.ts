@@ -89,6 +89,22 @@ export const LAYOUT: Readonly<Record<string, Operator>> = {
     operations: free,
     gradient: ({ g, d, inputs }) => [g.unbroadcast(d, inputs[0]!.shape)],
   },
+  Tile: {
+    infer: (call) => {
+      const { dtype, shape } = call.input(0)
+      return [{ dtype, shape: shape.map((dim, axis) => dim * repeatsOf(call)[axis]!) }]
+    },
+    operations: free,
+    gradient: ({ g, d, call, inputs }) => {
+      const { shape } = inputs[0]!
+      const apart = shape.flatMap((dim, axis) => [repeatsOf(call)[axis]!, dim])
+      const sum = g.sum(
+        g.reshape(d, apart),
+        shape.map((_, axis) => 2 * axis),
+      )
+      return [g.reshape(sum, shape)]
+    },
+  },
   Shape: {
     infer: (call) => [{ dtype: 'int64', shape: [shapeSlice(call).length] }],
     fold: (call) => tensorOf(BigInt64Array.from(shapeSlice(call), BigInt)),
@@ -104,6 +120,14 @@ export const LAYOUT: Readonly<Record<string, Operator>> = {
     },
     operations: free,
   },
+}
+
+function repeatsOf(call: OperatorCall): number[] {
+  const { shape } = call.input(0)
+  const repeats = call.known(1, 'the repeats')
+  if (repeats.length !== shape.length)
+    throw call.refuse('shape', `expected a repeat for each axis of ${shown(shape)}, found ${shown(repeats)}`)
+  return repeats
 }
 
 /** Axis order of a Transpose; reversed by default. */

@@ -2,6 +2,7 @@ import { elementCount } from '../../../data/tensor/check.ts'
 import type { GradientContext, Operator, OperatorCall } from '../build/operator.ts'
 import { reducedShape } from '../build/shapes.ts'
 import type { TensorType, Value } from '../build/value.ts'
+import { likeInput } from './inference.ts'
 
 /** The axes a reduction runs over, counted from the front: all of them by default. */
 export function reductionAxes(call: OperatorCall): number[] {
@@ -35,7 +36,7 @@ function extreme(context: GradientContext): readonly Value[] {
   return [g.mul(chosen, g.div(withAxes(context, d), g.sum(chosen, reductionAxes(call))))]
 }
 
-/** Reductions over axes, which an input names. */
+/** Reductions over axes, which an input names, and running sums. */
 export const REDUCTION: Readonly<Record<string, Operator>> = {
   ReduceSum: {
     infer,
@@ -62,6 +63,31 @@ export const REDUCTION: Readonly<Record<string, Operator>> = {
       const { g, d, inputs, outputs } = context
       return [g.mul(inputs[0]!, withAxes(context, g.div(d, outputs[0]!)))]
     },
+  },
+  /** By the product over the factor: a factor of zero has no gradient that is a number. */
+  ReduceProd: {
+    infer,
+    operations,
+    gradient: (context) => {
+      const { g, d, inputs, outputs } = context
+      return [g.div(withAxes(context, g.mul(d, outputs[0]!)), inputs[0]!)]
+    },
+  },
+  ReduceLogSumExp: {
+    infer,
+    operations: (call) => 4 * operations(call),
+    gradient: (context) => {
+      const { g, d, inputs, outputs } = context
+      const share = g.apply('Exp', [g.sub(inputs[0]!, withAxes(context, outputs[0]!))])
+      return [g.mul(share, withAxes(context, d))]
+    },
+  },
+  CumSum: {
+    infer: likeInput,
+    operations,
+    gradient: ({ g, d, call, inputs }) => [
+      g.apply('CumSum', [d, inputs[1]], { ...call.attributes, reverse: call.int('reverse', 0) === 1 ? 0 : 1 }),
+    ],
   },
   ReduceMax: { infer, operations, gradient: extreme },
   ReduceMin: { infer, operations, gradient: extreme },

@@ -1,4 +1,5 @@
 import { test } from 'uvu'
+import { tensorOf } from '../../../../runtime/data/tensor/index.ts'
 import { checkGradients, type GradientCase } from '../../../support/gradient-check.ts'
 
 /** Away from the kink at 0, where a central difference says nothing. */
@@ -39,6 +40,22 @@ const CASES: Readonly<Record<string, GradientCase>> = {
   Log: unary('Log', { map: positive }),
   Sin: unary('Sin'),
   Cos: unary('Cos'),
+  Tan: unary('Tan', { dtype: 'float32' }),
+  Asin: unary('Asin', { dtype: 'float32', map: (x) => 0.8 * x }),
+  Acos: unary('Acos', { dtype: 'float32', map: (x) => 0.8 * x }),
+  Atan: unary('Atan', { dtype: 'float32' }),
+  Sinh: unary('Sinh', { dtype: 'float32' }),
+  Cosh: unary('Cosh', { dtype: 'float32' }),
+  Asinh: unary('Asinh', { dtype: 'float32' }),
+  Acosh: unary('Acosh', { dtype: 'float32', map: (x) => 2.5 + x }),
+  Atanh: unary('Atanh', { dtype: 'float32', map: (x) => 0.8 * x }),
+  Mod: {
+    inputs: { x: [3, 4] },
+    build: (g, { x }) => g.apply('Mod', [x, g.constant(tensorOf(Float64Array.of(0.7, 0.9, 0.5, 0.31)))], { fmod: 1 }),
+  },
+  Sum: { inputs: { a: [3, 4], b: [4], c: [3, 1] }, build: (g, { a, b, c }) => g.apply('Sum', [a, b, c]) },
+  Mean: { inputs: { a: [3, 4], b: [4], c: [3, 1] }, build: (g, { a, b, c }) => g.apply('Mean', [a, b, c]) },
+  'Max of three': { inputs: { a: [3, 4], b: [4], c: [3, 1] }, build: (g, { a, b, c }) => g.apply('Max', [a, b, c]) },
   Erf: unary('Erf', { dtype: 'float32' }),
   Clip: {
     inputs: { x: [12] },
@@ -51,6 +68,24 @@ const CASES: Readonly<Record<string, GradientCase>> = {
   LeakyRelu: unary('LeakyRelu', { dtype: 'float32', map: awayFromZero }),
   Elu: unary('Elu', { dtype: 'float32', map: awayFromZero }),
   HardSigmoid: unary('HardSigmoid', { dtype: 'float32', map: (x) => 4 * x }),
+  Gelu: unary('Gelu', { dtype: 'float32' }),
+  'Gelu by a tanh': { inputs: { x: [12] }, build: (g, { x }) => g.apply('Gelu', [x], { approximate: 'tanh' }) },
+  FastGelu: binary('FastGelu', [3, 4], [4]),
+  QuickGelu: unary('QuickGelu', { dtype: 'float32' }),
+  Swish: unary('Swish', { dtype: 'float32' }),
+  HardSwish: unary('HardSwish', { dtype: 'float32', map: (x) => 4 * x }),
+  Mish: unary('Mish', { dtype: 'float32' }),
+  Selu: unary('Selu', { dtype: 'float32', map: awayFromZero }),
+  Celu: {
+    inputs: { x: [12] },
+    build: (g, { x }) => g.apply('Celu', [x], { alpha: { float: 0.7 } }),
+    dtype: 'float32',
+  },
+  Softsign: unary('Softsign'),
+  ThresholdedRelu: {
+    inputs: { x: [12] },
+    build: (g, { x }) => g.apply('ThresholdedRelu', [x], { alpha: { float: 0.3 } }),
+  },
   PRelu: {
     inputs: { x: [2, 3, 4], slope: [3, 1] },
     build: (g, { x, slope }) => g.apply('PRelu', [x, slope]),
@@ -81,6 +116,18 @@ const CASES: Readonly<Record<string, GradientCase>> = {
   ReduceMean: reduction('ReduceMean'),
   ReduceSumSquare: reduction('ReduceSumSquare'),
   ReduceL2: reduction('ReduceL2'),
+  ReduceL1: reduction('ReduceL1'),
+  ReduceLogSum: { ...reduction('ReduceLogSum'), map: positive },
+  ReduceLogSumExp: reduction('ReduceLogSumExp'),
+  ReduceProd: { ...reduction('ReduceProd'), dtype: 'float32' },
+  CumSum: {
+    inputs: { x: [3, 4] },
+    build: (g, { x }) => g.apply('CumSum', [x, g.scalar(1, 'int64')], { exclusive: 1 }),
+  },
+  'CumSum from behind': {
+    inputs: { x: [3, 4] },
+    build: (g, { x }) => g.apply('CumSum', [x, g.scalar(0, 'int64')], { reverse: 1 }),
+  },
   ReduceMax: reduction('ReduceMax'),
   ReduceMin: reduction('ReduceMin'),
   Softmax: { inputs: { x: [2, 3, 4] }, build: (g, { x }) => g.apply('Softmax', [x], { axis: 1 }) },
@@ -93,6 +140,45 @@ const CASES: Readonly<Record<string, GradientCase>> = {
   Expand: { inputs: { x: [3, 1] }, build: (g, { x }) => g.expand(x, [2, 3, 4]) },
   Cast: { inputs: { x: [3] }, build: (g, { x }) => g.cast(g.cast(x, 'float32'), 'float64'), tolerance: 1e-2 },
   Identity: unary('Identity'),
+  Tile: { inputs: { x: [2, 3] }, build: (g, { x }) => g.apply('Tile', [x, g.integers([3, 2])]) },
+  DepthToSpace: { inputs: { x: [2, 8, 2, 3] }, build: (g, { x }) => g.apply('DepthToSpace', [x], { blocksize: 2 }) },
+  SpaceToDepth: { inputs: { x: [2, 2, 4, 6] }, build: (g, { x }) => g.apply('SpaceToDepth', [x], { blocksize: 2 }) },
+  Dropout: unary('Dropout'),
+  'Einsum, attention': {
+    inputs: { a: [2, 3, 4], b: [2, 5, 4] },
+    build: (g, { a, b }) => g.apply('Einsum', [a, b], { equation: 'bqd,bkd->bqk' }),
+  },
+  'Einsum of three, one axis summed': {
+    inputs: { a: [2, 3, 4], b: [4, 2], c: [3] },
+    build: (g, { a, b, c }) => g.apply('Einsum', [a, b, c], { equation: 'bij,jk,i->kb' }),
+  },
+  'Resize, nearest': {
+    inputs: { x: [1, 2, 2, 3] },
+    build: (g, { x }) => g.apply('Resize', [x, undefined, g.constant(tensorOf(Float32Array.of(1, 1, 2, 2)))]),
+  },
+  'Resize, linear': {
+    inputs: { x: [1, 2, 3, 4] },
+    build: (g, { x }) => g.apply('Resize', [x, undefined, undefined, g.integers([1, 2, 5, 2])], { mode: 'linear' }),
+  },
+  GatherElements: {
+    inputs: { x: [2, 3, 2] },
+    build: (g, { x }) => {
+      const indexes = g.constant(tensorOf(BigInt64Array.from([0n, 1n, 2n, 2n, -1n, 0n, 1n, 0n]), [2, 2, 2]))
+      return g.apply('GatherElements', [x, indexes], { axis: 1 })
+    },
+    dtype: 'float32',
+  },
+  ScatterElements: {
+    inputs: { a: [3, 4], b: [2, 2] },
+    build: (g, { a, b }) => {
+      const indexes = g.constant(tensorOf(BigInt64Array.from([0n, 3n, 2n, 1n]), [2, 2]))
+      return g.apply('ScatterElements', [a, indexes, b], { axis: 1 })
+    },
+  },
+  ScatterND: {
+    inputs: { a: [3, 4], b: [2, 4] },
+    build: (g, { a, b }) => g.apply('ScatterND', [a, g.constant(tensorOf(BigInt64Array.of(2n, 0n), [2, 1])), b]),
+  },
   Concat: { inputs: { a: [2, 3], b: [2, 1] }, build: (g, { a, b }) => g.concat([a, b, a], 1) },
   Split: {
     inputs: { x: [2, 7] },
@@ -121,5 +207,12 @@ const CASES: Readonly<Record<string, GradientCase>> = {
 }
 
 for (const [name, each] of Object.entries(CASES)) test(name, () => checkGradients(name, each))
+
+test('what moves in steps has a gradient of nothing', () =>
+  checkGradients('steps', {
+    inputs: { x: [3, 4] },
+    map: (x) => 3 * x,
+    build: (g, { x }) => ['Floor', 'Ceil', 'Round', 'Sign'].reduce((y, op) => g.add(y, g.apply(op, [x])), g.neg(x)),
+  }))
 
 test.run()
