@@ -213,6 +213,7 @@ export const LIMITS = {
     unit: 'bytes',
     reason: 'one file of a small data set, read whole; large ones stream',
   },
+  tableMemoryBytes: { value: 1 * GiB, unit: 'bytes', reason: 'a row group or two of a Parquet file, decompressed' },
   shuffleBlockBytes: {
     value: 1 * MiB,
     unit: 'bytes',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type AividaError, aborted, codec, isAividaError, limit, userError } from '../../base/index.ts'
 import type { ByteSource } from '../sources/byte-source.ts'
-import { DTYPES, type DType } from '../tensor/index.ts'
+import { DTYPES, type DType, type NamedTensors } from '../tensor/index.ts'
 import { checkColumns, columnBytes, type RowColumn, type RowTable, roomFor } from './row-table.ts'
 
 /**
@@ -45,10 +45,8 @@ const ALIGNMENT_BYTES = 64
 /** A table as the bytes of a row file, in pieces of about a chunk: what a blob store or a file is filled with. */
 export async function* encodeRows(table: RowTable, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const { columns, length } = table
-  checkColumns(columns)
-  yield header(columns, length)
-  const rowBytes = bytesOfRow(columns)
-  const step = Math.max(1, Math.floor(limit('chunkBytes') / rowBytes))
+  yield rowFileHeader(columns, length)
+  const step = Math.max(1, Math.floor(limit('chunkBytes') / bytesOfRow(columns)))
   const room = roomFor(columns, Math.min(step, length))
   for (let from = 0; from < length; from += step) {
     if (signal?.aborted) throw aborted()
@@ -57,16 +55,22 @@ export async function* encodeRows(table: RowTable, signal?: AbortSignal): AsyncG
       Float64Array.from({ length: count }, (_, i) => from + i),
       room,
     )
-    const piece = Buffer.allocUnsafeSlow(count * rowBytes)
-    let offset = 0
-    for (const column of columns) {
-      const size = columnBytes(column)
-      const { data } = gathered[column.name]!
-      for (let i = 0; i < count; i++) piece.set(data.subarray(i * size, (i + 1) * size), i * rowBytes + offset)
-      offset += size
-    }
-    yield piece
+    yield interleaved(columns, gathered, count)
   }
+}
+
+/** `rows` rows of some tensors as they lie in a row file. */
+export function interleaved(columns: readonly RowColumn[], tensors: NamedTensors, rows: number): Uint8Array {
+  const rowBytes = bytesOfRow(columns)
+  const bytes = Buffer.allocUnsafeSlow(rows * rowBytes)
+  let offset = 0
+  for (const column of columns) {
+    const size = columnBytes(column)
+    const { data } = tensors[column.name]!
+    for (let i = 0; i < rows; i++) bytes.set(data.subarray(i * size, (i + 1) * size), i * rowBytes + offset)
+    offset += size
+  }
+  return bytes
 }
 
 /** Reads the header of a row file. Throws `rows.malformed`. */
@@ -97,7 +101,9 @@ function decoded(name: string, header: Uint8Array): { rows: number; columns: rea
   }
 }
 
-function header(columns: readonly RowColumn[], rows: number): Uint8Array {
+/** What a row file begins with. Throws `rows.columns`. */
+export function rowFileHeader(columns: readonly RowColumn[], rows: number): Uint8Array {
+  checkColumns(columns)
   const encoded = rowFileCodec.encode({
     rows,
     columns: columns.map(({ name, dtype, shape, symbols }) => ({

@@ -14,8 +14,8 @@ import type { Loader, Source, SourceFormat, SourceOptions } from './source.ts'
 import { tensorsLoader } from './tensors.ts'
 
 /**
- * Opens rows for a graph: the path of an Arrow IPC file or stream, of a JSON lines file or of a folder of images, an
- * Arrow table, or tensors whose axis 0 is the rows. What is wrong with a whole column is said here, before any row is
+ * Opens rows for a graph: the path of an Arrow IPC file or stream, of a JSON lines, Parquet, CSV or JSON file, or of a
+ * folder of images, an Arrow table, or tensors whose axis 0 is the rows. What is wrong with a whole column is said here, before any row is
  * computed; what is wrong with one row when it is reached.
  *
  * Throws `source.not-found`, `source.format`, `source.empty`, `source.column-missing`, `source.dtype`,
@@ -48,7 +48,7 @@ export async function openSource(input: string | Table | NamedTensors, options: 
 
 async function openLoader(
   input: string | Table | NamedTensors,
-  { inputs, format }: SourceOptions,
+  { inputs, format, columns }: SourceOptions,
   rowsPerPiece: number,
 ): Promise<Loader> {
   async function openArrow(bytes: ByteSource, identity: string): Promise<Loader> {
@@ -57,9 +57,16 @@ async function openLoader(
   }
   if (typeof input === 'string') {
     const { isFolder, identity } = await look(input)
-    switch (formatOf(input, isFolder, format)) {
+    const found = formatOf(input, isFolder, format)
+    switch (found) {
       case 'jsonl':
         return jsonLinesLoader({ path: input, identity, inputs })
+      case 'parquet':
+      case 'csv':
+      case 'json': {
+        const { tableFileLoader } = await import('../table/index.ts') // DuckDB
+        return tableFileLoader({ path: input, format: found, identity, inputs, ...(columns && { columns }) })
+      }
       case 'images':
         return imagesLoader({ path: input, identityOf: (files) => folderIdentity(input, files), inputs })
       default:
@@ -73,6 +80,10 @@ async function openLoader(
 }
 
 const FORMATS: Readonly<Record<string, SourceFormat>> = {
+  '.parquet': 'parquet',
+  '.csv': 'csv',
+  '.tsv': 'csv',
+  '.json': 'json',
   '.arrow': 'arrow',
   '.arrows': 'arrow',
   '.feather': 'arrow',

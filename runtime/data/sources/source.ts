@@ -1,8 +1,14 @@
 import type { NamedTensors } from '../tensor/index.ts'
 import type { TensorSpec } from './signature.ts'
 
-/** What a source is read from: Arrow IPC, JSON lines, a folder of images, or tensors in memory. */
-export type SourceFormat = 'arrow' | 'jsonl' | 'images' | 'tensors'
+/** What a source is read from: Arrow IPC, JSON lines, Parquet, CSV, JSON, a folder of images, or tensors in memory. */
+export type SourceFormat = 'arrow' | 'jsonl' | 'parquet' | 'csv' | 'json' | 'images' | 'tensors'
+
+/**
+ * Columns of inputs that are not called as theirs: one name, or several whose values stand side by side in each row. A
+ * name that ends with `*` means all that begin so, in the order of the file: `{ pixels: 'pixel*' }`.
+ */
+export type ColumnChoice = Readonly<Record<string, string | readonly string[]>>
 
 /** How to open a {@link Source}. */
 export interface SourceOptions {
@@ -12,6 +18,8 @@ export interface SourceOptions {
   readonly rowsPerBatch?: number
   /** Default: told by the path. */
   readonly format?: SourceFormat
+  /** For Parquet, CSV and JSON. Default: columns are called as the inputs. */
+  readonly columns?: ColumnChoice
   /** Refuse NaN and infinities. Default: true. */
   readonly finite?: boolean
 }
@@ -19,7 +27,7 @@ export interface SourceOptions {
 /** Rows for a graph, in order, of which only a few batches are in memory at a time. */
 export interface Source {
   readonly format: SourceFormat
-  /** Rows in all; `undefined` for JSON lines, which would have to be read for it. */
+  /** Rows in all; `undefined` for text (JSON lines, CSV, JSON), which would have to be read for it. */
   readonly rows: number | undefined
   readonly rowsPerBatch: number
   /** Changes when the data does, as far as sizes and modification times (in memory: content) tell. SHA-256. */
