@@ -154,9 +154,13 @@ function describeNetwork({ reachable, known, connected, carrier, missing, clockS
     missing.length > 0 &&
       `${missing.length} missing (${missing.slice(0, 3).map(({ name, peer }) => name || peer.slice(-8))}${missing.length > 3 ? ', ...' : ''})`,
     failed > 0 && `${failed} of ${seeds.length} seed addresses fail`,
-    clockSkewMs !== undefined && `clock ${(clockSkewMs / 1_000).toFixed(1)} s ahead`,
+    clockSkewMs !== undefined && describeSkew(clockSkewMs),
   ]
   return parts.filter((part) => part !== false).join('; ')
+}
+
+function describeSkew(skewMs: number): string {
+  return `clock ${(Math.abs(skewMs) / 1_000).toFixed(1)} s ${skewMs < 0 ? 'behind' : 'ahead'}`
 }
 
 /** A job for people. */

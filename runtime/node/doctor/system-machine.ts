@@ -63,9 +63,9 @@ export function systemMachine(clock: Clock): Machine {
         await rm(file, { force: true })
       }
     },
-    usedBytes: ({ blobs, jobs, worker, cluster, logs, cache, uploads }) =>
+    usedBytes: ({ blobs, jobs, followed, worker, cluster, logs, cache, uploads }) =>
       Promise.race([
-        sizeOf([blobs, jobs, worker, cluster, logs, cache, uploads]),
+        sizeOf([blobs, jobs, followed, worker, cluster, logs, cache, uploads]),
         sleep(clock, COUNT_MS).then(() => undefined),
       ]),
     standing(folder) {
