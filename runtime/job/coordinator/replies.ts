@@ -7,8 +7,10 @@ import type { CoordinatorPorts } from './ports.ts'
 import { assertLeased, wasGiven } from './receipt-check.ts'
 import { verifiedResults } from './receipts.ts'
 import type { VerifiedResult } from './results.ts'
-import { withinReason } from './retry-wish.ts'
 import type { Runs } from './runs.ts'
+
+/** A worker says when it is asked again after a refusal: not at once, and within this. Milliseconds. */
+const [RETRY_SOONEST_MS, RETRY_LATEST_MS] = [100, 60_000]
 
 /** What {@link Replies} needs. */
 export interface RepliesInit {
@@ -48,7 +50,9 @@ export class Replies {
 
   #declined(peer: string, { leases, adoptions = [] }: ControlMessageOf<'decline'>): void {
     this.#shown(adoptions)
-    this.#init.hear({ type: 'declined', peer, leases: leases.map(withinReason) })
+    const within = (ms: number) => Math.min(Math.max(ms, RETRY_SOONEST_MS), RETRY_LATEST_MS)
+    const declined = leases.map(({ lease, reason, retryAfterMs: ms }) => ({ lease, reason, retryAfterMs: within(ms) }))
+    this.#init.hear({ type: 'declined', peer, leases: declined })
   }
 
   #failed(peer: string, { leases }: ControlMessageOf<'failed'>): void {

@@ -1,5 +1,5 @@
 import { inputsOf, type Lease } from '../../protocol/index.ts'
-import type { Held, WorkerState } from './machine.ts'
+import type { Held, WorkerState } from './state.ts'
 
 /** Shards that go to an engine in one call take about this long together: a result waits no longer for the others. */
 const GROUP_MS = 25
