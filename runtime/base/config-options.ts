@@ -104,6 +104,25 @@ export const CONFIG_OPTIONS = {
     description: 'find peers of the cluster on the local network',
     live: false,
   }),
+  engine: option(choice('auto', 'onnxruntime-node', 'onnxruntime-web', 'tfjs'), {
+    default: 'auto',
+    description: 'what runs graphs; auto: onnxruntime, by its native build or else WebAssembly',
+    live: false,
+  }),
+  devices: option(
+    {
+      schema: z.preprocess(
+        (value) => (typeof value === 'string' ? value.split(',') : value),
+        z
+          .array(z.enum(['cpu', 'webgpu', 'cuda']))
+          .min(1)
+          .max(3)
+          .readonly(),
+      ),
+      expected: 'some of cpu, webgpu, cuda, as a list or separated by commas',
+    },
+    { default: ['cpu'], description: 'what to compute on; see aivida device list', live: false },
+  ),
   slots: option<number | 'auto'>(
     {
       schema: z.union([z.literal('auto'), count(1, MAX_SLOTS).schema]),

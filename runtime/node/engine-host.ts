@@ -10,9 +10,11 @@ import {
   userError,
 } from '../base/index.ts'
 import {
+  type ChildSettings,
   EngineChild,
   type EngineChildInit,
   EnginePool,
+  type LoadOptions,
   type ModelSource,
   type RunResult,
 } from '../compute/engine/index.ts'
@@ -36,7 +38,6 @@ export interface EngineHostInit {
   readonly logger: Logger
   readonly memoryBytes: number
   readonly threads: number
-  readonly cacheDir: string
   /** Models, on disk. */
   readonly models: BlobStore
   /** Opens a blob stream to a peer. */
@@ -46,6 +47,10 @@ export interface EngineHostInit {
   readonly coWorkers: boolean
   /** Hears of a provider that lied. */
   readonly offended: (peer: string, error: AividaError) => void
+  /** What a device of this node is to engines, by its id. Default: what the engine computes on by itself. */
+  readonly deviceOptions?: (device: string) => Pick<LoadOptions, 'provider' | 'deviceIndex'>
+  /** What its children are started with. Default: nothing. */
+  readonly engine?: Omit<ChildSettings, 'memoryBytes'>
   /** Starts an engine's process. Default: a real one. */
   readonly spawn?: EngineChildInit['spawn']
 }
@@ -88,7 +93,7 @@ export class EngineHost {
         new EngineChild({
           clock: init.clock,
           memoryBytes: init.memoryBytes,
-          settings: { compileCacheDir: init.cacheDir },
+          ...(init.engine && { settings: init.engine }),
           ...(init.spawn && { spawn: init.spawn }),
         }),
     })
@@ -164,7 +169,7 @@ export class EngineHost {
     inputs: readonly NamedTensors[],
     signal: AbortSignal,
   ): Promise<Computed> {
-    const { clock, threads } = this.#init
+    const { clock, threads, deviceOptions } = this.#init
     const [{ job, device, spec }] = leases as [Lease]
     this.#idle.get(job)?.()
     const lent = this.#pool.acquire({ job, slot: `${device}/${slot}` })
@@ -172,7 +177,11 @@ export class EngineHost {
     this.#computing++
     try {
       const source = () => this.#open(spec.model, opened)
-      const session = await lent.session(modelDigest(spec.model), source, { threads, signal })
+      const session = await lent.session(modelDigest(spec.model), source, {
+        ...deviceOptions?.(device),
+        threads,
+        signal,
+      })
       const startMs = clock.monoMs()
       const results = await session.runAll(inputs, { signal })
       const computeMs = clock.monoMs() - startMs

@@ -2,8 +2,6 @@ import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Config, every, type Logger, METRICS_HOST, sleep, systemClock, systemRandom } from '../base/index.ts'
-import { probeDevices } from '../compute/device/index.ts'
-import { EngineChild } from '../compute/engine/index.ts'
 import { DiskBudget, directoryBlobStore, memoryBlobStore } from '../data/blob/index.ts'
 import { Coordinator } from '../job/coordinator/index.ts'
 import { AccountProofs } from '../job/following/index.ts'
@@ -21,6 +19,7 @@ import { openBlobDesk, providersOver } from './blob-desk.ts'
 import { startControlServer } from './control/index.ts'
 import { claimSocket } from './control/socket.ts'
 import { dataFolder, makeDataFolder } from './data-folder.ts'
+import { NodeDevices } from './devices.ts'
 import { EngineHost } from './engine-host.ts'
 import { EventBus } from './events.ts'
 import { countFolders } from './folder-usage.ts'
@@ -95,6 +94,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     streamsOf: (peer) => warden.streamsOf(peer),
   })
   let devices: readonly Device[] = []
+  const hardware = new NodeDevices({ config, cacheDir: folder.cache, clock, env: process.env })
   const swarm: NodeSwarm = new NodeSwarm({
     transport,
     warden,
@@ -118,12 +118,13 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     logger,
     memoryBytes: config.engineMemoryBytes,
     threads: config.threadsPerSlot,
-    cacheDir: folder.cache,
     models: blobs,
     provider,
     random: systemRandom,
     coWorkers: config.shareBlobs,
     offended: (peer, error) => swarm.warden.judge(peer, error),
+    deviceOptions: (device) => hardware.loadOptions(device),
+    engine: hardware.settings,
   })
   const jobEnded = (status: JobStatus) => void service.keepEnded(status)
   const home = (job: string) => ({ dir: join(folder.jobs, job, 'journal') })
@@ -211,20 +212,16 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     ...(config.metricsPort !== undefined && { metricsPort: config.metricsPort }),
   })
   if (control.metricsUrl) logger.info({ url: control.metricsUrl, host: METRICS_HOST }, 'metrics are served')
-  const probed =
-    config.role === 'submitter'
-      ? []
-      : await probeDevices({
-          start: () => new EngineChild({ clock, settings: { compileCacheDir: folder.cache } }),
-          cacheFile: join(folder.cache, 'classes.json'),
-          threadsPerSlot: config.threadsPerSlot,
-          ...(config.slots !== 'auto' && { slots: config.slots }),
-        })
-  devices = probed.map(({ instructionSet, threadsPerSlot, ...device }) => ({
-    ...device,
-    sandboxLevel: SANDBOX_LEVEL,
-    kinds: ['infer'],
-  }))
+  if (config.role !== 'submitter')
+    devices = (
+      await hardware.search({
+        onMissing: (device, { code, message }) => logger.warn({ device, code, message }, 'a device is left out'),
+      })
+    ).map(({ deviceIndex, threadsPerSlot, ...device }) => ({
+      ...device,
+      sandboxLevel: SANDBOX_LEVEL,
+      kinds: ['infer'],
+    }))
   // Nobody hears of this node before it knows its devices and its jobs: after a restart, others ask at once what became
   // of their leases, and a card without devices would say that they are lost.
   worker.start(devices)

@@ -31,7 +31,7 @@ async function world() {
     },
   }
   const host = new EngineHost({
-    ...{ clock, logger: silentLogger, memoryBytes: 0, threads: 1, cacheDir: '/cache', models: here },
+    ...{ clock, logger: silentLogger, memoryBytes: 0, threads: 1, models: here },
     ...{ random: seededRandom(1), coWorkers: true, offended: () => {} },
     provider: () => async () => {
       const { near, far } = channelPair({ near: 'worker', far: 'submitter' })

@@ -145,7 +145,6 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     logger: silentLogger,
     memoryBytes: 0,
     threads: 1,
-    cacheDir: '/cache',
     models: blobs,
     provider,
     random,

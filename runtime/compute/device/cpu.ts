@@ -92,7 +92,8 @@ function instructions({ arch, cpuModel, cpuinfo }: Machine): string[] {
   return ['like', slug(cpuModel)]
 }
 
-function slug(text: string): string {
+/** Text as a part of a class's name: small letters, digits and dots. */
+export function slug(text: string): string {
   return text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '.')

@@ -1,20 +1,60 @@
+import { assertNever } from '../../base/errors.ts'
 import { sha256All } from '../../base/hash.ts'
 import type { NamedTensors, Tensor } from '../../data/tensor/tensor.ts'
-import type { ExecutionProvider } from '../../protocol/requirements.ts'
-import type { Engine, EngineInfo, OptimizationLevel } from '../engine/engine.ts'
+import type { Engine, EngineInfo, LoadOptions, OptimizationLevel } from '../engine/engine.ts'
+import { slug } from './cpu.ts'
 import { PROBE_GRAPH, PROBE_SHAPE } from './probe-graph.ts'
 
 /** What decides the last bits of a result. Results of one class may be compared by their hashes if it is `exact`. */
 export interface ClassParts {
   readonly engine: EngineInfo
-  readonly provider: string
-  readonly instructionSet: string
   readonly optimization: OptimizationLevel
+  readonly on: Hardware
 }
 
-/** The name of a class: `ort-1.30.0/cpu/x64-avx512-vnni/all`. */
-export function determinismClass({ engine, provider, instructionSet, optimization }: ClassParts): string {
-  return `${engine.name}-${engine.version}/${provider}/${instructionSet}/${optimization}`
+/** What computes, with all of it that another machine may have otherwise. */
+export type Hardware =
+  | { readonly provider: 'cpu'; readonly instructionSet: string }
+  /** WebAssembly is the same on every machine, to the bit: its rules leave nothing open but the bits of a NaN. */
+  | { readonly provider: 'wasm' }
+  /** `model`: a GPU, or `software` with the instruction set that it computes with. */
+  | { readonly provider: 'webgpu'; readonly model: string; readonly driver: string }
+  | {
+      readonly provider: 'cuda'
+      readonly model: string
+      readonly computeCapability: string
+      readonly driver: string
+      /** Versions by name, such as `cudnn`. */
+      readonly libraries: Readonly<Record<string, string>>
+      /** Whether products may be computed with factors of 10 bits. */
+      readonly tf32: boolean
+    }
+
+/**
+ * The name of a class: `ort-1.30.0/cpu/x64-avx512-vnni/all`,
+ * `ort-1.30.0/cuda/nvidia.h100.sm9.0/driver-570.86.15/cublas-12.8.4.1+cudart-12.8.90+cudnn-9.7.1/fp32/all`. Whatever
+ * changes in it makes another class.
+ */
+export function determinismClass({ engine, on, optimization }: ClassParts): string {
+  return [`${engine.name}-${engine.version}`, on.provider, ...hardwareNames(on), optimization].join('/')
+}
+
+function hardwareNames(on: Hardware): string[] {
+  switch (on.provider) {
+    case 'cpu':
+      return [on.instructionSet]
+    case 'wasm':
+      return ['simd128']
+    case 'webgpu':
+      return [slug(on.model), `driver-${slug(on.driver)}`]
+    case 'cuda': {
+      const libraries = Object.entries(on.libraries).map(([name, version]) => `${name}-${slug(version)}`)
+      const model = `${slug(on.model)}.sm${slug(on.computeCapability)}`
+      return [model, `driver-${slug(on.driver)}`, libraries.sort().join('+'), on.tf32 ? 'tf32' : 'fp32']
+    }
+    default:
+      return assertNever(on)
+  }
 }
 
 /** An engine that its user ends. */
@@ -28,8 +68,7 @@ export interface EndableEngine extends Engine {
  */
 export async function provesExact(
   start: () => EndableEngine,
-  provider: ExecutionProvider,
-  optimization: OptimizationLevel,
+  how: Pick<LoadOptions, 'provider' | 'deviceIndex' | 'optimization'>,
   signal?: AbortSignal,
 ): Promise<boolean> {
   const digests = new Set<string>()
@@ -37,7 +76,7 @@ export async function provesExact(
     const engine = start()
     try {
       const options = { ...(signal && { signal }) }
-      const session = await engine.load({ graph: PROBE_GRAPH }, { provider, optimization, ...options })
+      const session = await engine.load({ graph: PROBE_GRAPH }, { ...how, ...options })
       for (const offset of [0, 4]) digests.add(digest(await session.run({ x: probeInput(offset) }, options)))
     } finally {
       await engine.kill()

@@ -30,11 +30,11 @@ const GPU_VARIABLES = ['LD_LIBRARY_PATH', 'VK_ICD_FILENAMES', 'VK_DRIVER_FILES',
 
 /**
  * What an engine on a GPU needs of this process's environment. TF32, which drops 13 bits of a product's factors without a
- * word, is off: who says float32 means it.
+ * word, is off: who says float32 means it. CUDA counts GPUs in the order of the bus, as NVIDIA's other programs do.
  */
 export function gpuEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const found = GPU_VARIABLES.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]))
-  return { NVIDIA_TF32_OVERRIDE: '0', ...Object.fromEntries(found) }
+  return { NVIDIA_TF32_OVERRIDE: '0', CUDA_DEVICE_ORDER: 'PCI_BUS_ID', ...Object.fromEntries(found) }
 }
 
 /** A command line and the whole environment it runs in. */
