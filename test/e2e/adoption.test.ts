@@ -58,18 +58,26 @@ async function until<T>(what: string, ask: () => Promise<T | undefined | false>)
   }
 }
 
+/**
+ * Stops the workers once so many rows are done, so that the job is not over before its copy shows them, whatever the
+ * speed of this machine. Resolves with how many are done.
+ */
+async function hold({ client }: LocalNode, id: string, rows: number): Promise<number> {
+  const done = await until(`${rows} rows`, async () => {
+    const status = await client.job(id).status()
+    assert.is(status.state, 'running')
+    return status.rows.done >= rows && status.rows.done
+  })
+  await Promise.all(cluster.workers.map((worker) => worker.kill('SIGSTOP')))
+  return done
+}
+
 test('another node of the account adopts it, gives the same bytes, and fences the one that comes back', async () => {
   const expected = await disturbedJob(quiet, { ...files, outputDir: join(folder, 'undisturbed') })
   const heir = await startHeir()
   const { model, input } = files
   const { id } = await cluster.client.infer({ model, input, outputDir: join(folder, 'first'), rowsPerShard: 4 })
-  // The job may be over before its copy shows a part of it: once that is done, the workers wait for what comes.
-  const { done } = await until('a quarter of the job', async () => {
-    const { rows, state } = await cluster.client.job(id).status()
-    assert.is(state, 'running')
-    return rows.done >= ROWS / 4 && rows
-  })
-  await Promise.all(cluster.workers.map((worker) => worker.kill('SIGSTOP')))
+  const done = await hold(cluster.submitter, id, ROWS / 4)
   await until('that part of it in the copy', async () => {
     const copy = (await heir.client.followed()).find(({ job }) => job === id)
     return copy !== undefined && copy.rows >= done
@@ -106,9 +114,11 @@ test('another node of the account adopts it, gives the same bytes, and fences th
 test('one that had ended there before the other could hear of it keeps its end, and names who adopted it', async () => {
   const [heir, old] = started as [LocalNode, LocalNode]
   const { model, input } = files
-  const { id } = await old.client.infer({ model, input, outputDir: join(folder, 'ended'), rowsPerShard: 16 })
+  const { id } = await old.client.infer({ model, input, outputDir: join(folder, 'ended'), rowsPerShard: 4 })
+  await hold(old, id, 1)
   await until('its copy', async () => (await heir.client.followed()).some(({ job, rows }) => job === id && rows > 0))
   await heir.kill('SIGSTOP')
+  await Promise.all(cluster.workers.map((worker) => worker.kill('SIGCONT')))
   await old.client.job(id).done()
   const parts = await old.client.job(id).parts()
   await old.kill('SIGKILL')
