@@ -28,7 +28,7 @@ export interface ImportedParameter {
 /** How to take a model apart. */
 export interface ImportOptions {
   readonly weights?: WeightFiles
-  /** Whether an initializer is a weight. Default: see {@link importForTraining}. */
+  /** Whether a float32 initializer of more than one element is a weight. Default: see {@link importForTraining}. */
   readonly trainable?: (name: string, tensor: Tensor) => boolean
 }
 
@@ -38,11 +38,8 @@ export interface ImportedForward {
   readonly inputs: Readonly<Record<string, Value>>
   /** The value that stands for a weight: an input of the graph, or a constant. */
   readonly parameter: (parameter: ImportedParameter) => Value
-  /**
-   * Batch normalisation as in training, with the statistics of the batch (`x`, scale, bias, running mean and variance to
-   * update). Default: as the file has it, with the running ones.
-   */
-  readonly batchNorm?: (call: OperatorCall) => Value
+  /** Builds a call in another way than the file says: undefined, as it says. Default: everything as it says. */
+  readonly instead?: (call: OperatorCall) => readonly Value[] | undefined
 }
 
 /** A forward model whose weights can be trained. */
@@ -61,7 +58,7 @@ export interface ImportedModel {
 /**
  * Takes a forward ONNX model, for example one that `torch.onnx.export` wrote, apart into weights and operators, of opset
  * 9 to 24; functions of its own are inlined. float32 initializers of more than one element are weights, except masks (they
- * hold an infinity) and the zeros that the dynamo exporter writes for a bias that the layer does not have; others are
+ * hold infinities) and the zeros that the dynamo exporter writes for a bias that the layer does not have; others are
  * constants. `trainable` decides otherwise, by name.
  *
  * Throws `graph.opset`, `model.unsupported-type`, `model.missing-weights`, `model.invalid`.
@@ -81,7 +78,7 @@ export function importForTraining(model: Model, { weights = {}, trainable }: Imp
   const tensors = new Map(model.graph.initializer.map((proto) => [proto.name, tensorFromProto(proto, weights)]))
   const parameters: ImportedParameter[] = []
   for (const [name, tensor] of tensors)
-    if (trainable ? trainable(name, tensor) : isWeight(name, tensor))
+    if (canBeWeight(tensor) && (trainable ?? isWeight)(name, tensor))
       parameters.push({ name, tensor, role: statistics.has(name) ? 'statistic' : 'parameter' })
   const { inputs, outputs } = signature(model)
   return {
@@ -102,12 +99,18 @@ export function importForTraining(model: Model, { weights = {}, trainable }: Imp
   }
 }
 
-function isWeight(name: string, tensor: Tensor): boolean {
-  const { dtype, shape } = tensor
-  if (dtype !== 'float32' || shape.length === 0 || shape.every((dim) => dim === 1)) return false
-  const values = typedArrayOf(tensor) as Float32Array
-  return values.every(Number.isFinite) && !(UNNAMED.test(name) && values.every((value) => value === 0))
+function canBeWeight({ dtype, shape }: Tensor): boolean {
+  return dtype === 'float32' && shape.some((dim) => dim > 1)
 }
+
+function isWeight(name: string, tensor: Tensor): boolean {
+  const values = typedArrayOf(tensor) as Float32Array
+  const mask = values.some((value) => !(Math.abs(value) < MASKING))
+  return !mask && !(UNNAMED.test(name) && values.every((value) => value === 0))
+}
+
+/** Exporters write the infinity of a mask as such, or as the largest float: 3.4e38. */
+const MASKING = 1e30
 
 /** How the dynamo exporter calls a value that has no name in PyTorch. */
 const UNNAMED = /^val_\d+$/
@@ -128,8 +131,7 @@ function build(g: GraphBuilder, node: NodeProto, { i, values, weights, opset, ho
   const domain = node.domain === 'ai.onnx' ? '' : node.domain
   const outputs = g.within(layer, () => {
     const call = new OperatorCall({ op, inputs, attributes, layer })
-    if (op === 'BatchNormalization' && how.batchNorm) return [how.batchNorm(call)]
-    return REWRITES[op]?.(g, call, opset) ?? g.applyAll(op, inputs, attributes, domain)
+    return how.instead?.(call) ?? REWRITES[op]?.(g, call, opset) ?? g.applyAll(op, inputs, attributes, domain)
   })
   node.output.forEach((name, at) => {
     if (name !== '' && outputs[at]) values.set(name, outputs[at])

@@ -31,6 +31,8 @@ export interface Adapter {
   readonly down: string
   readonly up: string
   readonly scale: number
+  /** The weight is `[out, in]`. */
+  readonly transposed: boolean
 }
 
 /** One pass of a model through a graph. */
@@ -94,12 +96,14 @@ export class Scope {
   }
 
   /**
-   * The two matrices `[in, rank]` and `[rank, out]` of the weight `name`, `[in, out]`, and what their product counts;
-   * undefined where it has none.
+   * The two matrices `[in, rank]` and `[rank, out]` of the weight `name`, and what their product counts; undefined where
+   * it has none. `prefix`: of the matrices' names, where several weights stand in one place. `transposed`: the weight is
+   * `[out, in]`.
    */
   adapterOf(
     name: string,
     [fanIn, fanOut]: readonly [number, number],
+    { prefix = '', transposed = false }: { readonly prefix?: string; readonly transposed?: boolean } = {},
   ): { readonly down: Value; readonly up: Value; readonly scale: number } | undefined {
     const { adapting } = this.#surroundings
     const { adapters } = this.#pass
@@ -107,9 +111,9 @@ export class Scope {
     if (!adapters || !adapting?.targets(weight)) return undefined
     const { rank, scale } = adapting
     // The product is 0 at first (Hu et al., section 4.1): training begins at the model as it was.
-    const down = this.#parameter('lora_a', { shape: [fanIn, rank], initial: fanInUniform }, 'adapter')
-    const up = this.#parameter('lora_b', { shape: [rank, fanOut], initial: zeros }, 'adapter')
-    adapters.set(weight, { weight, down: down.name, up: up.name, scale })
+    const down = this.#parameter(`${prefix}lora_a`, { shape: [fanIn, rank], initial: fanInUniform }, 'adapter')
+    const up = this.#parameter(`${prefix}lora_b`, { shape: [rank, fanOut], initial: zeros }, 'adapter')
+    adapters.set(weight, { weight, down: down.name, up: up.name, scale, transposed })
     return { down: down.value, up: up.value, scale }
   }
 

@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../build/graph-builder.ts'
 import type { Value } from '../build/value.ts'
 import type { Parameter } from '../layers/parameters.ts'
-import type { Optimizer } from './optimizer.ts'
+import { isDecaying, type Optimizer } from './optimizer.ts'
 
 /** Settings of {@link adam}. */
 export interface AdamOptions {
@@ -29,7 +29,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
 /** Adam with decay beside the gradient (Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2). */
 export function adamw(options: AdamWOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options
-  const { decays = ({ kind }) => kind === 'weight' || kind === 'embedding' } = options
+  const { decays = isDecaying } = options
   return ({ g, learningRate, step, state }, trained) => {
     // The moments are kept as sums, M = m / (1 - beta1) and V = v / (1 - beta2), and what that and the corrections of
     // their bias amount to goes into two scalars: two products less for each element.

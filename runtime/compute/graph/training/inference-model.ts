@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { userError } from '../../../base/index.ts'
+import { isAividaError, userError } from '../../../base/index.ts'
 import type { NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
 import { tensorOf, typedArrayOf } from '../../../data/tensor/typed-array.ts'
 import { emit } from '../build/emit.ts'
@@ -20,12 +20,17 @@ type Adapters = Map<string, Adapter>
 /** Loss and metrics of a batch of any size; weights are inputs. */
 export function evaluationOf(init: TrainingInit): Uint8Array {
   return writeModel(
-    openBatch((batchSize) => {
+    openBatch(init.batchSize, (batchSize, symbol) => {
       const { s, pass } = passOf(init, new Map())
       const batch = inputsOf(s, init.inputs, batchSize)
       const given = init.prepare?.(s, batch) ?? batch
       const outputs = s.g.within('loss', () => init.loss(s, outputsOf(init.model, s, given), given))
-      return emit(s.g, { outputs, batch: 'batch', fixed: fixedOf(pass), keepInputs: true })
+      return emit(s.g, {
+        outputs,
+        ...(symbol !== undefined && { batch: symbol }),
+        fixed: fixedOf(pass),
+        keepInputs: true,
+      })
     }),
   )
 }
@@ -34,13 +39,13 @@ export function evaluationOf(init: TrainingInit): Uint8Array {
 export function inferenceOf(init: TrainingInit, state: NamedTensors, frozen: readonly Parameter[]): Uint8Array {
   const types = modelInputs(init)
   const adapters: Adapters = new Map()
-  openBatchPass(init, types, adapters) // once with adapters, to know which there are
+  adaptersOf(init, types, adapters) // once with adapters, to know which there are
   let parameters: readonly Parameter[] = []
-  const model = openBatch((batchSize) => {
+  const model = openBatch(init.batchSize, (batchSize, symbol) => {
     const { s, pass } = passOf(init, undefined)
     const outputs = outputsOf(init.model, s, inputsOf(s, types, batchSize))
     parameters = pass.parameters.all
-    return emit(s.g, { outputs, batch: 'batch', fixed: fixedOf(pass) })
+    return emit(s.g, { outputs, ...(symbol !== undefined && { batch: symbol }), fixed: fixedOf(pass) })
   })
   const still = new Map(frozen.map(({ name, initial }) => [name, initial]))
   const weights = parameters.map(({ name, shape }) => {
@@ -69,25 +74,21 @@ function withWeights(model: Model, weights: NamedTensors): Model {
 }
 
 /** A weight with the product of its adapter added, summed in double precision. */
-function merged(weight: Tensor, { down, up, scale }: Adapter, state: NamedTensors): Tensor {
+function merged(weight: Tensor, { down, up, scale, transposed }: Adapter, state: NamedTensors): Tensor {
   const [a, b] = [state[down], state[up]]
   if (!a || !b) throw userError('graph.state', `expected ${down} and ${up} in the state, found one of them missing`)
-  const [rows, columns] = weight.shape as [number, number]
-  const rank = a.shape[1]!
-  const [w, A, B] = [weight, a, b].map((tensor) => typedArrayOf(tensor) as Float32Array) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ]
-  const sum = Float32Array.from(w)
-  const row = new Float64Array(columns)
-  for (let i = 0; i < rows; i++) {
+  const [fanIn, rank] = a.shape as [number, number]
+  const fanOut = b.shape[1]!
+  const [A, B] = [a, b].map((tensor) => typedArrayOf(tensor) as Float32Array) as [Float32Array, Float32Array]
+  const sum = Float32Array.from(typedArrayOf(weight) as Float32Array)
+  const row = new Float64Array(fanOut)
+  for (let i = 0; i < fanIn; i++) {
     row.fill(0)
     for (let k = 0; k < rank; k++) {
       const factor = scale * A[i * rank + k]!
-      for (let j = 0; j < columns; j++) row[j]! += factor * B[k * columns + j]!
+      for (let j = 0; j < fanOut; j++) row[j]! += factor * B[k * fanOut + j]!
     }
-    for (let j = 0; j < columns; j++) sum[i * columns + j] = w[i * columns + j]! + row[j]!
+    for (let j = 0; j < fanOut; j++) sum[transposed ? j * fanIn + i : i * fanOut + j]! += row[j]!
   }
   return tensorOf(sum, weight.shape)
 }
@@ -96,15 +97,15 @@ function merged(weight: Tensor, { down, up, scale }: Adapter, state: NamedTensor
 function modelInputs(init: TrainingInit): Readonly<Record<string, TensorType>> {
   if (!init.prepare) return init.inputs
   const { s } = passOf(init, undefined)
-  const given = init.prepare(s, inputsOf(s, init.inputs, 1))
+  const given = init.prepare(s, inputsOf(s, init.inputs, init.batchSize))
   return Object.fromEntries(
     Object.entries(given).map(([name, { dtype, shape }]) => [name, { dtype, shape: shape.slice(1) }]),
   )
 }
 
-function openBatchPass(init: TrainingInit, types: Readonly<Record<string, TensorType>>, adapters: Adapters): void {
+function adaptersOf(init: TrainingInit, types: Readonly<Record<string, TensorType>>, adapters: Adapters): void {
   const { s } = passOf(init, adapters)
-  outputsOf(init.model, s, inputsOf(s, types, 1))
+  outputsOf(init.model, s, inputsOf(s, types, init.batchSize))
 }
 
 function passOf({ target = 'cpu', seed = 0 }: TrainingInit, adapters: Adapters | undefined) {
@@ -125,11 +126,13 @@ function fixedOf({ parameters }: Pass): ReadonlySet<Value> {
 }
 
 /**
- * A model for batches of any size: built for two sizes, which must give the same file. Throws `graph.batch`, naming the
- * first node that differs.
+ * A model for batches of any size: built for two sizes, which must give the same file; of the step's size where the
+ * network refuses others (`graph.batch`), as imported ones may. Throws `graph.batch` for layers that fix the size of their
+ * own, naming the first node that differs.
  */
-function openBatch(build: (batchSize: number) => Model): Model {
-  const [one, other] = [build(2), build(3)]
+function openBatch(batchSize: number, build: (batchSize: number, symbol?: string) => Model): Model {
+  const [one, other] = openPair(build) ?? []
+  if (!one || !other) return build(batchSize)
   if (Buffer.compare(writeModel(one), writeModel(other)) === 0) return one
   const at = one.graph.node.findIndex(({ name }, i) => name !== other.graph.node[i]?.name)
   const node = one.graph.node[Math.max(at, 0)]
@@ -137,4 +140,13 @@ function openBatch(build: (batchSize: number) => Model): Model {
     'graph.batch',
     `expected layers that leave the batch open (-1 in shapes), found one that fixes its size, near ${node?.name ?? 'the end'}`,
   )
+}
+
+function openPair(build: (batchSize: number, symbol: string) => Model): readonly [Model, Model] | undefined {
+  try {
+    return [build(2, 'batch'), build(3, 'batch')]
+  } catch (error) {
+    if (isAividaError(error, 'graph.batch')) return undefined
+    throw error
+  }
 }

@@ -25,3 +25,8 @@ export interface Update {
 
 /** How parameters follow their gradients, as graph: gives their next values, in their order. */
 export type Optimizer = (update: Update, trained: readonly Trained[]) => readonly Value[]
+
+/** What weight decay is for, unless told otherwise: weights and embeddings, not biases and the gains of norms. */
+export function isDecaying({ kind }: Parameter): boolean {
+  return kind === 'weight' || kind === 'embedding'
+}
