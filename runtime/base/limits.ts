@@ -260,6 +260,7 @@ export const LIMITS = {
   engineMemoryBytes: { value: 8 * GiB, unit: 'bytes', reason: 'resident memory of one engine child' },
   slotMemoryBytes: { value: 512 * MiB, unit: 'bytes', reason: 'an engine, a model and a batch; below it, fewer slots' },
   exactClasses: { value: 16, unit: 'count', reason: 'proofs kept: builds and levels one machine goes through' },
+  deviceSizeMs: { value: 5_000, unit: 'ms', reason: 'how long a person waits to hear how much would be fetched' },
   engineLoadMs: { value: 60_000, unit: 'ms', reason: 'optimising a large graph' },
   engineRunMs: { value: 600_000, unit: 'ms', reason: 'one call; longer work is several shards' },
   cancelMs: { value: 500, unit: 'ms', reason: 'a cancelled child is dead within this' },

@@ -17,6 +17,8 @@ export interface Io {
   err(text: string): void
   /** Asks a person without showing what they type; `undefined` when nobody sits at a terminal. */
   askSecret(question: string): Promise<string | undefined>
+  /** Asks for yes or no; `undefined` when nobody sits at a terminal. */
+  confirm(question: string): Promise<boolean | undefined>
   /** Fires on the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal
 }
@@ -32,5 +34,16 @@ export async function askSecretOnTerminal(question: string): Promise<string | un
   } finally {
     terminal.close()
     process.stderr.write('\n')
+  }
+}
+
+/** Asks on the terminal, where only a yes is one; `undefined` when standard input or error is not a terminal. */
+export async function confirmOnTerminal(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
+  } finally {
+    terminal.close()
   }
 }

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { foregroundClock } from '../node/control/foreground-clock.ts'
 import { runCli } from './aivida.ts'
-import { askSecretOnTerminal } from './io.ts'
+import { askSecretOnTerminal, confirmOnTerminal } from './io.ts'
 
 /** How long an open handle may hold up the end of a command that has finished. */
 const LINGER_MS = 1_000
@@ -19,6 +19,7 @@ export async function runInProcess(): Promise<void> {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     askSecret: askSecretOnTerminal,
+    confirm: confirmOnTerminal,
     signal: interruption(),
   })
   setTimeout(() => process.exit(), LINGER_MS).unref()

@@ -28,6 +28,7 @@ export function fakeIo(init: Partial<Io> = {}): FakeIo {
       err += text
     },
     askSecret: async () => undefined,
+    confirm: async () => undefined,
     signal: interrupted.signal,
     ...init,
     stdout: () => out,

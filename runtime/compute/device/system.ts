@@ -26,7 +26,7 @@ const RUN_MS = 5_000
 export function thisSystem(env: System['env'], release: string): System {
   const run: System['run'] = (file, args) =>
     new Promise((resolve) => {
-      execFile(file, [...args], { timeout: RUN_MS, windowsHide: true }, (error, stdout) =>
+      execFile(file, [...args], { timeout: RUN_MS, windowsHide: true, env: { ...env } }, (error, stdout) =>
         resolve(error ? undefined : stdout),
       )
     })
