@@ -214,6 +214,10 @@ export const LIMITS = {
     reason: 'one file of a small data set, read whole; large ones stream',
   },
   tableMemoryBytes: { value: 1 * GiB, unit: 'bytes', reason: 'a row group or two of a Parquet file, decompressed' },
+  remoteConnectMs: { value: 10_000, unit: 'ms', reason: 'to a server or a proxy; a slower one is tried again' },
+  remoteIdleMs: { value: 30_000, unit: 'ms', reason: 'without a byte of an answer; then it has broken off' },
+  remoteAttempts: { value: 5, unit: 'count', reason: 'in a row without progress, with doubling pauses: 7.5 s' },
+  remoteRedirects: { value: 5, unit: 'count', reason: 'from the address of a record to that of a bucket takes two' },
   shuffleBlockBytes: {
     value: 1 * MiB,
     unit: 'bytes',

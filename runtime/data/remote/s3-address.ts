@@ -1,0 +1,23 @@
+import { userError } from '../../base/index.ts'
+
+/** Where an S3-compatible store is. */
+export interface S3Place {
+  /** Default: `us-east-1`. */
+  readonly region?: string
+  /** Of stores other than Amazon's, such as `http://localhost:9000`; the bucket is then part of the path. */
+  readonly endpoint?: string
+}
+
+/**
+ * `s3://bucket/key` as the URL of the object. A bucket with a dot, which no certificate covers, goes into the path.
+ * Throws `remote.address`.
+ */
+export function s3Url(address: string, { region = 'us-east-1', endpoint }: S3Place): URL {
+  const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(address) ?? []
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket) || key === '')
+    throw userError('remote.address', `expected s3://BUCKET/KEY, found ${address.slice(0, 200)}`)
+  const path = key.split('/').map(encodeURIComponent).join('/')
+  if (endpoint !== undefined) return new URL(`${endpoint.replace(/\/+$/, '')}/${bucket}/${path}`)
+  if (bucket.includes('.')) return new URL(`https://s3.${region}.amazonaws.com/${bucket}/${path}`)
+  return new URL(`https://${bucket}.s3.${region}.amazonaws.com/${path}`)
+}
