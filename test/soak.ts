@@ -3,10 +3,12 @@
  * `log`: a process that appends is killed. `workers`: workers are killed and stopped at random moments of a job.
  * `durable`: submitters, workers and all of them are killed and started again, COUNT times each.
  * `swarm`: for COUNT seconds, jobs over a bad link while workers are killed and started anew.
+ * `gradients`: models at random, their gradients against finite differences.
  */
 import { type Random, seededRandom } from '../runtime/base/index.ts'
 import { crashRuns } from './log/crash-run.ts'
 import { soakDurable } from './soak/durable.ts'
+import { soakGradients } from './soak/gradients.ts'
 import { soakSwarm } from './soak/swarm.ts'
 import { soakWorkers } from './soak/workers.ts'
 
@@ -15,6 +17,7 @@ const soaks = {
   workers: [20, soakWorkers],
   durable: [20, soakDurable],
   swarm: [300, soakSwarm],
+  gradients: [1_000, soakGradients],
 } as const
 
 const [name = '', count, seed = String(Date.now() % 1_000_000)] = process.argv.slice(2)

@@ -2,6 +2,7 @@
 export * from './adam.ts'
 export * from './loss.ts'
 export { nextTokens, type Preparation } from './model-pass.ts'
+export * from './muon.ts'
 export * from './optimizer.ts'
 export * from './sgd.ts'
 export * from './step-signature.ts'

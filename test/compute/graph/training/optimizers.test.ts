@@ -3,10 +3,15 @@ import * as assert from 'uvu/assert'
 import {
   adam,
   adamw,
+  crossEntropy,
+  dense,
+  muon,
   type Network,
   type Optimizer,
+  sequential,
   sgd,
   trainingStep,
+  zeros,
 } from '../../../../runtime/compute/graph/index.ts'
 import { numbersOf, someTensor, train } from '../../../support/trained-model.ts'
 
@@ -120,6 +125,84 @@ test('gradients above a norm are shortened together, and the norm is told', asyn
     norms.some((norm) => norm > 1.5),
     'some were clipped',
   )
+})
+
+/** Rows of a matrix, and its product with another. */
+type Matrix = readonly (readonly number[])[]
+const transposed = (a: Matrix): Matrix => a[0]!.map((_, j) => a.map((row) => row[j]!))
+const times = (a: Matrix, b: Matrix): Matrix => {
+  const columns = transposed(b)
+  return a.map((row) => columns.map((column) => row.reduce((sum, x, k) => sum + x * column[k]!, 0)))
+}
+const sum = (...terms: readonly (readonly [number, Matrix])[]): Matrix =>
+  terms[0]![1].map((row, i) => row.map((_, j) => terms.reduce((found, [factor, m]) => found + factor * m[i]![j]!, 0)))
+
+/** `zeropower_via_newtonschulz5` of the post, in doubles. */
+function newtonSchulz(matrix: Matrix): Matrix {
+  const isTall = matrix.length > matrix[0]!.length
+  const norm = Math.hypot(...matrix.flat())
+  let x = sum([1 / (norm + 1e-7), isTall ? transposed(matrix) : matrix])
+  for (let i = 0; i < 5; i++) {
+    const a = times(x, transposed(x))
+    x = sum([3.4445, x], [1, times(sum([-4.775, a], [2.0315, times(a, a)]), x)])
+  }
+  return isTall ? transposed(x) : x
+}
+
+for (const shape of [
+  [3, 5],
+  [5, 3],
+] as const)
+  test(`Muon on a matrix [${shape}], Adam on what is none`, async () => {
+    const begin = someTensor(shape, 5)
+    const model: Network = (s, { d }) => {
+      const weight = s.parameter('weight', { shape, initial: begin })
+      const bias = s.parameter('bias', { shape: [15], initial: zeros, kind: 'bias' })
+      const { g } = s
+      return g.add(
+        g.sum(g.mul(weight, g.reshape(d!, shape)), undefined, false),
+        g.sum(g.mul(bias, g.reshape(d!, [15])), undefined, false),
+      )
+    }
+    const built = trainingStep({
+      model,
+      loss: (_, { output }) => ({ loss: output! }),
+      optimizer: muon({ matrices: ({ name }) => name === 'weight' }),
+      inputs: { d: { dtype: 'float32', shape: [15] } },
+      batchSize: 1,
+    })
+    const batches = Array.from({ length: STEPS }, (_, i) => ({ d: someTensor([1, 15], 30 + i) }))
+    const { state } = await train(built, batches, { learningRate: RATE })
+    const rowsOf = (flat: Float32Array): Matrix =>
+      Array.from({ length: shape[0] }, (_, i) => Array.from(flat.subarray(i * shape[1], (i + 1) * shape[1])))
+    let [weight, velocity] = [rowsOf(numbersOf(begin)), rowsOf(new Float32Array(15))]
+    for (const { d } of batches) {
+      const gradient = rowsOf(numbersOf(d))
+      velocity = sum([0.95, velocity], [1, gradient])
+      const even = newtonSchulz(sum([1, gradient], [0.95, velocity]))
+      weight = sum([1, weight], [-RATE * Math.sqrt(Math.max(1, shape[1] / shape[0])), even])
+    }
+    const found = numbersOf(state.weight)
+    const worst = Math.max(...weight.flat().map((value, i) => Math.abs(value - found[i]!)))
+    assert.ok(worst < 1e-5, `off by ${worst}`)
+    const adams = Array.from({ length: 15 }, (_, i) => {
+      const step = adamReference()(false)
+      return batches.reduce((w, { d }) => step(w, numbersOf(d)[i]!), 0) * 0.05
+    })
+    assert.ok(adams.every((value, i) => Math.abs(value - numbersOf(state.bias)[i]!) < 1e-6))
+  })
+
+test('the last matrix of a model, which gives its output, is left to Adam', () => {
+  const built = trainingStep({
+    model: sequential([dense(4), dense(2)]),
+    loss: crossEntropy(),
+    optimizer: muon(),
+    inputs: { x: { dtype: 'float32', shape: [3] }, labels: { dtype: 'int64', shape: [] } },
+    batchSize: 2,
+  })
+  const kept = built.signature.state.filter(({ role }) => role === 'optimizer').map(({ name }) => name)
+  assert.ok(kept.includes('dense_1/weight.momentum') && kept.includes('dense_2/weight.first'))
+  assert.not.ok(kept.includes('dense_2/weight.momentum') || kept.includes('dense_1/bias.momentum'))
 })
 
 test.run()
