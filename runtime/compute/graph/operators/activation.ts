@@ -5,8 +5,11 @@ import { broadcastInputs, likeFloatInput } from './inference.ts'
 
 /** Activation functions that ONNX has as operators. GELU and SiLU are built of others (see the layers). */
 export const ACTIVATION: Readonly<Record<string, Operator>> = {
-  // Sign of the output and not a comparison of the input: one kernel, and no cast.
-  Relu: { infer: likeFloatInput, gradient: ({ g, d, outputs }) => [g.mul(d, g.apply('Sign', [outputs[0]]))] },
+  // A comparison and a cast: vector loops both, as Sign is not.
+  Relu: {
+    infer: likeFloatInput,
+    gradient: ({ g, d, outputs: [y] }) => [g.mul(d, g.cast(g.apply('Greater', [y, g.scalar(0, d.dtype)]), d.dtype))],
+  },
   Sigmoid: {
     infer: likeFloatInput,
     gradient: ({ g, d, outputs: [y] }) => [g.mul(d, g.mul(y!, g.sub(g.scalar(1, d.dtype), y!)))],

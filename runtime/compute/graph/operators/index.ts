@@ -10,6 +10,7 @@ import { MATRIX } from './matrix.ts'
 import { NORMALIZATION } from './normalization.ts'
 import { POOLING } from './pooling.ts'
 import { REDUCTION } from './reduction.ts'
+import { RESIZE } from './resize.ts'
 import { ROUNDING } from './rounding.ts'
 import { SCATTER } from './scatter.ts'
 import { SOFTMAX } from './softmax.ts'
@@ -27,6 +28,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...NORMALIZATION,
   ...POOLING,
   ...REDUCTION,
+  ...RESIZE,
   ...ROUNDING,
   ...SCATTER,
   ...SOFTMAX,

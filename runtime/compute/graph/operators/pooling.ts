@@ -6,6 +6,7 @@ import { shown } from '../build/shapes.ts'
 import type { TensorType, Value } from '../build/value.ts'
 import { likeFloatInput } from './inference.ts'
 import { maxPoolGradient } from './max-pool-gradient.ts'
+import { isTiling, repeated } from './tiling.ts'
 import { expectSpatial, extent, spatial, type Window, windowAttributes, windowOf } from './window.ts'
 
 /** Pooling over windows that slide over the spatial axes, or over all of them. */
@@ -103,26 +104,6 @@ function shares(g: GraphBuilder, window: Window, countPadding: boolean, { dtype 
   const values = counts.map((count) => 1 / count)
   const array = dtype === 'float64' ? Float64Array.from(values) : Float32Array.from(values)
   return g.constant(tensorOf(array, [1, 1, ...output]))
-}
-
-/** Whether windows lie side by side, without padding, gaps or a rest. */
-function isTiling({ kernel, strides, dilations, before, after, input, output }: Window): boolean {
-  return kernel.every(
-    (size, i) =>
-      strides[i] === size &&
-      (dilations[i] === 1 || size === 1) &&
-      before[i] === 0 &&
-      after[i] === 0 &&
-      output[i]! * size === input[i],
-  )
-}
-
-/** Every element as often as its window has elements. */
-function repeated(g: GraphBuilder, value: Value, { kernel, output }: Window): Value {
-  const [batch, channels] = value.shape as [number, number]
-  const apart = g.reshape(value, [batch * channels, ...output.flatMap((places) => [places, 1])])
-  const full = g.expand(apart, [batch * channels, ...output.flatMap((places, i) => [places, kernel[i]!])])
-  return g.reshape(full, [batch, channels, ...output.map((places, i) => places * kernel[i]!)])
 }
 
 /** The sum of what all windows have at each element. Every channel of every sample is an image of its own. */
