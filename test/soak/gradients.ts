@@ -17,13 +17,13 @@ export async function soakGradients(count: number, random: Random): Promise<void
   console.log(`${count} models, ${parameters} parameters: all gradients are those of finite differences`)
 }
 
-/** Now and then a model begins beside a kink of a ReLU or a pool: it is looked at with other weights, twice at most. */
+/** Now and then a model begins beside a kink of a ReLU or a pool: it is looked at with other weights, a few times at most. */
 async function checkedSomewhere(what: string, found: ModelCase): Promise<number> {
   const seed = found.seed ?? 0
   try {
     return await checkModelGradients(what, found)
   } catch (error) {
-    if (seed > 2_000) throw error
+    if (seed > 5_000) throw error
     return checkedSomewhere(what, { ...found, seed: seed + 1_000 })
   }
 }

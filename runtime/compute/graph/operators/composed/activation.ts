@@ -2,22 +2,39 @@ import type { GraphBuilder } from '../../build/graph-builder.ts'
 import type { Composite } from '../../build/operator.ts'
 import type { Value } from '../../build/value.ts'
 
-/** x * Phi(x), Phi the normal distribution function (Hendrycks and Gimpel, arXiv:1606.08415). */
+/** x * Phi(x), Phi the normal distribution function (Hendrycks and Gimpel, arXiv:1606.08415): its slope is Phi(x) + x phi(x). */
 export function gelu(g: GraphBuilder, x: Value): Value {
-  const bell = g.shift(g.apply('Erf', [g.scale(x, Math.SQRT1_2)]), 1)
-  return g.mul(g.scale(x, 0.5), bell)
+  const share = g.scale(g.shift(g.apply('Erf', [g.scale(x, Math.SQRT1_2)]), 1), 0.5)
+  return g.withGradient(g.mul(x, share), [x], (d) => {
+    const bell = g.scale(g.apply('Exp', [g.scale(g.mul(x, x), -0.5)]), 1 / Math.sqrt(2 * Math.PI))
+    return [g.mul(d, g.add(share, g.mul(x, bell)))]
+  })
 }
 
-/** {@link gelu} by a tanh (ibid.), off by up to 5e-4. */
+/** {@link gelu} by a tanh (ibid.), off by up to 5e-4: what GPT-2 was trained with. */
 export function geluByTanh(g: GraphBuilder, x: Value): Value {
-  const cubic = g.mul(x, g.shift(g.scale(g.mul(x, x), 0.044715), 1))
-  const bell = g.shift(g.apply('Tanh', [g.scale(cubic, Math.sqrt(2 / Math.PI))]), 1)
-  return g.mul(g.scale(x, 0.5), bell)
+  const [slope, cubic] = [Math.sqrt(2 / Math.PI), 0.044715]
+  const square = g.mul(x, x)
+  const t = g.apply('Tanh', [g.mul(x, g.shift(g.scale(square, slope * cubic), slope))])
+  const share = g.scale(g.shift(t, 1), 0.5)
+  const y = g.mul(x, share)
+  // The inner slope is `slope + 3 slope cubic x^2`, and 1 - t^2 is 4 share (1 - share).
+  return g.withGradient(y, [x], (d) => {
+    const steep = g.shift(g.scale(square, 6 * slope * cubic), 2 * slope)
+    return [g.mul(d, g.add(share, g.mul(g.mul(y, rest(g, share)), steep)))]
+  })
 }
 
 /** x * sigmoid(factor * x): SiLU with factor 1 (Elfwing, arXiv:1702.03118). */
 export function swish(g: GraphBuilder, x: Value, factor = 1): Value {
-  return g.mul(x, g.apply('Sigmoid', [g.scale(x, factor)]))
+  const share = g.apply('Sigmoid', [g.scale(x, factor)])
+  const y = g.mul(x, share)
+  return g.withGradient(y, [x], (d) => [g.mul(d, g.add(share, g.scale(g.mul(y, rest(g, share)), factor)))])
+}
+
+/** 1 - share. */
+function rest(g: GraphBuilder, share: Value): Value {
+  return g.sub(g.scalar(1, share.dtype), share)
 }
 
 /** Activation functions built of others. */
