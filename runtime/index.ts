@@ -1,5 +1,6 @@
 /**
- * Aivida from a script or a program: submit jobs to the node that runs on this machine, and read their results.
+ * Aivida from a script or a program: submit jobs to the node that runs on this machine, and read their results; write
+ * models and make training steps of them.
  *
  * ```ts
  * import { connect } from 'aivida'
@@ -14,6 +15,9 @@ import { readConfig } from './node/config-file.ts'
 import { Client } from './node/control/client.ts'
 
 export { AividaError, type ErrorCategory, type ErrorRecord, isAividaError } from './base/errors.ts'
+export * from './compute/graph/import/index.ts'
+export * from './compute/graph/layers/index.ts'
+export * from './compute/graph/training/index.ts'
 export type { Client, InferRequest } from './node/control/client.ts'
 export type { RequestOptions } from './node/control/connection.ts'
 export type { FollowOptions } from './node/control/follow.ts'
