@@ -114,8 +114,11 @@ async function readSmall(path: string): Promise<Uint8Array | undefined> {
   }
 }
 
+/** What a file is written from: one piece after the other. */
+export type Pieces = readonly Uint8Array[] | AsyncIterable<Uint8Array>
+
 /** Puts a file in place durably and at once: a crash leaves the old one or the new one, never half of it. */
-export async function replaceFile(disk: Disk, dir: string, name: string, pieces: readonly Uint8Array[]): Promise<void> {
+export async function replaceFile(disk: Disk, dir: string, name: string, pieces: Pieces): Promise<void> {
   await replaceFiles(disk, dir, [{ name, pieces }])
 }
 
@@ -123,7 +126,7 @@ export async function replaceFile(disk: Disk, dir: string, name: string, pieces:
 export async function replaceFiles(
   disk: Disk,
   dir: string,
-  files: readonly { readonly name: string; readonly pieces: readonly Uint8Array[] }[],
+  files: readonly { readonly name: string; readonly pieces: Pieces }[],
 ): Promise<void> {
   const waiting = files.values()
   const work = async () => {
@@ -137,12 +140,12 @@ export async function replaceFiles(
 /** As many as Node's thread pool has threads. */
 const AT_ONCE = 4
 
-async function replace(disk: Disk, dir: string, name: string, pieces: readonly Uint8Array[]): Promise<void> {
+async function replace(disk: Disk, dir: string, name: string, pieces: Pieces): Promise<void> {
   const temporary = join(dir, `${name}${TEMPORARY}`)
   const file = await disk.open(temporary, 'replace')
   try {
     let at = 0
-    for (const piece of pieces) {
+    for await (const piece of pieces) {
       await file.write(piece, at)
       at += piece.byteLength
     }

@@ -10,6 +10,7 @@ import {
   userError,
 } from '../base/index.ts'
 import {
+  type ChildSession,
   type ChildSettings,
   EngineChild,
   type EngineChildInit,
@@ -23,9 +24,9 @@ import type { NamedTensors } from '../data/tensor/index.ts'
 import type { Computed } from '../job/worker/index.ts'
 import {
   type BlobRef,
-  inputsOf,
   type Lease,
   type ModelRef,
+  modelsOf,
   type ShardSpec,
   type Signed,
   signedCodec,
@@ -106,9 +107,9 @@ export class EngineHost {
    */
   async fetchModel(lease: Lease, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
     const { models, clock } = this.#init
-    const { graph, weights } = lease.spec.model
-    const key = `${lease.job}/${lease.providers[0]}/${modelDigest(lease.spec.model)}`
-    const isHere = models.has(graph.blob) && weights.every(({ blob }) => models.has(blob))
+    const refs = modelsOf(lease.spec)
+    const key = `${lease.job}/${lease.providers[0]}/${refs.map(modelDigest).join('+')}`
+    const isHere = refs.flatMap(filesOf).every(({ blob }) => models.has(blob))
     if (isHere && (this.#pinned.get(key) ?? 0) - clock.wallMs() > MODEL_PIN_MS / 2) return
     const underWay = this.#fetching.get(key)
     await (underWay && !underWay.over ? underWay : this.#begin(key, lease, grant)).join(signal)
@@ -126,11 +127,10 @@ export class EngineHost {
 
   async #bring(key: string, lease: Lease, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
     const { models, clock, coWorkers, provider: reach, random } = this.#init
-    const { graph, weights } = lease.spec.model
     const untilWallMs = Math.floor(clock.wallMs()) + MODEL_PIN_MS
     const known = lease.providers.slice(1)
-    for (const ref of [graph, ...weights])
-      await this.#fetch(ref, models, lease, grant, signal, {
+    for (const ref of modelsOf(lease.spec).flatMap(filesOf))
+      await this.fetch(ref, models, lease, grant, signal, {
         pin: { owner: lease.job, untilWallMs },
         ...(coWorkers && { coWorkers: { known, reach, random } }),
       })
@@ -139,12 +139,8 @@ export class EngineHost {
     if (this.#pinned.size > limit('jobsPerNode')) this.#pinned.delete(this.#pinned.keys().next().value as string)
   }
 
-  /** Brings a lease's inputs into a store, from the submitter: nobody else has them. Throws as {@link fetchModel} does. */
-  async fetchInputs(lease: Lease, store: BlobStore, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
-    await this.#fetch(inputsOf(lease.spec), store, lease, grant, signal)
-  }
-
-  async #fetch(
+  /** Brings a blob of a lease into a store, from the submitter. Throws as {@link fetchModel} does. */
+  async fetch(
     { blob, sizeBytes }: BlobRef,
     store: BlobStore,
     { providers: [submitter] }: Lease,
@@ -169,24 +165,39 @@ export class EngineHost {
     inputs: readonly NamedTensors[],
     signal: AbortSignal,
   ): Promise<Computed> {
+    const { clock } = this.#init
+    return this.lend(leases[0]!, slot, signal, async ([session]) => {
+      const startMs = clock.monoMs()
+      const results = await session!.runAll(inputs, { signal })
+      const computeMs = clock.monoMs() - startMs
+      return { results: results.map((result, i) => pick(result, outputsOf(leases[i]!.spec))), computeMs }
+    })
+  }
+
+  /**
+   * Lends the child of a job and slot, with a session of each model of the lease. Throws `engine.*`, `model.*`, `aborted`, and
+   * what `work` throws; a child that this killed is replaced.
+   */
+  async lend<T>(
+    { job, device, spec }: Lease,
+    slot: number,
+    signal: AbortSignal,
+    work: (sessions: readonly ChildSession[]) => Promise<T>,
+  ): Promise<T> {
     const { clock, threads, deviceOptions } = this.#init
-    const [{ job, device, spec }] = leases as [Lease]
     this.#idle.get(job)?.()
     const lent = this.#pool.acquire({ job, slot: `${device}/${slot}` })
     const opened: OpenBlob[] = []
     this.#computing++
     try {
-      const source = () => this.#open(spec.model, opened)
-      const session = await lent.session(modelDigest(spec.model), source, {
-        ...deviceOptions?.(device),
-        threads,
-        signal,
-      })
-      const startMs = clock.monoMs()
-      const results = await session.runAll(inputs, { signal })
-      const computeMs = clock.monoMs() - startMs
+      const sessions: ChildSession[] = []
+      for (const model of modelsOf(spec)) {
+        const source = () => this.#open(model, opened)
+        sessions.push(await lent.session(modelDigest(model), source, { ...deviceOptions?.(device), threads, signal }))
+      }
+      const result = await work(sessions)
       lent.release()
-      return { results: results.map((result, i) => pick(result, outputsOf(leases[i]!.spec))), computeMs }
+      return result
     } catch (error) {
       if (lent.alive) lent.release()
       else await lent.discard()
@@ -238,6 +249,11 @@ export class EngineHost {
       weights: Object.fromEntries(await Promise.all(weights.map(async (w) => [w.name, await open(w)]))),
     }
   }
+}
+
+/** Graph and weights. */
+function filesOf({ graph, weights }: ModelRef): BlobRef[] {
+  return [graph, ...weights]
 }
 
 /** One name for a graph and its weights. */

@@ -153,5 +153,5 @@ function concerns(event: NodeEventBody, job: string | undefined, type: NodeEvent
   if (type !== undefined && event.type !== type && event.type !== 'gap') return false
   if (job === undefined || event.type === 'gap') return true
   if (event.type === 'job') return event.status.job === job
-  return (event.type === 'shard' || event.type === 'part') && event.job === job
+  return 'job' in event && event.job === job
 }

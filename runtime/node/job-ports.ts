@@ -2,7 +2,7 @@ import { type AividaError, type Clock, type Digest, type Logger, limit, peerErro
 import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../data/blob/index.ts'
 import { type Part, writeParts } from '../data/sources/index.ts'
 import { concatRows, decodeTensors, encodeTensors, type NamedTensors, type Tensor } from '../data/tensor/index.ts'
-import type { CoordinatorPorts, OrderedPart } from '../job/coordinator/index.ts'
+import { type CoordinatorPorts, type OrderedPart, VALIDATION } from '../job/coordinator/index.ts'
 import type { AccountProofs } from '../job/following/index.ts'
 import { type Journals, WorkerJournal } from '../job/journal/index.ts'
 import type { WorkerPorts } from '../job/worker/index.ts'
@@ -12,6 +12,7 @@ import {
   type Device,
   grantCodec,
   inputsOf,
+  type JobSpec,
   type JobStatus,
   logKey,
   type Signer,
@@ -21,7 +22,9 @@ import type { NodeSwarm } from '../swarm/node-swarm.ts'
 import type { DataFolder } from './data-folder.ts'
 import type { EngineHost } from './engine-host.ts'
 import type { EventBus } from './events.ts'
+import { statePorts } from './state-ports.ts'
 import { openJobSource, scanJobModel } from './submission.ts'
+import { TrainingHost } from './training-host.ts'
 
 /** What the ports of both sides of a job are made from. */
 export interface JobParts {
@@ -64,6 +67,7 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
     retireJournal: (job) => journals.retire(job),
     openAdoption: (signed) => parts.proofs.openAdoption(signed),
     openSource: async (spec) => openJobSource(spec, await scanJobModel(spec, blobs)),
+    ...statePorts(parts, disk),
     putInput: (job, tensors) => inputs.put(encodeTensors(tensors), { pin: { owner: job } }),
     readInput: (ref) => inputs.readAll(ref.blob).catch(() => undefined), // dropped meanwhile: its shard is over
     dropInput: (job, ref) => dropBlob(inputs, job, ref, logger),
@@ -76,12 +80,13 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
     writeParts: async ({ outputDir, request }, ordered) => {
       const written = await writeParts(
         outputDir,
-        ordered.map((part) => partOf(part, request.outputs)),
+        ordered.map((part) => partOf(part, outputsOf(request))),
         disk,
       )
       return written.map((part, i) => {
         const [shard, ...furtherShards] = ordered[i]!.pieces.map(({ order }) => order.shard) as [Digest]
-        return { ...part, shard, ...(furtherShards.length > 0 && { furtherShards }) }
+        const { checkpoint } = ordered[i]!.pieces[0]!.order
+        return { ...part, shard, ...(furtherShards.length > 0 && { furtherShards }), ...(checkpoint && { checkpoint }) }
       })
     },
     nameOf: (peer) => swarm.cardOf(peer)?.name ?? '',
@@ -100,6 +105,8 @@ export async function workerPorts(
   journal: LogStore | FileStoreInit = { dir: parts.folder.worker, disk: parts.disk ?? systemDisk },
 ): Promise<WorkerPorts> {
   const { swarm, clock, logger, signer, blobs, inputs, engines } = parts
+  const offended = (peer: string, error: AividaError) => swarm.report(peer, error)
+  const training = new TrainingHost({ ...parts, offended, keptAs: OWED })
   return {
     swarm,
     clock,
@@ -110,13 +117,15 @@ export async function workerPorts(
     journal: await WorkerJournal.open(await openLog(journal, { clock, key: logKey('worker', signer) })),
     fetchModel: (lease, grant, signal) => engines.fetchModel(lease, grant, signal),
     fetchInputs: async (lease, grant, signal) => {
+      if (lease.spec.kind === 'train') return training.fetch(lease, lease.spec, grant, signal)
       const ref = inputsOf(lease.spec)
-      await engines.fetchInputs(lease, inputs, grant, signal)
+      await engines.fetch(ref, inputs, lease, grant, signal)
       return inputs.readAll(ref.blob)
     },
     matches,
     decodeInputs: decodeTensors,
     compute: (leases, slot, inputs, signal) => engines.compute(leases, slot, inputs, signal),
+    train: (lease, shard, slot, run) => training.train(lease, shard, slot, run),
     jobIdle: (job) => engines.jobIdle(job),
     putOutputs: async (outputs) => {
       const pieces = encodeTensors(outputs)
@@ -142,8 +151,8 @@ function matches({ blob, sizeBytes }: BlobRef, bytes: Uint8Array): boolean {
 }
 
 /** The pieces of a part as one. Throws `tensor.*` when outputs are malformed, or their rows have several shapes. */
-function partOf({ index, pieces }: OrderedPart, names: readonly string[]): Part {
-  const tensors = pieces.map(({ outputs }) => pickOutputs(decodeTensors(outputs), names))
+function partOf({ index, pieces }: OrderedPart, isKept: (name: string) => boolean): Part {
+  const tensors = pieces.map(({ outputs }) => pickOutputs(decodeTensors(outputs), isKept))
   const [first] = tensors as [NamedTensors]
   const joined = Object.keys(first).map((name) => [name, concatRows(tensors.map((each) => outputOf(each, name)))])
   const labels = pieces.flatMap((piece) => piece.labels ?? [])
@@ -162,10 +171,14 @@ function outputOf(tensors: NamedTensors, name: string): Tensor {
   return tensor
 }
 
-function pickOutputs(tensors: NamedTensors, names: readonly string[]): NamedTensors {
-  return names.length === 0
-    ? tensors
-    : Object.fromEntries(Object.entries(tensors).filter(([name]) => names.includes(name)))
+/** Which outputs of a shard become columns. Those of an evaluation, which few shards have, are part of the checkpoint. */
+function outputsOf(request: JobSpec['request']): (name: string) => boolean {
+  if (request.program === 'train') return (name) => !name.startsWith(VALIDATION)
+  return (name) => request.outputs.length === 0 || request.outputs.includes(name)
+}
+
+function pickOutputs(tensors: NamedTensors, isKept: (name: string) => boolean): NamedTensors {
+  return Object.fromEntries(Object.entries(tensors).filter(([name]) => isKept(name)))
 }
 
 function dropBlob(store: BlobStore, owner: string, { blob }: BlobRef, logger: Logger): void {

@@ -6,7 +6,8 @@ import { type BlobStore, importModel } from '../data/blob/index.ts'
 import { openSource, type Source } from '../data/sources/index.ts'
 import { newJobId } from '../job/coordinator/index.ts'
 import type { Disk } from '../log/index.ts'
-import { type JobRequest, type JobSpec, jobRequestSchema } from '../protocol/index.ts'
+import { type InferenceJob, type JobRequest, type JobSpec, jobRequestSchema } from '../protocol/index.ts'
+import { prepareTraining } from './training-submission.ts'
 
 /** What turns a request into a job. */
 export interface SubmissionInit {
@@ -21,23 +22,20 @@ export interface SubmissionInit {
 /**
  * Checks a request as far as that is possible without computing, and names its model by content. What is wrong with a
  * row in the middle of the input is found when it is reached.
- * Throws `model.*`, `source.*`, `job.no-such-output`, `job.output-exists`.
+ * Throws `model.*`, `source.*`, `job.no-such-output`, `job.output-exists`, and what {@link prepareTraining} throws.
  */
 export async function prepareJob(init: SubmissionInit, request: JobRequest): Promise<JobSpec> {
   const parsed = jobRequestSchema.parse(request)
   const job = newJobId(init.random)
   const outputDir = resolve(parsed.outputDir ?? join(init.resultsDir, job))
   await assertEmpty(outputDir)
-  const model = await importModel(parsed.model, init.models, { pin: { owner: job } })
+  const createdWallMs = Math.floor(init.clock.wallMs())
+  const common = { job, account: init.account, outputDir, createdWallMs }
   try {
-    const spec: JobSpec = {
-      job,
-      account: init.account,
-      request: parsed,
-      model,
-      outputDir,
-      createdWallMs: Math.floor(init.clock.wallMs()),
-    }
+    if (parsed.program === 'train')
+      return { ...common, request: parsed, ...(await prepareTraining({ blobs: init.models, job }, parsed)) }
+    const model = await importModel(parsed.model, init.models, { pin: { owner: job } })
+    const spec = { ...common, request: parsed, model }
     const report = await scanJobModel(spec, init.models)
     assertOutputs(report, parsed.outputs)
     const source = await openJobSource(spec, report)
@@ -50,13 +48,16 @@ export async function prepareJob(init: SubmissionInit, request: JobRequest): Pro
 }
 
 /** What the model of a job takes and gives, and that it holds nothing it may not. Throws `model.*`. */
-export async function scanJobModel({ model }: JobSpec, models: BlobStore): Promise<ModelReport> {
+export async function scanJobModel({ model }: Pick<JobSpec, 'model'>, models: BlobStore): Promise<ModelReport> {
   const weights = Object.fromEntries(model.weights.map(({ name, sizeBytes }) => [name, sizeBytes]))
   return scanModel(await models.readAll(model.graph.blob), { weights })
 }
 
 /** Opens the input of a job for its model. Throws `source.*`. */
-export function openJobSource({ request }: JobSpec, { inputs }: Pick<ModelReport, 'inputs'>): Promise<Source> {
+export function openJobSource(
+  { request }: Pick<InferenceJob, 'request'>,
+  { inputs }: Pick<ModelReport, 'inputs'>,
+): Promise<Source> {
   const { input, rowsPerShard, finite } = request
   return openSource(resolve(input.path), {
     inputs,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { jobStatusSchema, resultPartSchema } from './job.ts'
-import { refusalCountsSchema } from './messages.ts'
+import { refusalCountsSchema, trainingProgressSchema } from './messages.ts'
 import { countSchema, digestSchema, jobIdSchema, peerIdSchema } from './names.ts'
 import { networkViewSchema } from './network.ts'
 import { deviceSchema } from './requirements.ts'
@@ -58,6 +58,14 @@ export const nodeEventSchema = z.discriminatedUnion('type', [
     reason: z.string().optional(),
   }),
   z.object({ ...base, type: z.literal('part'), job: jobIdSchema, part: resultPartSchema }),
+  /** A training goes on: the last of its steps, some times a second. Each step is in the metrics of its part. */
+  z.object({
+    ...base,
+    type: z.literal('training'),
+    job: jobIdSchema,
+    worker: peerIdSchema,
+    ...trainingProgressSchema.shape,
+  }),
   z.object({ ...base, type: z.literal('peer'), peer: peerViewSchema }),
   /** This node was cut off or is so no longer, or its clock went wrong or right again. */
   z.object({ ...base, type: z.literal('network'), network: networkViewSchema }),

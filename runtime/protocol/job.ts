@@ -3,6 +3,7 @@ import { limit } from '../base/index.ts'
 import { refusalCountsSchema } from './messages.ts'
 import { accountIdSchema, countSchema, digestSchema, jobIdSchema, modelRefSchema, peerIdSchema } from './names.ts'
 import { requirementsSchema } from './requirements.ts'
+import { checkpointSchema, type TrainingSpec, trainingSpecSchema, trainRequestSchema } from './training.ts'
 
 /** Where batch inference reads its rows from. Paths are on the machine of the submitting node. */
 export const sourceSpecSchema = z.object({
@@ -44,7 +45,7 @@ export const inferRequestSchema = z
   .strict()
 
 /** What clients submit; later programs join this union. */
-export const jobRequestSchema = z.discriminatedUnion('program', [inferRequestSchema])
+export const jobRequestSchema = z.discriminatedUnion('program', [inferRequestSchema, trainRequestSchema])
 
 /** A request as a client writes it (defaults may be left out). */
 export type JobRequest = z.input<typeof jobRequestSchema>
@@ -55,6 +56,8 @@ export const jobSpecSchema = z.object({
   account: accountIdSchema,
   request: jobRequestSchema,
   model: modelRefSchema,
+  /** Of `train`: what it is beside its model. */
+  training: trainingSpecSchema.optional(),
   outputDir: z.string(),
   createdWallMs: countSchema,
   /** What the input was when the job was made: another one under the same path is not taken for it. */
@@ -63,6 +66,25 @@ export const jobSpecSchema = z.object({
 
 /** See {@link jobSpecSchema}. */
 export type JobSpec = z.infer<typeof jobSpecSchema>
+
+/** A job of batch inference. */
+export type InferenceJob = JobSpec & { readonly request: Extract<JobSpec['request'], { program: 'infer' }> }
+
+/** A training. */
+export type TrainingJob = JobSpec & {
+  readonly request: Extract<JobSpec['request'], { program: 'train' }>
+  readonly training: TrainingSpec
+}
+
+/** Tells the two kinds of jobs apart. */
+export function isTraining(spec: JobSpec): spec is TrainingJob {
+  return spec.request.program === 'train' && spec.training !== undefined
+}
+
+/** See {@link isTraining}. */
+export function isInference(spec: JobSpec): spec is InferenceJob {
+  return spec.request.program === 'infer'
+}
 
 /**
  * Where a job stands. `running` covers waiting for workers: `refusals` then says why none takes its shards. `adopted`: it
@@ -90,7 +112,7 @@ export const workerShareSchema = z.object({
   state: z.enum(['alive', 'suspect', 'lost']),
 })
 
-/** One finished part of a result: an Arrow file, named by its index. */
+/** One finished part of a result: an Arrow file, named by its index; of training, the metrics of its steps. */
 export const resultPartSchema = z.object({
   index: countSchema,
   file: z.string(),
@@ -100,6 +122,8 @@ export const resultPartSchema = z.object({
   shard: digestSchema,
   /** Where it holds the results of several batches: the shards of the second and those after it, in order. */
   furtherShards: z.array(digestSchema).optional(),
+  /** Of training: what the shard came to. */
+  checkpoint: checkpointSchema.optional(),
 })
 
 /** See {@link resultPartSchema}. */
@@ -128,6 +152,7 @@ export const jobStatusSchema = z.object({
     copies: countSchema,
     retries: countSchema,
   }),
+  /** Of training: steps. */
   rows: z.object({ read: countSchema, done: countSchema, total: countSchema.optional() }),
   bytes: z.object({ sent: countSchema, received: countSchema }),
   workers: z.array(workerShareSchema).max(limit('peers')),

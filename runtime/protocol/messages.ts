@@ -98,8 +98,25 @@ const declineSchema = z.object({
   adoptions: z.array(signedSchema).max(MAX_ADOPTIONS).optional(),
 })
 
+/** How far a training has come. */
+export const trainingProgressSchema = z.object({
+  /** Steps of the whole training that are done. */
+  step: countSchema,
+  /** Of the last step, by name; what is no number is left out. */
+  metrics: z.record(z.string().max(64), z.number()),
+  rowsPerSecond: z.number().nonnegative(),
+})
+
+/** See {@link trainingProgressSchema}. */
+export type TrainingProgress = z.infer<typeof trainingProgressSchema>
+
 /** The leases are being worked on: each is extended by its full duration. */
-const progressSchema = z.object({ type: z.literal('progress'), leases: leaseIdsSchema })
+const progressSchema = z.object({
+  type: z.literal('progress'),
+  leases: leaseIdsSchema,
+  /** How far the training under one of these leases has come. Older readers hear of it with the result. */
+  training: trainingProgressSchema.extend({ lease: leaseIdSchema }).optional(),
+})
 
 /** Finished shards. The body holds the outputs that are small enough, back to back, in the order of `inline`. */
 const receiptsSchema = z.object({

@@ -1,12 +1,12 @@
 import type { Source } from '../../runtime/data/sources/index.ts'
 import { type Tensor, tensorOf } from '../../runtime/data/tensor/index.ts'
-import type { JobSpec } from '../../runtime/protocol/index.ts'
+import type { InferenceJob } from '../../runtime/protocol/index.ts'
 
 /**
  * What the input `ROWSxWIDTH` of a job stands for: rows r = 0, 1, ... of `x`, [rows, width] f32, holding r + 1. `changes`:
  * how often it was changed.
  */
-export function rowsSource({ request }: JobSpec, changes = 0): Source {
+export function rowsSource({ request }: InferenceJob, changes = 0): Source {
   const [rows = 0, width = 1] = request.input.path.split('x').map(Number)
   const rowsPerBatch = request.rowsPerShard
   return {

@@ -8,13 +8,15 @@ export interface LinearStepInit {
   readonly features?: number
   /** Probability that a feature is kept: then the step takes a mask. Default: no mask. */
   readonly keep?: number
+  /** What the signature says of the range of `y`. Default: nothing. */
+  readonly below?: number
 }
 
 /**
  * A training step written by hand: linear regression `y = x w` by the mean of squares, SGD with momentum 0.9. State:
  * `w` and its momentum `v`, `[features, 1] f32`; batch: `x [batch, features]`, `y [batch, 1]`; metrics: `loss`, `norm`.
  */
-export function linearStep({ batch = 4, features = 3, keep }: LinearStepInit = {}): Uint8Array {
+export function linearStep({ batch = 4, features = 3, keep, below }: LinearStepInit = {}): Uint8Array {
   const weights = [features, 1]
   const signature: StepSignature = {
     version: 1,
@@ -25,7 +27,7 @@ export function linearStep({ batch = 4, features = 3, keep }: LinearStepInit = {
     frozen: [],
     batch: [
       { name: 'x', dtype: 'float32', shape: [batch, features] },
-      { name: 'y', dtype: 'float32', shape: [batch, 1] },
+      { name: 'y', dtype: 'float32', shape: [batch, 1], ...(below !== undefined && { below }) },
     ],
     masks: keep === undefined ? [] : [{ name: 'mask', shape: [batch, features], keep }],
     scalars: { learningRate: 'lr' },

@@ -16,6 +16,7 @@ import { type JobFollowing, openJobFollowing } from '../../runtime/node/job-foll
 import { coordinatorPorts, workerPorts } from '../../runtime/node/job-ports.ts'
 import {
   accountIdOf,
+  type InferenceJob,
   type JobSpec,
   type JobStatus,
   type Lease,
@@ -113,7 +114,7 @@ export interface Rows {
   readonly rowsPerShard: number
   /** Default: 1. Of two rows, outputs are too large to go inline from 5,000 on, and inputs from 40,000 on. */
   readonly width?: number
-  readonly request?: Partial<JobSpec['request']>
+  readonly request?: Partial<InferenceJob['request']>
   readonly account?: string
 }
 

@@ -2,6 +2,7 @@
  * A shard of training, on a worker: what its steps are fed ({@link StepFeeder}), running them in an engine child
  * ({@link trainSteps}), and the state as the file that it begins and ends as.
  */
+export { checkColumns, checkSymbols, type WantedColumn } from './columns.ts'
 export { type MaskInit, maskOf } from './masks.ts'
 export { type MeasureInit, measure } from './measure.ts'
 export { stateFile, tensorsIn } from './state-blob.ts'
@@ -9,7 +10,6 @@ export { batchSizeOf, StepFeeder, type StepFeederInit, stepsPerEpoch } from './s
 export {
   diverged,
   type TrainedSteps,
-  type TrainingProgress,
   type TrainStepsInit,
   trainSteps,
 } from './train-steps.ts'

@@ -1,7 +1,7 @@
 import { AividaError, type Clock, type Digest } from '../../base/index.ts'
 import type { RowTable } from '../../data/rows/index.ts'
 import type { NamedTensors } from '../../data/tensor/tensor.ts'
-import { learningRateAt, type TrainShard } from '../../protocol/index.ts'
+import { learningRateAt, type TrainingProgress, type TrainShard } from '../../protocol/index.ts'
 import { AHEAD, type ChildSession, type ChildTraining, type Stepped } from '../engine/index.ts'
 import type { StepSignature } from '../graph/training/step-signature.ts'
 import { measure } from './measure.ts'
@@ -20,16 +20,6 @@ export interface TrainStepsInit {
   readonly signal?: AbortSignal
   /** Hears how far it has come. */
   readonly onSteps?: (progress: TrainingProgress) => void
-}
-
-/** How far a shard has come. */
-export interface TrainingProgress {
-  /** Steps of the whole training that are done. */
-  readonly step: number
-  /** Of the last step, by name. */
-  readonly metrics: Readonly<Record<string, number>>
-  /** Rows that were learned from in a second, lately. */
-  readonly rowsPerSecond: number
 }
 
 /** What the steps of a shard gave, beside the state. */
@@ -71,7 +61,11 @@ export async function trainSteps(init: TrainStepsInit): Promise<TrainedSteps> {
     feeder.groupSteps = Math.floor(GROUP_MS / stepMs)
     onSteps?.({
       step: fromStep + done,
-      metrics: Object.fromEntries(signature.metrics.map((name, i) => [name, columns[i]![done - 1]!])),
+      metrics: Object.fromEntries(
+        signature.metrics
+          .map((name, i): [string, number] => [name, columns[i]![done - 1]!])
+          .filter(([, value]) => Number.isFinite(value)),
+      ),
       rowsPerSecond: (batchRows * 1000) / stepMs,
     })
   }

@@ -93,7 +93,9 @@ export class Assembly {
 }
 
 /** How many shards of a job share a file. */
-export function batchesPerPart({ rowsPerShard, rowsPerPart = rowsPerShard }: JobSpec['request']): number {
+export function batchesPerPart(request: JobSpec['request']): number {
+  if (request.program === 'train') return 1
+  const { rowsPerShard, rowsPerPart = rowsPerShard } = request
   return Math.max(1, Math.min(limit('shardsPerPart'), Math.floor(rowsPerPart / rowsPerShard)))
 }
 

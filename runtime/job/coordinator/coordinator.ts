@@ -222,9 +222,9 @@ export class Coordinator {
       type: 'job-opened',
       job: spec.job,
       epoch: journal.epoch,
-      kind: 'infer',
+      kind: spec.request.program,
       requirements: spec.request.requirements,
-      maxLeases: spec.request.maxShardsInFlight ?? limit('shardsInFlight'),
+      maxLeases: maxShardsOf(spec),
       awaited: run.workforce.peers(),
     })
     run.start()
@@ -328,4 +328,8 @@ export class Coordinator {
     const status = this.status(job)
     if (status) this.#ports.emit({ type: 'job', status })
   }
+}
+
+function maxShardsOf({ request }: JobSpec): number {
+  return (request.program === 'infer' ? request.maxShardsInFlight : undefined) ?? limit('shardsInFlight')
 }

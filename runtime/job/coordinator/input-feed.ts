@@ -1,5 +1,5 @@
 import type { Source } from '../../data/sources/index.ts'
-import type { BlobRef, JobSpec } from '../../protocol/index.ts'
+import type { BlobRef, InferenceJob } from '../../protocol/index.ts'
 import type { JobJournal } from '../journal/index.ts'
 import { putWhenRoom } from './input-room.ts'
 import type { CoordinatorPorts } from './ports.ts'
@@ -18,7 +18,7 @@ export interface FedBatch {
 /** What {@link InputFeed} needs. */
 export interface InputFeedInit {
   readonly ports: Pick<CoordinatorPorts, 'clock' | 'openSource' | 'putInput'>
-  readonly spec: JobSpec
+  readonly spec: InferenceJob
   readonly journal: Pick<JobJournal, 'append'>
   /** Identity of the input when it was opened first. */
   readonly known: string | undefined

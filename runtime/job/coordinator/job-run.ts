@@ -8,7 +8,8 @@ import {
   userError,
 } from '../../base/index.ts'
 import {
-  inputsOf,
+  isInference,
+  isTraining,
   type JobSpec,
   type JobStatus,
   type ResultPart,
@@ -18,13 +19,7 @@ import {
   shardId,
 } from '../../protocol/index.ts'
 import type { JobJournal, JobRecord } from '../journal/index.ts'
-import {
-  type InferenceState,
-  inference,
-  type JobProgram,
-  type ProgramEvent,
-  type ProgramStep,
-} from '../programs/index.ts'
+import { type ProgramEvent, type ProgramStep, progressOf } from '../programs/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
 import { shardsOf } from './assembly.ts'
 import { endOf, type GivenUp, whatIsLeft } from './giving-up.ts'
@@ -32,12 +27,12 @@ import { type FedBatch, InputFeed } from './input-feed.ts'
 import { OutputParts } from './output-parts.ts'
 import { poisonError } from './poison.ts'
 import type { CoordinatorPorts } from './ports.ts'
+import { checkpointsIn, programOf, type RunningProgram } from './program-of.ts'
 import { Results, type VerifiedResult } from './results.ts'
 import { Tally } from './tally.ts'
+import { trainedBy } from './trained-results.ts'
 import { Workforce } from './workforce.ts'
 
-/** Batches read or computing at once; see `InferenceOptions.window`. */
-const WINDOW = 1_024
 /** Bytes of inputs held for shards on their way; at least one batch is always let in. */
 const INPUT_WINDOW_BYTES = 512 << 20
 
@@ -75,15 +70,16 @@ export class JobRun {
   readonly #ports: CoordinatorPorts
   readonly #journal: JobJournal
   readonly #scheduling: RunScheduling
-  readonly #program: JobProgram<InferenceState>
+  readonly #program: RunningProgram
   readonly #abort = new AbortController()
   readonly #outputs = new Map<Digest, Uint8Array>()
-  readonly #feed: InputFeed
+  /** Of batch inference. */
+  readonly #feed: InputFeed | undefined
   readonly #results: Results
   readonly #output: OutputParts
   /** Shards whose results were accepted here or in an earlier epoch. */
   readonly #done: Set<Digest>
-  #programState: InferenceState | undefined
+  #started = false
   /** Of {@link shards}. */
   #inputBytes = 0
 
@@ -103,18 +99,20 @@ export class JobRun {
     this.#done = new Set(before.parts.flatMap(shardsOf))
     this.adoption = before.adoption
     this.workforce = new Workforce(spec.job, journal, ports.logger, before.workers)
-    this.#feed = new InputFeed({
-      ports,
-      spec,
-      journal,
-      known: before.source,
-      rows: this.tally.rows,
-      signal: this.#abort.signal,
-      isCommitted: (batch) => this.#output.isCommitted(batch),
-      isFull: () => this.#isFull(),
-      feed: (batch, labels) => this.#take(batch, labels),
-      ended: (batches) => this.#inputEnded(batches),
-    })
+    if (isTraining(spec)) this.tally.rows.total = spec.training.steps
+    if (isInference(spec))
+      this.#feed = new InputFeed({
+        ports,
+        spec,
+        journal,
+        known: before.source,
+        rows: this.tally.rows,
+        signal: this.#abort.signal,
+        isCommitted: (batch) => this.#output.isCommitted(batch),
+        isFull: () => this.#isFull(),
+        feed: (batch, labels) => this.#take(batch, labels),
+        ended: (batches) => this.#inputEnded(batches),
+      })
     this.#output = new OutputParts({
       request: spec.request,
       journal,
@@ -125,24 +123,26 @@ export class JobRun {
         ports.emit({ type: 'part', job: spec.job, part })
       },
       failed: (error) => this.fail(toAividaError(error)),
-      drained: () => this.#feed.look(),
+      drained: () => this.#feed?.look(),
     })
     this.#results = new Results({
       ports,
       job: spec.job,
       signal: this.#abort.signal,
+      bring: (result, outputs, signal) => this.#bring(result, outputs, signal),
       accept: (result, outputs) => this.#accept(result, outputs),
       retract: (shard) => this.#hear({ type: 'retracted', shard }),
       poison: (shard, failures) => this.poison(shard, failures),
       settle: (result) => this.#settleLater(result),
     })
-    this.#program = inference({ model: spec.model, outputs: spec.request.outputs, window: WINDOW })
+    this.#program = programOf(spec, before.parts)
   }
 
   /** Starts reading and computing; from here on the run ends by itself. */
   start(): void {
+    this.#started = true
     this.#apply(this.#program.start())
-    this.#feed.run().catch((error) => this.fail(toAividaError(error)))
+    this.#feed?.run().catch((error) => this.fail(toAividaError(error)))
   }
 
   /** The first result of a shard. */
@@ -162,7 +162,7 @@ export class JobRun {
 
   /** Whether nothing that a worker may still give for a shard is wanted. */
   isOver(shard: Digest): boolean {
-    return !this.shards.has(shard) && (this.#done.has(shard) || this.#feed.hasEnded)
+    return !this.shards.has(shard) && (this.#done.has(shard) || this.#feed?.hasEnded === true)
   }
 
   /** Results that were accepted and are not durable; those of an ended job never will be. */
@@ -186,8 +186,18 @@ export class JobRun {
     this.tally.accepted(receipt, spec ? rowsOf(spec) : 0, outputs)
     this.#outputs.set(shard, outputs)
     this.#done.add(shard)
-    this.#hear({ type: 'accepted', shard, outputs: receipt.outputs }) // the policy of today: the first one is believed
+    const trained = spec?.kind === 'train' ? trainedBy(spec, receipt, outputs) : undefined
+    // The policy of today: the first one is believed.
+    this.#hear({ type: 'accepted', shard, outputs: receipt.outputs, ...(trained && { trained }) })
     this.#outputs.delete(shard)
+  }
+
+  /** What a result has beside its outputs: the state of a training. */
+  #bring({ receipt }: VerifiedResult, outputs: Uint8Array, signal: AbortSignal): Promise<void> | undefined {
+    const spec = this.shards.get(receipt.shard)
+    if (spec?.kind !== 'train') return undefined
+    const { state } = trainedBy(spec, receipt, outputs)
+    return this.#ports.fetchState(this.spec.job, state, receipt.worker, signal)
   }
 
   /** Parts that were ordered before this are durable first: a worker never drops the only copy of a result. */
@@ -224,12 +234,11 @@ export class JobRun {
   }
 
   #hear(event: ProgramEvent): void {
-    if (this.state === 'running' && this.#programState) this.#apply(this.#program.step(this.#programState, event))
+    if (this.state === 'running' && this.#started) this.#apply(this.#program.hear(event))
   }
 
-  #apply(step: ProgramStep<InferenceState>): void {
+  #apply(step: ProgramStep<unknown>): void {
     const { job } = this.spec
-    this.#programState = step.state
     if (step.cancel.length > 0) this.#scheduling.cancel(job, step.cancel)
     for (const shard of step.cancel) this.#dropShard(shard)
     for (const order of step.parts) {
@@ -240,12 +249,13 @@ export class JobRun {
     for (const shard of new Set(step.parts.map((order) => order.shard))) this.#dropShard(shard)
     const emitted = step.shards.map((spec): [Digest, ShardSpec] => [shardId(spec), spec])
     for (const [id, spec] of emitted) {
-      if (!this.shards.has(id)) this.#inputBytes += inputsOf(spec).sizeBytes // else it is retracted, and was counted
+      if (!this.shards.has(id) && spec.kind === 'infer') this.#inputBytes += spec.inputs.sizeBytes // else it was counted
       this.shards.set(id, spec)
     }
     const open = emitted.map(([id]) => id).filter((id) => !this.#takeEarly(id))
     if (open.length > 0) this.#scheduling.add(job, open)
-    this.#feed.want(step.pull)
+    this.#feed?.want(step.pull)
+    for (const state of step.forget ?? []) this.#output.afterAll(() => this.#ports.dropState(job, state))
     if (step.done) this.#finish(step.done)
   }
 
@@ -260,10 +270,10 @@ export class JobRun {
     const spec = this.shards.get(shard)
     if (!spec) return
     this.shards.delete(shard)
-    const inputs = inputsOf(spec)
-    this.#inputBytes -= inputs.sizeBytes
-    this.#ports.dropInput(this.spec.job, inputs)
-    this.#feed.look()
+    if (spec.kind === 'train') return
+    this.#inputBytes -= spec.inputs.sizeBytes
+    this.#ports.dropInput(this.spec.job, spec.inputs)
+    this.#feed?.look()
   }
 
   #take(batch: FedBatch, labels: readonly string[] | undefined): void {
@@ -283,17 +293,15 @@ export class JobRun {
     return this.#inputBytes >= INPUT_WINDOW_BYTES || this.#output.isFull
   }
 
-  #finish(done: NonNullable<ProgramStep<InferenceState>['done']>): void {
+  #finish(done: NonNullable<ProgramStep<unknown>['done']>): void {
     if (!done.ok) void this.fail(poisonError(done.shard, done.failures))
     else
       this.#output.afterAll(async () => {
         if (this.state !== 'running') return
-        if (this.parts.length === 0)
+        const { request } = this.spec
+        if (this.parts.length === 0 && request.program === 'infer')
           return this.fail(
-            userError(
-              'source.empty',
-              `no rows in ${this.spec.request.input.path}; give an input with at least one row`,
-            ),
+            userError('source.empty', `no rows in ${request.input.path}; give an input with at least one row`),
           )
         await this.#end('done')
       })
@@ -319,6 +327,7 @@ export class JobRun {
     this.#output.stop()
     this.#outputs.clear()
     this.#scheduling.ended(this.spec.job)
+    if (state !== 'adopted') await this.#keepStates()
     await before?.().catch(() => {}) // a journal that cannot be read has nothing to show
     await this.#journal.append(endOf(this, state)).catch((cause) => {
       this.#ports.logger.error(
@@ -329,5 +338,19 @@ export class JobRun {
     const closing = state === 'adopted' ? this.#journal.close() : this.#ports.retireJournal(this.spec.job)
     await closing.catch(() => {}) // a log that failed has nothing left to close
     this.#scheduling.publish(this.spec.job)
+  }
+
+  /** The last state of a training, and the best one, become files of the result: what is left of it when all else is let go. */
+  async #keepStates(): Promise<void> {
+    const { request } = this.spec
+    if (request.program !== 'train' || this.parts.length === 0) return
+    const { last, best } = progressOf(checkpointsIn(this.parts), request.evaluation?.select)
+    const states = { ...(last && { last: last.state }), ...(best && { best: best.state }) }
+    await this.#ports.writeStates(this.spec, states).catch((cause) => {
+      this.#ports.logger.error(
+        { job: this.spec.job, error: String(cause) },
+        'the states of a training could not be kept',
+      )
+    })
   }
 }

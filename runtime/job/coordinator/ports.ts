@@ -5,6 +5,7 @@ import type {
   Adoption,
   BlobRef,
   Grant,
+  InferenceJob,
   JobSpec,
   NodeEventBody,
   ResultPart,
@@ -28,13 +29,18 @@ export interface CoordinatorPorts {
   readonly retireJournal: (job: string) => Promise<void>
   /** Opens an adoption and checks who signed it and for which account. Throws `adoption.*`, `signature.*`. */
   readonly openAdoption: (signed: Signed) => Adoption
-  readonly openSource: (spec: JobSpec) => Promise<Source>
+  readonly openSource: (spec: InferenceJob) => Promise<Source>
   /** Keeps a shard's encoded inputs until {@link dropInput}; workers fetch them from here. */
   readonly putInput: (job: string, tensors: NamedTensors) => Promise<BlobRef>
   readonly readInput: (ref: BlobRef) => Promise<Uint8Array | undefined>
   readonly dropInput: (job: string, ref: BlobRef) => void
   /** Brings a worker's outputs here, each chunk checked. Throws `blob.*`. */
   readonly fetchOutputs: (ref: BlobRef, peer: string, signal: AbortSignal) => Promise<Uint8Array>
+  /** Brings the state of a training here, and keeps it for the job. Throws `blob.*`, `disk.*`. */
+  readonly fetchState: (job: string, ref: BlobRef, peer: string, signal: AbortSignal) => Promise<void>
+  readonly dropState: (job: string, ref: BlobRef) => void
+  /** Writes states as files of the result, durably: `last.safetensors`, `best.safetensors`. Throws `disk.*`. */
+  readonly writeStates: (spec: JobSpec, states: Readonly<Record<string, BlobRef>>) => Promise<void>
   /** Checks that the bytes are those that `ref` names. */
   readonly matches: (ref: BlobRef, bytes: Uint8Array) => boolean
   /** Writes parts durably. Throws `disk.full`, `disk.budget`, `tensor.*` when outputs are not what was asked for. */

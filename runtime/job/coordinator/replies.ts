@@ -14,7 +14,7 @@ const [RETRY_SOONEST_MS, RETRY_LATEST_MS] = [100, 60_000]
 
 /** What {@link Replies} needs. */
 export interface RepliesInit {
-  readonly ports: Pick<CoordinatorPorts, 'swarm' | 'matches' | 'openAdoption'>
+  readonly ports: Pick<CoordinatorPorts, 'swarm' | 'matches' | 'openAdoption' | 'emit'>
   readonly runs: Runs
   /** To look at; it changes by what it hears alone. */
   readonly scheduler: SchedulerState
@@ -34,18 +34,26 @@ export class Replies {
 
   start(): void {
     const { ports, hear } = this.#init
-    for (const [message, type] of [
-      ['accept', 'accepted'],
-      ['progress', 'progress'],
-    ] as const)
-      ports.swarm.on(message, (peer, { leases }) => {
-        this.#assertHeld(peer, leases)
-        hear({ type, peer, leases })
-      })
+    ports.swarm.on('accept', (peer, { leases }) => {
+      this.#assertHeld(peer, leases)
+      hear({ type: 'accepted', peer, leases })
+    })
+    ports.swarm.on('progress', (peer, { leases, training }) => {
+      this.#assertHeld(peer, leases)
+      if (training) this.#trained(peer, training)
+      hear({ type: 'progress', peer, leases })
+    })
     ports.swarm.on('decline', (peer, message) => this.#declined(peer, message))
     ports.swarm.on('failed', (peer, message) => this.#failed(peer, message))
     ports.swarm.on('receipts', (peer, message, body) => this.#received(peer, message, body))
     ports.swarm.on('held', (peer, message) => this.#held(peer, message))
+  }
+
+  /** A training goes on; a lease that lapsed meanwhile says nothing of it. */
+  #trained(worker: string, { lease: id, ...progress }: NonNullable<ControlMessageOf<'progress'>['training']>): void {
+    const { ports, scheduler } = this.#init
+    const lease = scheduler.leases.get(id)
+    if (lease?.device.worker.peer === worker) ports.emit({ type: 'training', job: lease.job.id, worker, ...progress })
   }
 
   #declined(peer: string, { leases, adoptions = [] }: ControlMessageOf<'decline'>): void {

@@ -15,6 +15,8 @@ export interface ResultsInit {
   readonly job: string
   /** Fires when the job ends or the node stops. */
   readonly signal: AbortSignal
+  /** Brings what a result has beside its outputs, if anything. What it throws makes the result one that could not be fetched. */
+  readonly bring: (result: VerifiedResult, outputs: Uint8Array, signal: AbortSignal) => Promise<void> | undefined
   /** The outputs are here. */
   readonly accept: (result: VerifiedResult, outputs: Uint8Array) => void
   /** The shard has to be computed anew. */
@@ -105,12 +107,14 @@ export class Results {
   }
 
   async #fetch(shard: Digest, fetching: Fetching): Promise<void> {
-    const { ports, signal, accept, settle } = this.#init
+    const { ports, signal, bring, accept, settle } = this.#init
     const { result, attempt } = fetching
     const { outputs, worker } = result.receipt
     try {
       const either = AbortSignal.any([signal, attempt.signal])
       const bytes = result.inline ?? (await ports.fetchOutputs(outputs, worker, either))
+      const bringing = bring(result, bytes, either)
+      if (bringing) await bringing // a small result is accepted in the very turn in which it comes
       if (signal.aborted || fetching.attempt !== attempt) return
       this.#fetching.delete(shard)
       this.#failures.delete(shard)
@@ -162,7 +166,7 @@ export class Results {
 
 const NOT_WAITING = { untilMs: Number.POSITIVE_INFINITY, stopWaiting: undefined }
 
-/** Whether the worker itself says that it has no such outputs, or none for us. */
+/** Whether the worker itself says that it has no such outputs, or none for us, or sent what is none. */
 function saysNo(code: string): boolean {
-  return code === 'blob.not-found' || code.startsWith('grant.') || code === 'blob.wrong-chunk'
+  return code === 'blob.not-found' || /^(grant|receipt|tensor)\./.test(code) || code === 'blob.wrong-chunk'
 }

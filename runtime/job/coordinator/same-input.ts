@@ -1,6 +1,6 @@
 import { userError } from '../../base/index.ts'
 import type { Source } from '../../data/sources/index.ts'
-import type { JobSpec } from '../../protocol/index.ts'
+import type { InferenceJob } from '../../protocol/index.ts'
 import type { JobJournal } from '../journal/index.ts'
 
 /**
@@ -9,7 +9,7 @@ import type { JobJournal } from '../journal/index.ts'
  */
 export async function assertSameInput(
   journal: Pick<JobJournal, 'append'>,
-  { request }: JobSpec,
+  { request }: InferenceJob,
   known: string | undefined,
   { identity }: Source,
 ): Promise<void> {

@@ -3,6 +3,8 @@ import { groupsIn } from '../../log/index.ts'
 import {
   type Adoption,
   adoptionCodec,
+  type InferenceJob,
+  isInference,
   type JobSpec,
   type JobStatus,
   nextGeneration,
@@ -39,7 +41,7 @@ export interface AdopterInit extends Asking {
   /** What this node knows of a coordinator: whether it is here, and its name. */
   readonly whereabouts: (peer: string) => { readonly state: 'alive' | 'suspect' | 'gone'; readonly name: string }
   /** Checks that the input is here and is the job's. Throws `adopt.*`, `source.*`. */
-  readonly checkInput: (spec: JobSpec, given: boolean) => Promise<void>
+  readonly checkInput: (spec: InferenceJob, given: boolean) => Promise<void>
   /** Brings the model here from one of these nodes and keeps it. Throws `adopt.no-model`. */
   readonly bringModel: (spec: JobSpec, from: string, adoption: Signed) => Promise<void>
   /** Whether a part's file is on this machine, unchanged: in the result's folder, or brought there from `oldDir`. */
@@ -106,7 +108,7 @@ export class Adopter {
     const { from, head, spec } = this.#adoptable(job)
     const { state, name } = whereabouts(from)
     if (state === 'alive' && !request.force) throw coordinatorAlive(job, from, name)
-    const asked: JobSpec = {
+    const asked: InferenceJob = {
       ...spec,
       outputDir: request.outputDir,
       request: { ...spec.request, ...(request.input && { input: request.input }) },
@@ -144,7 +146,7 @@ export class Adopter {
   }
 
   /** Throws unless there is something here to adopt. */
-  #adoptable(job: string): FollowedJob & { readonly spec: JobSpec } {
+  #adoptable(job: string): FollowedJob & { readonly spec: InferenceJob } {
     const { coordinator, followed, proofs } = this.#init
     if (coordinator.status(job)?.state === 'running')
       throw userError('adopt.here', `${job} is coordinated by this node; there is nothing to adopt`)
@@ -159,6 +161,11 @@ export class Adopter {
     if (spec.account !== proofs.own)
       throw userError('adopt.other-account', `${job} belongs to ${spec.account}, and this node to ${proofs.own}`)
     if (copy.ended) throw jobEnded(job, copy.from)
+    if (!isInference(spec))
+      throw userError(
+        'adopt.training',
+        `${job} is a training, whose states are at ${copy.from} alone; bring that node back, or train on from a state that was kept elsewhere`,
+      )
     return { ...copy, spec }
   }
 

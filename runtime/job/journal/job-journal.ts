@@ -51,10 +51,10 @@ export type JobEntry = z.infer<typeof entrySchema>
 /** Kept form of a {@link JobEntry}. */
 export const jobEntryCodec: Codec<JobEntry> = codec({
   name: 'job-entry',
-  version: 3,
+  version: 4,
   schema: entrySchema,
-  // Version 2 added `worker`, version 3 `adopted` and `source`.
-  upgrades: { 1: (entry) => entry, 2: (entry) => entry },
+  // Version 2 added `worker`, version 3 `adopted` and `source`, version 4 jobs that train.
+  upgrades: { 1: (entry) => entry, 2: (entry) => entry, 3: (entry) => entry },
 })
 
 /** A job as its journal tells it. */
@@ -176,5 +176,6 @@ export class JobJournal {
 
 /** A job as its adopter does it: its result goes elsewhere, and its input may be read elsewhere. */
 export function adoptedSpec(spec: JobSpec, { outputDir, input }: Extract<JobEntry, { type: 'adopted' }>): JobSpec {
-  return { ...spec, outputDir, request: { ...spec.request, ...(input && { input }) } }
+  const { request } = spec
+  return { ...spec, outputDir, request: request.program === 'infer' && input ? { ...request, input } : request }
 }

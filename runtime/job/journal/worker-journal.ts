@@ -198,17 +198,24 @@ export class WorkerJournal {
     )
   }
 
+  /** Whether a blob is part of a result that is owed (to one submitter, when that is given). */
+  owes(blob: string, to?: string): boolean {
+    for (const owed of this.#owed.values())
+      if ((to === undefined || owed.to === to) && blobsOf(owed).some((ref) => ref.blob === blob)) return true
+    return false
+  }
+
   /** Another node has taken the job over: what is owed of it is owed to that one. */
   owe(job: string, to: string): void {
     for (const [lease, owed] of this.#owed) if (owed.receipt.job === job) this.#owed.set(lease, { ...owed, to })
   }
 
-  /** A submitter has what it needs of these leases. Returns outputs that are owed to nobody any more. */
+  /** A submitter has what it needs of these leases. Returns blobs that are owed to nobody any more. */
   settle(from: string, leases: readonly string[]): BlobRef[] {
     const mine = leases.filter((lease) => this.#owed.get(lease)?.to === from)
     if (mine.length === 0) return []
     this.#append({ type: 'settled', leases: mine }).catch(() => {}) // not durable: it is owed, and settled, once more
-    return mine.flatMap((lease) => this.#settle(lease) ?? [])
+    return mine.flatMap((lease) => this.#settle(lease))
   }
 
   /** A result for the same work of the same account in the same class. */
@@ -320,16 +327,20 @@ export class WorkerJournal {
     trimFairly(this.#owed, REMEMBERED, (each) => each.to)
   }
 
-  /** Gives back the outputs of a lease when they are kept as a blob and nobody else is owed them. */
-  #settle(lease: string): BlobRef | undefined {
+  /** Gives back what a lease's result is kept as, as far as nobody else is owed it: without it the result is not known. */
+  #settle(lease: string): BlobRef[] {
     const owed = this.#owed.get(lease)
     this.#owed.delete(lease)
-    if (!owed || owed.inline) return undefined
-    const { outputs } = owed.receipt
-    for (const other of this.#owed.values()) if (other.receipt.outputs.blob === outputs.blob) return undefined
-    this.#known.delete(keyOf(owed.account, owed.receipt))
-    return outputs
+    if (!owed) return []
+    const refs = blobsOf(owed).filter(({ blob }) => !this.owes(blob))
+    if (refs.length > 0) this.#known.delete(keyOf(owed.account, owed.receipt))
+    return refs
   }
+}
+
+/** What a result is kept as beside its receipt: outputs too large to go with it, and the state of a training. */
+export function blobsOf({ receipt, inline }: KnownResult): BlobRef[] {
+  return [...(inline ? [] : [receipt.outputs]), ...(receipt.state ? [receipt.state] : [])]
 }
 
 function keyOf(account: string, { determinismClass, shard }: Receipt): string {

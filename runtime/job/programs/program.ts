@@ -1,5 +1,5 @@
 import type { Digest } from '../../base/index.ts'
-import type { BlobRef, ShardSpec } from '../../protocol/index.ts'
+import type { BlobRef, Checkpoint, ShardSpec } from '../../protocol/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
 
 /** What a job program hears. `result` is provisional: a program that must not be wrong waits for `accepted`. */
@@ -16,7 +16,13 @@ export type ProgramEvent =
   /** A long shard has committed an intermediate state. */
   | { readonly type: 'partial'; readonly shard: Digest; readonly uptoStep: number; readonly state: BlobRef }
   | { readonly type: 'result'; readonly shard: Digest; readonly outputs: BlobRef }
-  | { readonly type: 'accepted'; readonly shard: Digest; readonly outputs: BlobRef }
+  | {
+      readonly type: 'accepted'
+      readonly shard: Digest
+      readonly outputs: BlobRef
+      /** Of training: what it came to. The state is here. */
+      readonly trained?: Omit<Checkpoint, 'step'>
+    }
   /** A result that was heard of turned out wrong: forget it. */
   | { readonly type: 'retracted'; readonly shard: Digest }
   | { readonly type: 'poison'; readonly shard: Digest; readonly failures: readonly ShardFailure[] }
@@ -28,6 +34,8 @@ export interface PartOrder {
   readonly rows: number
   readonly shard: Digest
   readonly outputs: BlobRef
+  /** Of training: what the shard came to. */
+  readonly checkpoint?: Checkpoint
 }
 
 /** What a program answers to an event. */
@@ -39,6 +47,8 @@ export interface ProgramStep<S> {
   readonly cancel: readonly Digest[]
   /** Results to keep, each once. */
   readonly parts: readonly PartOrder[]
+  /** States that are of no more use, once the parts so far are durable. Default: none. */
+  readonly forget?: readonly BlobRef[]
   /** Batches of the source it wants beyond those it was given: the demand that holds a large input back. */
   readonly pull: number
   /** The job is over. */

@@ -1,9 +1,9 @@
 import { aborted } from '../../base/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
-import type { Lease, Receipt } from '../../protocol/index.ts'
+import type { BlobRef, Lease, Receipt, TrainingProgress, TrainShard } from '../../protocol/index.ts'
 import type { KnownResult } from '../journal/index.ts'
 import type { WorkerEvent } from './machine.ts'
-import type { Computed, WorkerPorts } from './ports.ts'
+import type { Computed, Trained, WorkerPorts } from './ports.ts'
 
 /** A lease's inputs on their way to the engine, and what calls the work off. */
 export interface Work {
@@ -27,12 +27,14 @@ export interface Finished {
 export interface EngineCallsInit {
   readonly ports: Pick<
     WorkerPorts,
-    'clock' | 'swarm' | 'decodeInputs' | 'compute' | 'putOutputs' | 'determinismClassOf'
+    'clock' | 'swarm' | 'decodeInputs' | 'compute' | 'train' | 'putOutputs' | 'dropOutputs' | 'determinismClassOf'
   >
   readonly work: ReadonlyMap<string, Work>
   readonly dispatch: (event: WorkerEvent) => void
   /** Never rejects. */
   readonly report: (finished: readonly Finished[]) => Promise<void>
+  /** A shard of training has come so far. */
+  readonly progress: (lease: Lease, progress: TrainingProgress) => void
   readonly finish: (lease: Lease, work: Work, error: unknown) => void
 }
 
@@ -41,6 +43,9 @@ interface Ready {
   readonly work: Work
   readonly tensors: NamedTensors
 }
+
+/** How far a training has come is told this often. */
+const TELL_MS = 500
 
 /** Takes leases through the engine, those of a group in one call, and their results to the report. */
 export class EngineCalls {
@@ -53,6 +58,8 @@ export class EngineCalls {
   /** One engine call. When it fails as a whole, those that were in it with others are run again, each by itself. */
   async run(leases: readonly Lease[], slot: number): Promise<void> {
     const { ports, dispatch, finish } = this.#init
+    const [{ spec }] = leases as [Lease]
+    if (spec.kind === 'train') return this.#train(leases[0]!, spec, slot)
     const { device } = leases[0]!
     const group = this.#decoded(leases)
     const abort = new AbortController()
@@ -88,12 +95,56 @@ export class EngineCalls {
     })
   }
 
+  /** A shard of training: a call by itself, whose state is kept before the slot is free. */
+  async #train(lease: Lease, shard: TrainShard, slot: number): Promise<void> {
+    const { ports, work: known, dispatch, report, finish, progress } = this.#init
+    const { id, device } = lease
+    const work = known.get(id)
+    if (!work) {
+      dispatch({ type: 'stopped', device, slot, again: [], alone: false }) // called off in this very turn
+      return
+    }
+    const { signal } = work.abort
+    const startedWallMs = ports.clock.wallMs()
+    let trained: Trained
+    try {
+      let toldMs = Number.NEGATIVE_INFINITY
+      const onSteps = (steps: TrainingProgress) => {
+        const nowMs = ports.clock.monoMs()
+        if (nowMs - toldMs < TELL_MS) return
+        toldMs = nowMs
+        progress(lease, steps)
+      }
+      trained = await ports.train(lease, shard, slot, { signal, onSteps })
+    } catch (error) {
+      dispatch({ type: 'stopped', device, slot, again: [], alone: true })
+      finish(lease, work, error)
+      return
+    }
+    const { metrics, state, commitments, computeMs } = trained
+    dispatch({ type: 'computed', device, slot, leases: [id], computeMs })
+    try {
+      const { ref: outputs, inline } = await ports.putOutputs(metrics)
+      const receipt = { ...this.#receipt(lease, outputs, computeMs), state, commitments: [...commitments] }
+      await report([{ lease, work, known: { receipt, inline }, startedWallMs }])
+    } catch (error) {
+      ports.dropOutputs(state)
+      finish(lease, work, error)
+    }
+  }
+
   async #compute(group: readonly Ready[], slot: number, signal: AbortSignal): Promise<Computed> {
     if (group.length === 0) return { results: [], computeMs: 0 }
     const [leases, inputs] = [group.map(({ lease }) => lease), group.map(({ tensors }) => tensors)]
     const ran = await this.#init.ports.compute(leases, slot, inputs, signal)
     if (signal.aborted) throw aborted('a lease was called off')
     return ran
+  }
+
+  #receipt({ id, job, epoch, shard, device }: Lease, outputs: BlobRef, computeMs: number): Receipt {
+    const { ports } = this.#init
+    const determinismClass = ports.determinismClassOf(device)
+    return { lease: id, job, epoch, shard, worker: ports.swarm.self, device, determinismClass, outputs, computeMs }
   }
 
   async #put(group: readonly Ready[], { results, computeMs }: Computed, startedWallMs: number): Promise<void> {
@@ -104,17 +155,7 @@ export class EngineCalls {
       try {
         if ('error' in result) throw result.error
         const { ref: outputs, inline } = await ports.putOutputs(result.outputs)
-        const receipt: Receipt = {
-          lease: lease.id,
-          job: lease.job,
-          epoch: lease.epoch,
-          shard: lease.shard,
-          worker: ports.swarm.self,
-          device: lease.device,
-          determinismClass: ports.determinismClassOf(lease.device),
-          outputs,
-          computeMs: computeMs / group.length,
-        }
+        const receipt = this.#receipt(lease, outputs, computeMs / group.length)
         return { lease, work, known: { receipt, inline }, startedWallMs }
       } catch (error) {
         finish(lease, work, error)

@@ -1,13 +1,29 @@
 import type { Clock, Logger } from '../../base/index.ts'
 import type { RunResult } from '../../compute/engine/index.ts'
+import type { TrainedSteps } from '../../compute/training/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
-import type { Adoption, BlobRef, Lease, Signed, Signer } from '../../protocol/index.ts'
+import type { Adoption, BlobRef, Lease, Signed, Signer, TrainingProgress, TrainShard } from '../../protocol/index.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
 import type { WorkerJournal } from '../journal/index.ts'
 
 /** What an engine call gave, and how long it took. */
 export interface Computed {
   readonly results: readonly RunResult[]
+  readonly computeMs: number
+}
+
+/** How a shard of training is run. */
+export interface TrainingRun {
+  readonly signal: AbortSignal
+  /** Hears how far it has come, many times a second. */
+  readonly onSteps: (progress: TrainingProgress) => void
+}
+
+/** What a shard of training gave. */
+export interface Trained extends TrainedSteps {
+  /** The state after the last step. */
+  readonly state: BlobRef
+  /** From the first step to the last, evaluation included. */
   readonly computeMs: number
 }
 
@@ -24,7 +40,7 @@ export interface WorkerPorts {
   readonly openAdoption: (signed: Signed) => Adoption
   /** Brings a lease's graph and weights here and checks them. Throws `blob.*`, `grant.*`, `model.*`, `disk.*`. */
   readonly fetchModel: (lease: Lease, grant: Signed | undefined, signal: AbortSignal) => Promise<void>
-  /** Brings a lease's inputs here. Throws `blob.*`, `grant.*`. */
+  /** Brings a lease's inputs here; of training, they stay on disk, and no bytes are given. Throws `blob.*`, `grant.*`. */
   readonly fetchInputs: (lease: Lease, grant: Signed | undefined, signal: AbortSignal) => Promise<Uint8Array>
   /** Checks that the bytes are those that `ref` names. */
   readonly matches: (ref: BlobRef, bytes: Uint8Array) => boolean
@@ -41,6 +57,11 @@ export interface WorkerPorts {
     inputs: readonly NamedTensors[],
     signal: AbortSignal,
   ) => Promise<Computed>
+  /**
+   * Runs the steps of a shard in the engine child of (job, device slot), and keeps the state that they give durably until
+   * it is settled. Aborting kills the child. Throws `train.*`, `engine.*`, `model.*`, `rows.*`, `blob.*`, `aborted`.
+   */
+  readonly train: (lease: Lease, shard: TrainShard, slot: number, run: TrainingRun) => Promise<Trained>
   /** The job holds no lease here any more: its engine children may go. */
   readonly jobIdle: (job: string) => void
   /** Names outputs, and keeps them durably when they are too large to go inline, until they are settled. */

@@ -11,8 +11,9 @@ import {
   openDocument,
   peerIdOf,
   shardId,
+  type TrainingProgress,
 } from '../../protocol/index.ts'
-import type { KnownResult, TakenLeases } from '../journal/index.ts'
+import { blobsOf, type KnownResult, type TakenLeases } from '../journal/index.ts'
 import { Acceptances } from './acceptances.ts'
 import { Claims } from './claims.ts'
 import { EngineCalls, type Finished, type Work } from './engine-calls.ts'
@@ -68,6 +69,7 @@ export class Worker {
       dispatch: (event) => this.#dispatch(event),
       report: (finished) => this.#report(finished),
       finish: (lease, work, error) => this.#finish(lease, work, error),
+      progress: (lease, steps) => this.#trained(lease, steps),
     })
     this.#claims = new Claims(ports)
   }
@@ -118,7 +120,7 @@ export class Worker {
 
   /** Whether this node, as a worker, owes a peer these outputs. */
   owes(peer: string, blob: string): boolean {
-    return this.#ports.journal.owed({ to: peer }).some(({ receipt }) => receipt.outputs.blob === blob)
+    return this.#ports.journal.owes(blob, peer)
   }
 
   /** Whose a job is that was leased here. */
@@ -193,7 +195,7 @@ export class Worker {
   #knownResult(lease: Lease): KnownResult | undefined {
     const { journal, determinismClassOf, hasOutputs } = this.#ports
     const known = journal.known(lease.account, determinismClassOf(lease.device), lease.shard)
-    return known && (known.inline || hasOutputs(known.receipt.outputs)) ? known : undefined
+    return known && blobsOf(known).every(hasOutputs) ? known : undefined
   }
 
   #dispatch(event: WorkerEvent): void {
@@ -296,7 +298,7 @@ export class Worker {
     const work = this.#work.get(lease.id)
     if (!known || !work) return this.#fetch(lease)
     try {
-      if (!known.inline) await this.#ports.keepOutputs(known.receipt.outputs)
+      for (const ref of blobsOf(known)) await this.#ports.keepOutputs(ref)
     } catch (error) {
       this.#finish(lease, work, error)
       return
@@ -341,7 +343,7 @@ export class Worker {
         })
       journal.owe(job, to)
       for (const owed of journal.owed({ job }))
-        if (owed.inline || hasOutputs(owed.receipt.outputs)) this.#reports.receipt(to, owed.receipt, owed.inline)
+        if (blobsOf(owed).every(hasOutputs)) this.#reports.receipt(to, owed.receipt, owed.inline)
         else journal.forget(owed)
     }
     this.#reports.flush() // before the leases: one that is not held has a receipt, or is lost
@@ -362,6 +364,11 @@ export class Worker {
     if (this.#work.get(lease.id) === work) this.#work.delete(lease.id)
     this.#dispatch({ type: 'finished', lease: lease.id })
     if (!this.#state.held.values().some((held) => held.lease.job === lease.job)) this.#ports.jobIdle(lease.job)
+  }
+
+  #trained(lease: Lease, progress: TrainingProgress): void {
+    const { id } = lease
+    this.#tell(this.#submitterOf(lease), { type: 'progress', leases: [id], training: { lease: id, ...progress } })
   }
 
   #tell(peer: string, message: ControlMessage): void {

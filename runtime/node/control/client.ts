@@ -180,10 +180,18 @@ function isTable(input: SourceSpec | Table): input is Table {
 }
 
 function absolute(request: JobRequest): JobRequest {
+  const outputDir = request.outputDir !== undefined && { outputDir: resolve(request.outputDir) }
+  const at = <T extends { readonly path: string }>(file: T): T => ({ ...file, path: resolve(file.path) })
+  if (request.program === 'infer')
+    return { ...request, model: resolve(request.model), input: at(request.input), ...outputDir }
+  const { model, state, frozen, data, evaluation } = request
   return {
     ...request,
-    model: resolve(request.model),
-    input: { ...request.input, path: resolve(request.input.path) },
-    ...(request.outputDir !== undefined && { outputDir: resolve(request.outputDir) }),
+    model: resolve(model),
+    state: resolve(state),
+    ...(frozen !== undefined && { frozen: resolve(frozen) }),
+    data: at(data),
+    ...(evaluation && { evaluation: { ...evaluation, model: resolve(evaluation.model), data: at(evaluation.data) } }),
+    ...outputDir,
   }
 }

@@ -4,10 +4,10 @@ import { systemClock } from '../../../runtime/base/clock.ts'
 import { type AividaError, isAividaError } from '../../../runtime/base/errors.ts'
 import { EngineChild } from '../../../runtime/compute/engine/index.ts'
 import { stepSignatureOf } from '../../../runtime/compute/graph/training/step-signature.ts'
-import { stateFile, type TrainingProgress, tensorsIn, trainSteps } from '../../../runtime/compute/training/index.ts'
+import { stateFile, tensorsIn, trainSteps } from '../../../runtime/compute/training/index.ts'
 import { memoryTable } from '../../../runtime/data/rows/index.ts'
 import type { Tensor } from '../../../runtime/data/tensor/tensor.ts'
-import type { TrainShard } from '../../../runtime/protocol/index.ts'
+import type { TrainingProgress, TrainShard } from '../../../runtime/protocol/index.ts'
 import { fileOf, safetensorsOf, trainShard } from '../../support/training-shard.ts'
 import {
   type LinearStepInit,

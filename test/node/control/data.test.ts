@@ -103,7 +103,7 @@ test('a table is uploaded once and used as an input by its path', async () => {
   assert.is(tableFromIPC(await readFile(source.path)).numRows, 100)
   assert.is((await client.upload(tableToIPC(table(0, 100), 'stream'))).path, source.path)
   await client.infer({ model: '/m.onnx', input: table(0, 100) })
-  assert.equal(service.requests[0]?.input, source)
+  assert.equal((service.requests[0] as { input?: unknown }).input, source)
   assert.equal(await readdir(join(control.folder, 'uploads')), [source.path.split('/').at(-1)])
 })
 

@@ -43,7 +43,13 @@ export const stepSignatureSchema = z.object({
   frozen: z.array(z.object({ name: nameSchema, dtype: z.enum(['float32', 'int64']), shape: shapeSchema })),
   /** Inputs of samples; axis 0 is the batch, the same for each. */
   batch: z.array(
-    z.object({ name: nameSchema, dtype: z.enum(['float32', 'int64', 'int32', 'uint8']), shape: shapeSchema }),
+    z.object({
+      name: nameSchema,
+      dtype: z.enum(['float32', 'int64', 'int32', 'uint8']),
+      shape: shapeSchema,
+      /** Whole numbers from 0 up to, not including, this: classes, or symbols of an alphabet. Absent: not said. */
+      below: z.int().min(1).optional(),
+    }),
   ),
   /** uint8 inputs, drawn for each step from the job's seed. */
   masks: z.array(maskSchema),

@@ -1,0 +1,36 @@
+import { invariant } from '../../base/index.ts'
+import { type Checkpoint, isInference, isTraining, type JobSpec, type ResultPart } from '../../protocol/index.ts'
+import { inference, type JobProgram, type ProgramEvent, type ProgramStep, training } from '../programs/index.ts'
+
+/** Batches read or computing at once; see `InferenceOptions.window`. */
+const WINDOW = 1_024
+
+/** A program on its way, which keeps its state to itself. */
+export interface RunningProgram {
+  start(): ProgramStep<unknown>
+  hear(event: ProgramEvent): ProgramStep<unknown>
+}
+
+/** The program that a job asks for; `parts` is what an earlier run came to. */
+export function programOf(spec: JobSpec, parts: readonly ResultPart[]): RunningProgram {
+  if (isInference(spec)) return running(inference({ model: spec.model, outputs: spec.request.outputs, window: WINDOW }))
+  invariant(isTraining(spec), `${spec.job} is a training without what it trains`)
+  const { model, request } = spec
+  const select = request.evaluation?.select
+  const before = checkpointsIn(parts)
+  return running(training({ model, training: spec.training, request, before, ...(select && { select }) }))
+}
+
+/** The checkpoints of parts, in order. */
+export function checkpointsIn(parts: readonly ResultPart[]): Checkpoint[] {
+  return [...parts].sort((a, b) => a.index - b.index).flatMap(({ checkpoint }) => checkpoint ?? [])
+}
+
+function running<S>(program: JobProgram<S>): RunningProgram {
+  let state: S
+  const keep = (step: ProgramStep<S>) => {
+    state = step.state
+    return step
+  }
+  return { start: () => keep(program.start()), hear: (event) => keep(program.step(state, event)) }
+}

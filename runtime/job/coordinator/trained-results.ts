@@ -1,0 +1,27 @@
+import { peerError } from '../../base/index.ts'
+import { decodeTensors, typedArrayOf } from '../../data/tensor/index.ts'
+import type { Checkpoint, Receipt, TrainShard } from '../../protocol/index.ts'
+
+/** How outputs that an evaluation gave are told from those of the steps. */
+export const VALIDATION = 'validation.'
+
+/**
+ * What a shard of training came to, by its receipt and its metrics. Throws `receipt.state` when the receipt names no state,
+ * `receipt.metrics` when there is not a row for each step, `tensor.*`.
+ */
+export function trainedBy(
+  { steps }: TrainShard,
+  { state, worker, lease }: Receipt,
+  metrics: Uint8Array,
+): Omit<Checkpoint, 'step'> {
+  if (!state) throw peerError('receipt.state', `the receipt of ${worker} for ${lease}, a training, names no state`)
+  const tensors = decodeTensors(metrics)
+  const wrong = Object.entries(tensors).find(([, { shape }]) => shape.length !== 1 || shape[0] !== steps)
+  if (wrong || !tensors.loss)
+    throw peerError('receipt.metrics', `${worker} sent metrics for ${lease} that do not have a row for each step`)
+  const validation = Object.entries(tensors).flatMap(([name, tensor]): [string, number][] => {
+    const value = Number(typedArrayOf(tensor).at(-1))
+    return name.startsWith(VALIDATION) && Number.isFinite(value) ? [[name.slice(VALIDATION.length), value]] : []
+  })
+  return { state, ...(validation.length > 0 && { validation: Object.fromEntries(validation) }) }
+}

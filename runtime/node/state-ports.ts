@@ -1,0 +1,44 @@
+import { type AividaError, limit } from '../base/index.ts'
+import { type BlobStore, fetchBlob, type OpenBlob } from '../data/blob/index.ts'
+import type { CoordinatorPorts } from '../job/coordinator/index.ts'
+import { type Disk, replaceFiles } from '../log/disk.ts'
+import type { JobParts } from './job-ports.ts'
+
+/** The states of trainings at their submitter: on disk, pinned by their job, and in the end files of its result. */
+export function statePorts(
+  { swarm, clock, blobs, provider, logger }: JobParts,
+  disk: Disk,
+): Pick<CoordinatorPorts, 'fetchState' | 'dropState' | 'writeStates'> {
+  const offended = (peer: string, error: AividaError) => swarm.report(peer, error)
+  return {
+    async fetchState(job, { blob, sizeBytes }, peer, signal) {
+      const providers = [provider(peer)]
+      const pin = { owner: job }
+      await fetchBlob({ root: blob, sizeBytes, providers, store: blobs, clock, signal, offended, pin })
+    },
+    dropState(job, { blob }) {
+      blobs
+        .unpin(job, blob)
+        .catch((error) => logger.warn({ blob, error: String(error) }, 'a state could not be let go'))
+    },
+    async writeStates({ outputDir }, states) {
+      const entries = Object.entries(states)
+      await disk.makeDir(outputDir)
+      await replaceFiles(
+        disk,
+        outputDir,
+        entries.map(([name, { blob }]) => ({ name: `${name}.safetensors`, pieces: contentOf(blobs, blob) })),
+      )
+    },
+  }
+}
+
+async function* contentOf(blobs: BlobStore, blob: string): AsyncGenerator<Uint8Array> {
+  const open: OpenBlob = await blobs.open(blob)
+  try {
+    const chunks = Math.ceil(open.sizeBytes / limit('chunkBytes'))
+    for (let index = 0; index < chunks; index++) yield await open.chunk(index)
+  } finally {
+    await open.close()
+  }
+}

@@ -1,0 +1,166 @@
+import { resolve } from 'node:path'
+import { userError } from '../base/index.ts'
+import { type StepSignature, stepSignatureOf } from '../compute/graph/index.ts'
+import { type ModelReport, scanModel } from '../compute/model/index.ts'
+import { batchSizeOf, checkColumns, checkSymbols, stepsPerEpoch, tensorsIn } from '../compute/training/index.ts'
+import { type BlobStore, importModel, type OpenBlob } from '../data/blob/index.ts'
+import { type RowTable, storedTable } from '../data/rows/index.ts'
+import { bytesOfBlob } from '../data/sources/byte-source.ts'
+import type { BlobRef, ModelRef, RowRange, TrainingSpec, TrainRequest } from '../protocol/index.ts'
+
+/** What turns the request for a training into one by content. */
+export interface TrainingSubmission {
+  readonly blobs: BlobStore
+  /** Under whose name all of it is pinned. */
+  readonly job: string
+}
+
+/**
+ * Keeps all that a training is made from as blobs, and checks what can be known without computing: that state, rows and
+ * evaluation fit the step, and labels their range. Throws `step.not-a-step`, `model.*`, `train.*`, `rows.*`, `tensor.malformed`,
+ * `blob.no-file`, `disk.*`.
+ */
+export async function prepareTraining(
+  init: TrainingSubmission,
+  request: TrainRequest,
+): Promise<{ readonly model: ModelRef; readonly training: TrainingSpec }> {
+  const { blobs } = init
+  const model = await keptModel(init, request.model)
+  const graph = await blobs.readAll(model.graph.blob)
+  const report = scanned(graph, model)
+  const signature = stepSignatureOf(graph)
+  assertSignature(signature, report)
+  const state = await keptTensors(init, request.state, signature.state)
+  const frozen = await keptFrozen(init, request, signature)
+  const data = await keptRows(init, request.data, (table, range) => checkTable(signature, table, range))
+  const perEpoch = stepsPerEpoch(signature, data)
+  const evaluation = request.evaluation && (await keptEvaluation(init, request.evaluation, signature, perEpoch))
+  const training: TrainingSpec = {
+    state,
+    ...(frozen && { frozen }),
+    data,
+    steps: stepsOf(request, perEpoch),
+    batchSize: batchSizeOf(signature),
+    ...(evaluation && { evaluation }),
+  }
+  return { model, training }
+}
+
+function stepsOf({ steps, epochs }: TrainRequest, perEpoch: number): number {
+  if ((steps === undefined) === (epochs === undefined))
+    throw userError('train.length', 'expected steps or epochs, one of the two: how long the training is')
+  return steps ?? epochs! * perEpoch
+}
+
+function keptModel({ blobs, job }: TrainingSubmission, path: string): Promise<ModelRef> {
+  return importModel(resolve(path), blobs, { pin: { owner: job } })
+}
+
+function scanned(graph: Uint8Array, { weights }: ModelRef): ModelReport {
+  return scanModel(graph, { weights: Object.fromEntries(weights.map(({ name, sizeBytes }) => [name, sizeBytes])) })
+}
+
+/** What the signature names is what the graph has. Throws `step.signature`. */
+function assertSignature(signature: StepSignature, { inputs, outputs }: ModelReport): void {
+  const { state, frozen, batch, masks, scalars, metrics } = signature
+  const named = [...state, ...frozen, ...batch, ...masks].map(({ name }) => name)
+  const taken = [...named, ...Object.values(scalars).filter((name) => name !== undefined)]
+  const known = inputs.map(({ name }) => name)
+  const given = outputs.map(({ name }) => name)
+  const wrong =
+    taken.find((name) => !known.includes(name)) ??
+    known.find((name) => !taken.includes(name)) ??
+    [...state.map(({ next }) => next), ...metrics].find((name) => !given.includes(name))
+  if (wrong !== undefined || batch.length === 0 || !metrics.includes('loss'))
+    throw userError(
+      'step.signature',
+      wrong === undefined
+        ? 'a training step takes a batch and gives a loss; this one does not: build it with trainingStep()'
+        : `the signature of the training step and its graph do not agree on ${wrong}; build it with trainingStep()`,
+    )
+}
+
+async function keptTensors(
+  { blobs, job }: TrainingSubmission,
+  path: string,
+  wanted: StepSignature['state'] | StepSignature['frozen'],
+): Promise<BlobRef> {
+  const ref = await blobs.putFile(resolve(path), { pin: { owner: job } })
+  const open = await blobs.open(ref.blob)
+  try {
+    await tensorsIn(open, wanted)
+  } finally {
+    await open.close()
+  }
+  return ref
+}
+
+async function keptFrozen(init: TrainingSubmission, { frozen }: TrainRequest, signature: StepSignature) {
+  if (signature.frozen.length === 0) return undefined
+  if (frozen === undefined)
+    throw userError('train.frozen', `the step takes frozen inputs (${signature.frozen[0]!.name}, ...); give their file`)
+  return keptTensors(init, frozen, signature.frozen)
+}
+
+async function keptRows(
+  { blobs, job }: TrainingSubmission,
+  { path, firstRow, rows }: TrainRequest['data'],
+  check: (table: RowTable, range: RowRange) => Promise<void> | void,
+): Promise<RowRange> {
+  const ref = await blobs.putFile(resolve(path), { pin: { owner: job } })
+  const open: OpenBlob = await blobs.open(ref.blob)
+  const table = await storedTable(bytesOfBlob(open), { identity: ref.blob }).catch(async (error) => {
+    await open.close()
+    throw error
+  })
+  try {
+    const range = { table: ref, firstRow, rows: rows ?? table.length - firstRow }
+    if (range.rows < 1 || firstRow + range.rows > table.length)
+      throw userError(
+        'train.rows',
+        `rows ${firstRow} to ${firstRow + range.rows} were asked for; ${path} has ${table.length}`,
+      )
+    await check(table, range)
+    return range
+  } finally {
+    await table.close()
+  }
+}
+
+async function checkTable(signature: StepSignature, table: RowTable, range: RowRange): Promise<void> {
+  checkColumns(
+    signature.batch.map(({ name, dtype, shape }) => ({ name, dtype, shape: shape.slice(1) })),
+    table,
+  )
+  const bounded = signature.batch.flatMap(({ name, below }) => (below === undefined ? [] : { name, below }))
+  await checkSymbols(table, range, bounded)
+}
+
+async function keptEvaluation(
+  init: TrainingSubmission,
+  { model: path, data, batchSize, everySteps, select }: NonNullable<TrainRequest['evaluation']>,
+  signature: StepSignature,
+  perEpoch: number,
+): Promise<NonNullable<TrainingSpec['evaluation']>> {
+  const model = await keptModel(init, path)
+  const { inputs, outputs } = scanned(await init.blobs.readAll(model.graph.blob), model)
+  const weights = new Set([...signature.state, ...signature.frozen].map(({ name }) => name))
+  const wanted = inputs.filter(({ name }) => !weights.has(name))
+  if (!outputs.some(({ name, dtype }) => name === select.metric && dtype === 'float32'))
+    throw userError(
+      'train.metric',
+      `the evaluation gives ${outputs.map(({ name }) => name).join(', ')}, and no f32 ${select.metric} to select by`,
+    )
+  const fixed = wanted.map(({ shape }) => shape?.[0]).find((dim) => typeof dim === 'number')
+  const kept = await keptRows(init, data, async (table, range) => {
+    checkColumns(
+      wanted.map(({ name, dtype, shape }) => ({ name, dtype, shape: shape?.slice(1) })),
+      table,
+    )
+    const bounded = signature.batch.flatMap(({ name, below }) =>
+      below !== undefined && wanted.some((input) => input.name === name) ? { name, below } : [],
+    )
+    await checkSymbols(table, range, bounded)
+  })
+  return { model, data: kept, batchSize: fixed ?? batchSize, everySteps: everySteps ?? perEpoch }
+}
