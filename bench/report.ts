@@ -24,6 +24,8 @@ export interface Skipped {
 export interface SuiteResult {
   readonly checks: readonly Check[]
   readonly skipped?: readonly Skipped[]
+  /** Of what ours was compared with. */
+  readonly versions?: Readonly<Record<string, string>>
   /** Seed and rounds, for whoever runs it again. */
   readonly seed: number
   readonly n: number
@@ -59,12 +61,12 @@ export function meets(value: number, bound: string): boolean {
 }
 
 /** The suite's report, as one JSON object. */
-export function report(suite: string, { checks, skipped = [], seed, n }: SuiteResult): object {
+export function report(suite: string, { checks, skipped = [], versions = {}, seed, n }: SuiteResult): object {
   return {
     suite,
     checks: checks.map((check) => ({ ...check, pass: meets(check.value, check.gate ?? check.goal ?? '>= -Infinity') })),
     skipped,
-    env: { commit: commit(), seed, hardware: hardware(), node: process.version, n },
+    env: { commit: commit(), seed, hardware: hardware(), node: process.version, ...versions, n },
   }
 }
 

@@ -1,0 +1,65 @@
+import { systemClock } from '../../runtime/base/index.ts'
+import { type ChildTraining, EngineChild } from '../../runtime/compute/engine/index.ts'
+import { trainSteps } from '../../runtime/compute/training/index.ts'
+import type { Tensor } from '../../runtime/data/tensor/index.ts'
+import type { BareSteps } from './bare-step.ts'
+import { shardOf } from './batches.ts'
+import type { TrainingTask } from './task.ts'
+
+/**
+ * The steps of a task as a worker runs them: in an engine child, their batches gathered meanwhile from the shuffled
+ * table, metrics brought back, the state hashed every 100 steps.
+ */
+export class WorkerTraining {
+  readonly #child: EngineChild
+  readonly #training: ChildTraining
+  readonly #task: TrainingTask
+  #done = 0
+
+  private constructor(child: EngineChild, training: ChildTraining, task: TrainingTask) {
+    this.#child = child
+    this.#training = training
+    this.#task = task
+  }
+
+  static async start(task: TrainingTask): Promise<WorkerTraining> {
+    const { step, signature, initialState, frozen } = task.step
+    const child = new EngineChild({ clock: systemClock })
+    const session = await child.load({ graph: step })
+    const initial = initialState()
+    const training = await session.train({
+      state: signature.state.map(({ name, next }) => ({ next, ...sourceOf(name, initial[name]!) })),
+      frozen: Object.entries(frozen()).map(([name, tensor]) => sourceOf(name, tensor)),
+      metrics: signature.metrics,
+    })
+    return new WorkerTraining(child, training, task)
+  }
+
+  async steps(count: number): Promise<BareSteps> {
+    const { step, table } = this.#task
+    const shard = shardOf(this.#task, { fromStep: this.#done, steps: count })
+    const start = performance.now()
+    const { metrics } = await trainSteps({
+      clock: systemClock,
+      shard,
+      signature: step.signature,
+      training: this.#training,
+      table,
+    })
+    const seconds = (performance.now() - start) / 1_000
+    this.#done += count
+    const { buffer, byteOffset, byteLength } = metrics.loss!.data
+    return { seconds, losses: [...new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4)] }
+  }
+
+  stop(): void {
+    this.#child.kill()
+  }
+}
+
+function sourceOf(name: string, { dtype, shape, data }: Tensor) {
+  const content = async function* () {
+    yield data
+  }
+  return { name, dtype, shape, sizeBytes: data.byteLength, content }
+}
