@@ -4,7 +4,6 @@ import { accountCommands } from './commands/account.ts'
 import { clusterCommands } from './commands/cluster.ts'
 import { configCommand } from './commands/config.ts'
 import { daemonCommands } from './commands/daemon.ts'
-import { dataCommands } from './commands/data.ts'
 import { deviceCommands } from './commands/device.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { inferCommand } from './commands/infer.ts'
@@ -23,7 +22,6 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     doctorCommand,
     deviceCommands,
     inferCommand,
-    dataCommands,
     runCommand,
     logsCommand,
     clusterCommands,

@@ -15,7 +15,6 @@ import {
   sourceSpecSchema,
 } from '../protocol/index.ts'
 import type { MemberRole } from '../swarm/charter/index.ts'
-import type { DataKeeper } from './data-shelf/data-entry.ts'
 import type { EventBus } from './events.ts'
 
 /** A running node, as it describes itself to its operator. */
@@ -169,8 +168,6 @@ export interface NodeService {
   followed(): Promise<readonly FollowedView[]>
   /** Finished parts of the result so far, by index. `file` is an absolute path. Throws `job.unknown`. */
   parts(id: string): Promise<readonly ResultPart[]>
-  /** Data that the operator brings here. */
-  readonly shelf: DataKeeper
   peers(): Promise<readonly PeerView[]>
   members(): Promise<readonly MemberView[]>
   /** Throws `charter.not-admin`. */

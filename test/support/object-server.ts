@@ -18,8 +18,6 @@ export interface ObjectServerInit {
   /** Bytes by path; may be changed later. */
   readonly objects: Record<string, Uint8Array>
   readonly mishap?: (request: IncomingMessage) => Mishap | undefined
-  /** Awaited before a request is answered. */
-  readonly delay?: (request: IncomingMessage) => Promise<void> | undefined
   /** Whether it gives parts. Default: true. */
   readonly ranges?: boolean
   /** Whether it sends entity tags. Default: true. */
@@ -51,11 +49,10 @@ export async function objectServer(init: ObjectServerInit): Promise<ObjectServer
 }
 
 /** What an {@link objectServer} does with requests, for servers of other kinds. */
-export function objectHandler({ objects, mishap, delay, ranges = true, tags = true }: ObjectServerInit) {
+export function objectHandler({ objects, mishap, ranges = true, tags = true }: ObjectServerInit) {
   const requests: string[] = []
   let sentBytes = 0
-  const handler: RequestListener = async (request, response) => {
-    await delay?.(request)
+  const handler: RequestListener = (request, response) => {
     const path = new URL(request.url ?? '/', 'http://any').pathname
     requests.push([request.method, path, request.headers.range].filter(Boolean).join(' '))
     const found = mishap?.(request)
