@@ -5,7 +5,7 @@ import type { TrainShard } from '../../runtime/protocol/index.ts'
 import type { TrainingTask } from './task.ts'
 
 /** Where a benchmark's bytes are does not matter: it hands them over itself. */
-const NOWHERE = { blob: '0'.repeat(64), sizeBytes: 0 }
+export const NOWHERE = { blob: '0'.repeat(64), sizeBytes: 0 }
 
 /** Some steps of a task as the shard that a worker would be given. `commitEvery`: default 100 steps. */
 export function shardOf(

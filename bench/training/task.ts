@@ -31,6 +31,9 @@ export interface TrainingTask {
 /** Characters that the character model is given; a row has one more. */
 export const CONTEXT = 64
 
+/** Rows that are judged at once; what fills no such batch is left out. */
+export const JUDGED_AT_ONCE = 100
+
 const SEED = 1
 
 /** A classifier of 28 x 28 pictures at MNIST: batches of 128, SGD. */
@@ -46,7 +49,7 @@ export async function pictureTask(model: Layer, torch: TorchModel): Promise<Trai
   }
 }
 
-/** The character model at Moby Dick: batches of 32 windows, Adam. */
+/** The character model at Moby Dick: batches of 32 windows, Adam. Default rate: 1e-3 all along. */
 export async function characterTask(
   learningRate: LearningRate = { kind: 'constant', rate: 1e-3 },
 ): Promise<TrainingTask> {
@@ -69,6 +72,12 @@ export async function characterTask(
     samplesPerRow: CONTEXT,
     torch: { model: 'lm', optimiser: { kind: 'Adam' } },
   }
+}
+
+/** What the character model is judged by: the windows of the last tenth of the book, one after the other. */
+export async function characterValidation(): Promise<RowTable> {
+  const { tensors } = await openDataset(mobyDick, 'validation')
+  return windowsOf(tensors.characters!, { size: CONTEXT + 1, stride: CONTEXT })
 }
 
 /** How pictures are learned from, but for the model and the optimiser. */

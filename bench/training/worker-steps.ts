@@ -1,10 +1,11 @@
 import { systemClock } from '../../runtime/base/index.ts'
 import { type ChildTraining, EngineChild } from '../../runtime/compute/engine/index.ts'
-import { trainSteps } from '../../runtime/compute/training/index.ts'
+import { measure, trainSteps } from '../../runtime/compute/training/index.ts'
+import type { RowTable } from '../../runtime/data/rows/index.ts'
 import type { Tensor } from '../../runtime/data/tensor/index.ts'
 import type { BareSteps } from './bare-step.ts'
-import { shardOf } from './batches.ts'
-import type { TrainingTask } from './task.ts'
+import { NOWHERE, shardOf } from './batches.ts'
+import { JUDGED_AT_ONCE, type TrainingTask } from './task.ts'
 
 /**
  * The steps of a task as a worker runs them: in an engine child, their batches gathered meanwhile from the shuffled
@@ -50,6 +51,19 @@ export class WorkerTraining {
     this.#done += count
     const { buffer, byteOffset, byteLength } = metrics.loss!.data
     return { seconds, losses: [...new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4)] }
+  }
+
+  /** Means of loss and accuracy over a table that is not learned from, as far as it fills batches of 100. */
+  async evaluate(table: RowTable): Promise<Readonly<Record<string, number>>> {
+    const model = await this.#child.load({ graph: this.#task.step.evaluation() })
+    try {
+      const rows = table.length - (table.length % JUDGED_AT_ONCE)
+      const data = { table: NOWHERE, firstRow: 0, rows }
+      const evaluation = { model: { graph: NOWHERE, weights: [] }, data, batchSize: JUDGED_AT_ONCE }
+      return await measure({ evaluation, model, training: this.#training, table })
+    } finally {
+      await model.close()
+    }
   }
 
   stop(): void {
