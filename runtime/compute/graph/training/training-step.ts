@@ -1,19 +1,20 @@
 import { userError } from '../../../base/index.ts'
-import type { NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
+import type { NamedTensors } from '../../../data/tensor/tensor.ts'
 import { emit } from '../build/emit.ts'
-import { gradients } from '../build/gradient.ts'
 import { GraphBuilder, type Target } from '../build/graph-builder.ts'
 import type { TensorType, Value } from '../build/value.ts'
 import type { Layer, NamedValues, Network } from '../layers/layer.ts'
 import { type Parameter, Parameters } from '../layers/parameters.ts'
 import { type MaskInput, Scope } from '../layers/scope.ts'
 import { writeModel } from '../onnx/model.ts'
+import { accumulated } from './accumulation.ts'
 import { clippedByNorm } from './clipping.ts'
 import { evaluationOf, inferenceOf } from './inference-model.ts'
 import type { Loss } from './loss.ts'
 import { batched, outputsOf, type Preparation } from './model-pass.ts'
 import type { Optimizer } from './optimizer.ts'
-import { type StateTensor, type StepSignature, withStepSignature } from './step-signature.ts'
+import { type StepSignature, withStepSignature } from './step-signature.ts'
+import { updated } from './step-state.ts'
 
 /** What is trained, on what, how. */
 export interface TrainingInit {
@@ -29,7 +30,8 @@ export interface TrainingInit {
   readonly prepare?: Preparation
   /** Longest L2 norm of all gradients together; the metric `gradientNorm` tells it. Default: any. */
   readonly clip?: number
-  /** Parts that a batch is cut into, one after the other, their gradients averaged: less memory. Default: 1. */
+  /** Parts that a batch is cut into, one after the other, their gradients averaged: the
+   * memory of one is enough. Default: 1. */
   readonly accumulate?: number
   /** Metrics of the loss that each step computes besides `loss`. Default: all that the loss has. */
   readonly metrics?: readonly string[]
@@ -64,60 +66,29 @@ export interface TrainingStep {
  * a batch that is not cut evenly (`graph.batch`).
  */
 export function trainingStep(init: TrainingInit): TrainingStep {
-  const { inputs, batchSize, seed = 0, target = 'cpu', weights, clip } = init
+  const { inputs, batchSize, seed = 0, target = 'cpu', weights, clip, accumulate = 1 } = init
   const g = new GraphBuilder(target)
   const parameters = new Parameters(g, { seed, ...(weights && { weights }) })
   const masks: MaskInput[] = []
-  const batch = Object.entries(inputs).map(([name, type]) => [name, g.input(name, batched(type, batchSize))] as const)
-  const parts = partsOf(g, batch, init).map((part) => {
+  const batch = Object.fromEntries(
+    Object.entries(inputs).map(([name, type]) => [name, g.input(name, batched(type, batchSize))]),
+  )
+  const lossOf = (part: NamedValues) => {
     const s = new Scope({ g, mode: 'training', parameters, masks, adapters: new Map(), places: new Map() })
     const given = init.prepare?.(s, part) ?? part
     return g.within('loss', () => init.loss(s, outputsOf(init.model, s, given), given))
-  })
+  }
+  const learned = () => parameters.all.filter(({ role }) => role === 'parameter' || role === 'adapter')
+  const { losses, sums } = accumulated(g, { batch, batchSize, parts: accumulate, lossOf, trained: learned })
   parameters.checkWeights()
-  const trained = parameters.all.filter(({ role }) => role === 'parameter' || role === 'adapter')
-  if (trained.length === 0)
-    throw userError('graph.nothing-to-train', 'expected a parameter to train, found none that is not frozen')
-  const raw = meanGradients(g, parts, trained)
-  const { clipped, norm } = clip === undefined ? { clipped: raw, norm: undefined } : clippedByNorm(g, raw, clip)
-  const states = new Map<string, State>()
-  const scalars = new Map<string, Value>()
-  const scalar = (name: string) => {
-    const value = scalars.get(name) ?? g.input(name, { dtype: 'float32', shape: [] })
-    scalars.set(name, value)
-    return value
-  }
-  const next = g.within('optimizer', () =>
-    init.optimizer(
-      {
-        g,
-        learningRate: scalar('learningRate'),
-        step: () => scalar('step'),
-        state: (parameter, name, after) => {
-          const path = `${parameter.name}.${name}`
-          const { shape } = parameter
-          const value = after(g.input(path, { dtype: 'float32', shape }))
-          states.set(path, { shape, role: 'optimizer', next: value, initial: () => zeroTensor(shape) })
-          return value
-        },
-      },
-      trained.map((parameter, i) => ({ parameter, gradient: clipped[i]! })),
-    ),
-  )
-  const kept = new Map<string, State>()
-  for (const parameter of parameters.all) {
-    const { name, shape, role, initial } = parameter
-    if (role === 'frozen') continue
-    const after = role === 'statistic' ? parameters.statistics.get(parameter)! : next[trained.indexOf(parameter)]!
-    kept.set(name, { shape, role, next: after, initial })
-  }
-  for (const [name, state] of states) kept.set(name, state)
-  const means = metricsOf(g, parts, init.metrics)
-  const metrics = { ...means, ...(norm && { gradientNorm: norm }) }
+  const { clipped, norm } = clip === undefined ? { clipped: sums, norm: undefined } : clippedByNorm(g, sums, clip)
+  const trained = learned().map((parameter, i) => ({ parameter, gradient: clipped[i]! }))
+  const { state, scalars } = updated(g, init.optimizer, { parameters, trained })
+  const metrics = { ...metricsOf(g, losses, init.metrics), ...(norm && { gradientNorm: norm }) }
   const frozen = parameters.all.filter(({ role }) => role === 'frozen')
   const signature: StepSignature = {
     version: 1,
-    state: [...kept].map(([name, { shape, role }]) => ({
+    state: Array.from(state, ([name, { shape, role }]) => ({
       name,
       next: `${name}.next`,
       dtype: 'float32',
@@ -125,62 +96,26 @@ export function trainingStep(init: TrainingInit): TrainingStep {
       role,
     })),
     frozen: frozen.map(({ name, shape }) => ({ name, dtype: 'float32', shape: [...shape] })),
-    batch: batch.map(([name, { dtype, shape }]) => ({ name, dtype: columnType(name, dtype), shape: [...shape] })),
+    batch: Object.values(batch).map(({ name, dtype, shape }) => ({
+      name,
+      dtype: columnType(name, dtype),
+      shape: [...shape],
+    })),
     masks: masks.map(({ value, keep }) => ({ name: value.name, shape: [...value.shape], keep })),
-    scalars: Object.fromEntries([...scalars.keys()].map((name) => [name, name])),
+    scalars: Object.fromEntries(scalars.map((name) => [name, name])),
     metrics: Object.keys(metrics),
   }
-  const outputs = Object.fromEntries([...kept].map(([name, { next: value }]) => [`${name}.next`, value]))
-  const model = emit(g, { outputs: { ...outputs, ...metrics }, keepInputs: true })
+  const next = Object.fromEntries(Array.from(state, ([name, kept]) => [`${name}.next`, kept.next]))
+  const model = emit(g, { outputs: { ...next, ...metrics }, keepInputs: true })
   return {
     step: writeModel(withStepSignature(model, signature)),
     signature,
     parameters: parameters.all,
-    initialState: () => Object.fromEntries([...kept].map(([name, { initial }]) => [name, initial()])),
+    initialState: () => Object.fromEntries(Array.from(state, ([name, { initial }]) => [name, initial()])),
     frozen: () => Object.fromEntries(frozen.map(({ name, initial }) => [name, initial()])),
     evaluation: () => evaluationOf(init),
-    inference: (state) => inferenceOf(init, state, frozen),
+    inference: (trainedState) => inferenceOf(init, trainedState, frozen),
   }
-}
-
-interface State {
-  readonly shape: readonly number[]
-  readonly role: StateTensor['role']
-  readonly next: Value
-  readonly initial: () => Tensor
-}
-
-/** The batch, or equal parts of it. */
-function partsOf(
-  g: GraphBuilder,
-  batch: readonly (readonly [string, Value])[],
-  { batchSize, accumulate = 1 }: TrainingInit,
-): NamedValues[] {
-  if (!Number.isInteger(batchSize) || batchSize < 1 || !Number.isInteger(accumulate) || batchSize % accumulate !== 0)
-    throw userError(
-      'graph.batch',
-      `expected a batch that ${accumulate} equal parts make up, found ${batchSize} samples; take a multiple`,
-    )
-  const size = batchSize / accumulate
-  return Array.from({ length: accumulate }, (_, i) =>
-    Object.fromEntries(
-      batch.map(([name, value]) => [
-        name,
-        accumulate === 1 ? value : g.slice(value, { axes: [0], starts: [i * size], ends: [(i + 1) * size] }),
-      ]),
-    ),
-  )
-}
-
-/** Of the mean of the losses. */
-function meanGradients(
-  g: GraphBuilder,
-  losses: readonly { readonly loss: Value }[],
-  trained: readonly Parameter[],
-): readonly Value[] {
-  const wrt = trained.map(({ value }) => value)
-  const [first, ...others] = losses.map(({ loss }) => gradients(g, g.scale(loss, 1 / losses.length), wrt))
-  return others.reduce((sums, part) => sums.map((sum, i) => g.add(sum, part[i]!)), first!)
 }
 
 /** The means over the parts. */
@@ -204,8 +139,4 @@ function metricsOf(
 function columnType(name: string, dtype: Value['dtype']): StepSignature['batch'][number]['dtype'] {
   if (dtype === 'float32' || dtype === 'int64' || dtype === 'int32' || dtype === 'uint8') return dtype
   throw userError('graph.dtype', `${name}: expected samples of float32, int64, int32 or uint8, found ${dtype}`)
-}
-
-function zeroTensor(shape: readonly number[]): Tensor {
-  return { dtype: 'float32', shape, data: new Uint8Array(4 * shape.reduce((count, dim) => count * dim, 1)) }
 }

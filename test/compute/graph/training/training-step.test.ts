@@ -100,7 +100,22 @@ test('a trained model leaves with its weights, and is measured, at any batch siz
   }
 })
 
-test('a batch in parts is the same batch', async () => {
+test('a batch in parts is the same batch, each part begun when the gradients before it are there', async () => {
+  const { graph } = readModel(trainingStep(small({ accumulate: 3 })).step)
+  const makers = new Map(graph.node.flatMap((node) => node.output.map((output) => [output, node] as const)))
+  const before = (name: string, found = new Set<string>()): ReadonlySet<string> => {
+    if (!found.has(name)) for (const input of makers.get(name)?.input ?? []) before(input, found.add(name))
+    return found
+  }
+  const starts = graph.node.filter(
+    ({ opType, input }) => opType === 'Where' && makers.get(input[1]!)?.input[0] === 'images',
+  )
+  const sums = (name: string) => [...before(name)].filter((each) => makers.get(each)?.opType === 'ReduceSum').length
+  assert.equal(
+    starts.map(({ input }) => sums(input[0]!) > 0),
+    [true, true],
+  )
+
   const run = async (accumulate: number) =>
     train(trainingStep(small({ accumulate, clip: 0.5 })), [pictures(1), pictures(2)])
   const [whole, parts] = [await run(1), await run(3)]

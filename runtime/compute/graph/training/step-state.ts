@@ -1,0 +1,61 @@
+import { elementCount } from '../../../data/tensor/check.ts'
+import type { Tensor } from '../../../data/tensor/tensor.ts'
+import type { GraphBuilder } from '../build/graph-builder.ts'
+import type { Value } from '../build/value.ts'
+import type { Parameters } from '../layers/parameters.ts'
+import type { Optimizer, Trained } from './optimizer.ts'
+import type { StateTensor } from './step-signature.ts'
+
+/** A tensor of a step's state: what it begins with, and what a step makes of it. */
+export interface Kept {
+  readonly shape: readonly number[]
+  readonly role: StateTensor['role']
+  readonly next: Value
+  readonly initial: () => Tensor
+}
+
+/**
+ * Adds an optimiser to a graph. Gives the state by name - the model's first, in the order of its layers - and the scalar
+ * inputs that were asked for.
+ */
+export function updated(
+  g: GraphBuilder,
+  optimizer: Optimizer,
+  { parameters, trained }: { parameters: Parameters; trained: readonly Trained[] },
+): { readonly state: ReadonlyMap<string, Kept>; readonly scalars: readonly ('learningRate' | 'step')[] } {
+  const scalars = new Map<'learningRate' | 'step', Value>()
+  const scalar = (name: 'learningRate' | 'step') => {
+    const value = scalars.get(name) ?? g.input(name, { dtype: 'float32', shape: [] })
+    scalars.set(name, value)
+    return value
+  }
+  const own = new Map<string, Kept>()
+  const next = g.within('optimizer', () =>
+    optimizer(
+      {
+        g,
+        learningRate: scalar('learningRate'),
+        step: () => scalar('step'),
+        state: ({ name: of, shape }, name, after) => {
+          const path = `${of}.${name}`
+          const value = after(g.input(path, { dtype: 'float32', shape }))
+          own.set(path, { shape, role: 'optimizer', next: value, initial: () => zeroTensor(shape) })
+          return value
+        },
+      },
+      trained,
+    ),
+  )
+  const learned = new Map(trained.map(({ parameter }, i) => [parameter, next[i]!]))
+  const state = new Map<string, Kept>()
+  for (const parameter of parameters.all) {
+    const { name, shape, role, initial } = parameter
+    const after = learned.get(parameter) ?? parameters.statistics.get(parameter)
+    if (role !== 'frozen' && after) state.set(name, { shape, role, next: after, initial })
+  }
+  return { state: new Map([...state, ...own]), scalars: [...scalars.keys()] }
+}
+
+function zeroTensor(shape: readonly number[]): Tensor {
+  return { dtype: 'float32', shape, data: new Uint8Array(4 * elementCount(shape)) }
+}
