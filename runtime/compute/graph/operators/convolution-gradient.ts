@@ -10,18 +10,17 @@ export interface Slide {
 }
 
 /**
- * The gradient of a convolution's input: `[batch, channels, ...spatial]`. With stride 1 it is a convolution by the
- * kernel turned round, which engines have faster kernels for than for its general form, ConvTranspose; unless there are
- * many more channels to gather from than to scatter to.
+ * The gradient of a convolution's input, `[batch, channels, ...spatial]`: ConvTranspose. With stride 1 it is also a Conv
+ * by the kernel turned round, which engines have faster kernels for; but that gathers from as many channels as there are
+ * outputs, and the CPU engine is faster in scattering them where they are many more (bench/README.md).
  */
 export function inputGradient(g: GraphBuilder, d: Value, w: Value, { window, group }: Slide): Value {
   const { kernel, strides, dilations, before, after, input, output } = window
   const [outputs, channels] = w.shape as [number, number]
   const reach = kernel.map((size, i) => extent(size, dilations[i]!) - 1)
   const scatters = g.target === 'cpu' && group === 1 && elementCount(kernel) > 1 && outputs >= 2 * channels
-  const turns =
-    !scatters && strides.every((stride) => stride === 1) && reach.every((r, i) => r >= before[i]! && r >= after[i]!)
-  if (turns) {
+  const turns = strides.every((stride) => stride === 1) && reach.every((r, i) => r >= before[i]! && r >= after[i]!)
+  if (turns && !scatters) {
     const pads = [...before.map((pad, i) => reach[i]! - pad), ...after.map((pad, i) => reach[i]! - pad)]
     return g.apply('Conv', [d, turned(g, w, group)], {
       kernel_shape: [...kernel],
@@ -49,87 +48,100 @@ function turned(g: GraphBuilder, w: Value, group: number): Value {
   return g.reshape(exchanged, [group * channels, outputs / group, ...kernel])
 }
 
-/** The gradient of a convolution's weight: `[output channels, input channels / group, ...kernel]`. */
-export function weightGradient(g: GraphBuilder, x: Value, d: Value, slide: Slide): Value {
-  return g.target === 'cpu' && slide.group === 1 ? byColumns(g, x, d, slide.window) : bySwappedAxes(g, x, d, slide)
+/**
+ * The gradient of a convolution's weight, `[outputs, channels / group, ...kernel]`: products of the gradient with what
+ * each offset of the kernel sees of the input (im2col; Chellapilla, Puri and Simard 2006, "High Performance Convolutional
+ * Neural Networks for Document Processing", section 2.1), which engines compute faster than the convolution that it also
+ * is. With few channels a product per image; with many one over all images, for which channels come first.
+ */
+export function weightGradient(g: GraphBuilder, x: Value, d: Value, { window, group }: Slide): Value {
+  const [each, outputs] = [x.shape[1]! / group, d.shape[1]! / group]
+  if (each === 1 && outputs === 1) return depthwiseGradient(g, x, d, window)
+  if (group === 1 && each < MANY_CHANNELS) return byImages(g, x, d, window)
+  return byGroups(g, x, d, { window, group })
 }
 
-/**
- * Products of matrices, the fastest that the CPU engine does: `columns`, what each offset of the kernel meets, by the
- * gradient, summed over the batch (im2col; Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural
- * Networks for Document Processing", section 2.1). Offsets are taken several at a time: few enough that the columns are
- * no larger than the input times a small number, enough that the matrices are not thin.
- */
-function byColumns(g: GraphBuilder, x: Value, d: Value, window: Window): Value {
-  const { kernel, strides, dilations, before, after, input, output } = window
+/** From so many input channels on, a product over all images is faster than one per image (bench/README.md). */
+const MANY_CHANNELS = 16
+
+/** Rows that a product has at least: with fewer, reading the gradient again for each is what takes the time. */
+const PRODUCT_ROWS = 48
+
+function byImages(g: GraphBuilder, x: Value, d: Value, window: Window): Value {
+  const { kernel, output } = window
   const [batch, channels] = x.shape as [number, number]
   const outputs = d.shape[1]!
   const places = elementCount(output)
-  const spatial = input.map((_, i) => i + 2)
-  const padded = [...before, ...after].some((pad) => pad > 0)
-    ? g.apply('Pad', [x, g.integers([0, 0, ...before, 0, 0, ...after])])
-    : x
-  const met = (offset: readonly number[]) => {
-    const starts = offset.map((at, i) => at * dilations[i]!)
-    const ends = starts.map((start, i) => start + (output[i]! - 1) * strides[i]! + 1)
-    return g.slice(padded, { axes: spatial, starts, ends, steps: strides })
-  }
-  const rows = g.swapLast(g.reshape(d, [batch, outputs, places]))
-  const sums = chunks(offsets(kernel), Math.ceil(COLUMN_CHANNELS / channels)).map((some) => {
-    const columns = g.reshape(g.concat(some.map(met), 1), [batch, some.length * channels, places])
-    return g.sum(g.matmul(columns, rows), [0], false)
-  })
+  const seen = views(g, padded(g, x, window), window).map((view) => g.reshape(view, [batch, channels, places]))
+  const gradient = g.swapLast(g.reshape(d, [batch, outputs, places]))
+  const sums = chunks(seen, Math.ceil(PRODUCT_ROWS / channels)).map((some) =>
+    g.sum(g.matmul(g.concat(some, 1), gradient), [0], false),
+  )
   const all = g.reshape(g.concat(sums, 0), [...kernel, channels, outputs])
   return g.transpose(all, [kernel.length + 1, kernel.length, ...kernel.keys()])
 }
 
-/** Rows of one product at least: fewer, and reading the gradient again for each product is what takes the time. */
-const COLUMN_CHANNELS = 48
-
-/**
- * A convolution too: of the inputs by the gradient, where batch and channels have changed places and strides are
- * dilations.
- */
-function bySwappedAxes(g: GraphBuilder, x: Value, d: Value, { window, group }: Slide): Value {
-  const { kernel, strides, dilations, before, after, output } = window
+function byGroups(g: GraphBuilder, x: Value, d: Value, { window, group }: Slide): Value {
+  const { kernel, output } = window
   const [batch, channels] = x.shape as [number, number]
-  const spatial = window.input.map((_, i) => i + 2)
-  const apart = g.reshape(x, [batch, group, channels / group, ...window.input])
-  const inputs = g.reshape(g.transpose(apart, [2, 1, 0, ...spatial.map((axis) => axis + 1)]), [
-    channels / group,
-    group * batch,
-    ...window.input,
-  ])
-  // What the last window left over is cut off, so that no further place is found in it.
-  const rest = window.input.map(
-    (size, i) => size + before[i]! + after[i]! - (output[i]! - 1) * strides[i]! - extent(kernel[i]!, dilations[i]!),
+  const [each, outputs] = [channels / group, d.shape[1]! / group]
+  const axes = kernel.map((_, i) => i + 2)
+  const places = batch * elementCount(output)
+  const gradient = g.reshape(g.transpose(d, [1, 0, ...axes]), [group, outputs, places])
+  const products = views(g, g.transpose(padded(g, x, window), [1, 0, ...axes]), window).map((view) =>
+    product(g, gradient, g.reshape(view, [group, each, places])),
   )
-  const kept = rest.map((left, i) => Math.min(left, after[i]!))
-  const cut = rest.map((left, i) => left - kept[i]!)
-  const shown = cut.some((size) => size > 0)
-    ? g.slice(inputs, {
-        axes: spatial,
-        starts: spatial.map(() => 0),
-        ends: window.input.map((size, i) => size - cut[i]!),
-      })
-    : inputs
-  const kernels = g.transpose(d, [1, 0, ...spatial])
-  const gradient = g.apply('Conv', [shown, kernels], {
-    kernel_shape: [...output],
-    strides: [...dilations],
-    dilations: [...strides],
-    pads: [...before, ...after.map((pad, i) => pad - kept[i]!)],
-    group,
-  })
-  return g.transpose(gradient, [1, 0, ...spatial])
+  const rows = g.reshape(g.concat(products, 2), [group * outputs, ...kernel, each])
+  return g.transpose(rows, [0, axes.length + 1, ...axes.map((axis) => axis - 1)])
 }
 
 function chunks<T>(list: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size))
 }
 
-/** The gradient of a bias: sums over all but the channels. */
+/** Where a channel makes one output alone, products of matrices would be of single rows: sums of elements instead. */
+function depthwiseGradient(g: GraphBuilder, x: Value, d: Value, window: Window): Value {
+  const channels = x.shape[1]!
+  const sums = views(g, padded(g, x, window), window).map((view) =>
+    g.reshape(biasGradient(g, g.mul(d, view)), [channels, 1]),
+  )
+  return g.reshape(g.concat(sums, 1), [channels, 1, ...window.kernel])
+}
+
+/**
+ * What each offset of the kernel sees, row by row of the kernel. With strides, elements a stride apart are first put
+ * together, once for all offsets that see them: the slices of those are copied by rows again.
+ */
+function views(g: GraphBuilder, slides: Value, { kernel, strides, dilations, output }: Window): Value[] {
+  const axes = kernel.map((_, i) => i + 2)
+  return offsets(kernel).map((offset) => {
+    const at = offset.map((place, i) => place * dilations[i]!)
+    const first = at.map((place, i) => place % strides[i]!)
+    const ends = slides.shape.slice(2)
+    const apart = strides.some((stride) => stride > 1)
+    const phase = apart ? g.slice(slides, { axes, starts: first, ends, steps: strides }) : slides
+    const starts = at.map((place, i) => Math.floor(place / strides[i]!))
+    const whole = output.every((size, i) => size === phase.shape[i + 2])
+    return whole ? phase : g.slice(phase, { axes, starts, ends: starts.map((start, i) => start + output[i]!) })
+  })
+}
+
+/** `a b^T` of stacks of matrices; of one, by the operator that transposes on its way. */
+function product(g: GraphBuilder, a: Value, b: Value): Value {
+  const [stack, rows, inner] = a.shape as [number, number, number]
+  if (stack > 1) return g.matmul(a, g.swapLast(b))
+  const flat = g.gemm(g.reshape(a, [rows, inner]), g.reshape(b, [b.shape[1]!, inner]), { transB: true })
+  return g.reshape(flat, [1, rows, b.shape[1]!])
+}
+
+function padded(g: GraphBuilder, x: Value, { before, after }: Window): Value {
+  return [...before, ...after].some((pad) => pad > 0)
+    ? g.apply('Pad', [x, g.integers([0, 0, ...before, 0, 0, ...after])])
+    : x
+}
+
+/** The gradient of a bias: sums over all but the channels, along each image first, as it lies. */
 export function biasGradient(g: GraphBuilder, d: Value): Value {
-  const axes = d.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]))
-  return g.sum(d, axes, false)
+  const [batch, outputs, ...area] = d.shape as [number, number, ...number[]]
+  return g.sum(g.sum(g.reshape(d, [batch, outputs, elementCount(area)]), [2], false), [0], false)
 }

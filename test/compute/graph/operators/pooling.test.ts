@@ -92,12 +92,11 @@ async function sumGradient(target: Target, op: string, x: readonly number[], att
   return Array.from(typedArrayOf(told.dx!) as Float32Array)
 }
 
-test('of equal elements the first has the gradient, as in PyTorch; or each a share, where windows lie side by side', async () => {
+test('of equal elements the first has the gradient, as in PyTorch', async () => {
   const side = { kernel_shape: [2, 2], strides: [2, 2] }
   const overlapping = { kernel_shape: [3], strides: [1] }
-  assert.equal(await sumGradient('cpu', 'MaxPool', [1, 1, 2, 4], side), Array(8).fill(0.25))
-  assert.equal(await sumGradient('portable', 'MaxPool', [1, 1, 2, 4], side), [1, 0, 1, 0, 0, 0, 0, 0])
   for (const target of ['cpu', 'portable'] as const) {
+    assert.equal(await sumGradient(target, 'MaxPool', [1, 1, 2, 4], side), [1, 0, 1, 0, 0, 0, 0, 0])
     assert.equal(await sumGradient(target, 'MaxPool', [1, 1, 5], overlapping), [1, 1, 1, 0, 0])
     assert.equal(await sumGradient(target, 'GlobalMaxPool', [1, 2, 3], {}), [1, 0, 0, 1, 0, 0])
   }

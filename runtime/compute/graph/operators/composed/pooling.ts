@@ -6,7 +6,8 @@ export const COMPOSED_POOLING: Readonly<Record<string, Composite>> = {
   MaxPool: (g, call) => {
     const x = call.input(0)
     if (x.producer?.op !== 'Relu' || g.ownGradients.has(x)) return undefined
-    return [g.apply('Relu', [g.apply('MaxPool', x.producer.inputs, call.attributes)])]
+    const [y, places] = g.applyAll('MaxPool', x.producer.inputs, call.attributes)
+    return [g.apply('Relu', [y]), places!]
   },
   /** Dilations came with opset 19, and exporters write them where they are 1. */
   AveragePool: (g, call) => {
