@@ -1,4 +1,3 @@
-import { create } from '@bufbuild/protobuf'
 import { isAividaError, userError } from '../../../base/index.ts'
 import type { NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
 import { tensorOf, typedArrayOf } from '../../../data/tensor/typed-array.ts'
@@ -10,8 +9,6 @@ import type { NamedValues } from '../layers/layer.ts'
 import { type Parameter, Parameters } from '../layers/parameters.ts'
 import { type Adapter, type Pass, Scope } from '../layers/scope.ts'
 import { type Model, writeModel } from '../onnx/model.ts'
-import { tensorProto } from '../onnx/node.ts'
-import { GraphProtoSchema, ModelProtoSchema } from '../onnx/onnx_pb.ts'
 import { batched, outputsOf } from './model-pass.ts'
 import type { TrainingInit } from './training-step.ts'
 
@@ -35,8 +32,12 @@ export function evaluationOf(init: TrainingInit): Uint8Array {
   )
 }
 
-/** The model with the weights of a state inside. Throws `graph.state` when the state lacks one. */
-export function inferenceOf(init: TrainingInit, state: NamedTensors, frozen: readonly Parameter[]): Uint8Array {
+/** The model for batches of any size, its weights as inputs, and those weights of a state. Throws `graph.state` when it lacks one. */
+export function inferenceOf(
+  init: TrainingInit,
+  state: NamedTensors,
+  frozen: readonly Parameter[],
+): { readonly model: Model; readonly weights: NamedTensors } {
   const types = modelInputs(init)
   const adapters: Adapters = new Map()
   adaptersOf(init, types, adapters) // once with adapters, to know which there are
@@ -58,19 +59,7 @@ export function inferenceOf(init: TrainingInit, state: NamedTensors, frozen: rea
     const adapter = adapters.get(name)
     return [name, adapter ? merged(tensor, adapter, state) : tensor] as const
   })
-  return writeModel(withWeights(model, Object.fromEntries(weights)))
-}
-
-/** A model with some of its inputs as initializers. */
-function withWeights(model: Model, weights: NamedTensors): Model {
-  const { graph } = model
-  const read = graph.input.filter(({ name }) => name in weights)
-  return Object.assign(create(ModelProtoSchema), model, {
-    graph: Object.assign(create(GraphProtoSchema), graph, {
-      input: graph.input.filter(({ name }) => !(name in weights)),
-      initializer: [...graph.initializer, ...read.map(({ name }) => tensorProto(weights[name]!, name))],
-    }),
-  }) as Model
+  return { model, weights: Object.fromEntries(weights) }
 }
 
 /** A weight with the product of its adapter added, summed in double precision. */

@@ -7,6 +7,7 @@ import type { Layer, NamedValues, Network } from '../layers/layer.ts'
 import { type Parameter, Parameters } from '../layers/parameters.ts'
 import { type MaskInput, Scope } from '../layers/scope.ts'
 import { writeModel } from '../onnx/model.ts'
+import { withWeights, withWeightsBeside } from '../onnx/weights.ts'
 import { accumulated } from './accumulation.ts'
 import { clippedByNorm } from './clipping.ts'
 import { evaluationOf, inferenceOf } from './inference-model.ts'
@@ -58,6 +59,11 @@ export interface TrainingStep {
   readonly evaluation: () => Uint8Array
   /** The trained model as it leaves, for batches of any size: weights of a state inside, adapters merged. */
   readonly inference: (state: NamedTensors) => Uint8Array
+  /** The same with its weights beside it, in a file called `location` whose content is `pieces`, one after the other. */
+  readonly inferenceParts: (
+    state: NamedTensors,
+    location: string,
+  ) => { readonly graph: Uint8Array; readonly pieces: readonly Uint8Array[] }
 }
 
 /**
@@ -114,7 +120,15 @@ export function trainingStep(init: TrainingInit): TrainingStep {
     initialState: () => Object.fromEntries(Array.from(state, ([name, { initial }]) => [name, initial()])),
     frozen: () => Object.fromEntries(frozen.map(({ name, initial }) => [name, initial()])),
     evaluation: () => evaluationOf(init),
-    inference: (trainedState) => inferenceOf(init, trainedState, frozen),
+    inference: (trainedState) => {
+      const { model, weights } = inferenceOf(init, trainedState, frozen)
+      return writeModel(withWeights(model, weights))
+    },
+    inferenceParts: (trainedState, location) => {
+      const { model, weights } = inferenceOf(init, trainedState, frozen)
+      const parts = withWeightsBeside(model, weights, location)
+      return { graph: writeModel(parts.model), pieces: parts.pieces }
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { OnnxRuntimeEngine } from '../../../../runtime/compute/engine/onnxruntime.ts'
 import {
   adam,
   crossEntropy,
@@ -98,6 +99,20 @@ test('a trained model leaves with its weights, and is measured, at any batch siz
     assert.ok(Math.abs(numbersOf(told.loss)[0]! - loss / count) < 1e-5)
     assert.ok(Math.abs(numbersOf(told.accuracy)[0]! - right / count) < 1e-6)
   }
+})
+
+test('a model too large for one file leaves with its weights beside it', async () => {
+  const built = trainingStep(small())
+  const state = built.initialState()
+  const { graph, pieces } = built.inferenceParts(state, 'weights.bin')
+  const engine = await new OnnxRuntimeEngine().load({
+    graph,
+    weights: { 'weights.bin': new Uint8Array(Buffer.concat(pieces)) },
+  })
+  const { images } = pictures(4, 2)
+  const found = await engine.run({ images: images! })
+  await engine.close()
+  assert.equal(found, await runModel(readModel(built.inference(state)), { images: images! }))
 })
 
 test('a batch in parts is the same batch, each part begun when the gradients before it are there', async () => {
