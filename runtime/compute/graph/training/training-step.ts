@@ -10,6 +10,7 @@ import { writeModel } from '../onnx/model.ts'
 import { withWeights, withWeightsBeside } from '../onnx/weights.ts'
 import { accumulated } from './accumulation.ts'
 import { clippedByNorm } from './clipping.ts'
+import { columnBounds } from './column-bounds.ts'
 import { evaluationOf, inferenceOf } from './inference-model.ts'
 import type { Loss } from './loss.ts'
 import { batched, outputsOf, type Preparation } from './model-pass.ts'
@@ -92,6 +93,7 @@ export function trainingStep(init: TrainingInit): TrainingStep {
   const { state, scalars } = updated(g, init.optimizer, { parameters, trained })
   const metrics = { ...metricsOf(g, losses, init.metrics), ...(norm && { gradientNorm: norm }) }
   const frozen = parameters.all.filter(({ role }) => role === 'frozen')
+  const bounds = columnBounds(g.nodes)
   const signature: StepSignature = {
     version: 1,
     state: Array.from(state, ([name, { shape, role }]) => ({
@@ -102,11 +104,7 @@ export function trainingStep(init: TrainingInit): TrainingStep {
       role,
     })),
     frozen: frozen.map(({ name, shape }) => ({ name, dtype: 'float32', shape: [...shape] })),
-    batch: Object.values(batch).map(({ name, dtype, shape }) => ({
-      name,
-      dtype: columnType(name, dtype),
-      shape: [...shape],
-    })),
+    batch: Object.values(batch).map((column) => columnOf(column, bounds.get(column))),
     masks: masks.map(({ value, keep }) => ({ name: value.name, shape: [...value.shape], keep })),
     scalars: Object.fromEntries(scalars.map((name) => [name, name])),
     metrics: Object.keys(metrics),
@@ -150,7 +148,8 @@ function metricsOf(
   )
 }
 
-function columnType(name: string, dtype: Value['dtype']): StepSignature['batch'][number]['dtype'] {
-  if (dtype === 'float32' || dtype === 'int64' || dtype === 'int32' || dtype === 'uint8') return dtype
-  throw userError('graph.dtype', `${name}: expected samples of float32, int64, int32 or uint8, found ${dtype}`)
+function columnOf({ name, dtype, shape }: Value, below: number | undefined): StepSignature['batch'][number] {
+  if (dtype !== 'float32' && dtype !== 'int64' && dtype !== 'int32' && dtype !== 'uint8')
+    throw userError('graph.dtype', `${name}: expected samples of float32, int64, int32 or uint8, found ${dtype}`)
+  return { name, dtype, shape: [...shape], ...(below !== undefined && { below }) }
 }
