@@ -32,15 +32,18 @@ export function dense(units: number, options: WeightOptions = {}): Layer {
   })
 }
 
-/** `rows W + b` of matrices, with the low-rank adapter of the weight where it has one. */
+/**
+ * `rows W + b` of matrices, with the low-rank adapter of the weight where it has one. `prefix`: of the adapter's names,
+ * where several weights stand in one place.
+ */
 export function adaptedProduct(
   s: Scope,
   rows: Value,
-  { name, weight, bias }: { name: string; weight: Value; bias: Value | undefined },
+  { name, weight, bias, prefix = '' }: { name: string; weight: Value; bias: Value | undefined; prefix?: string },
 ): Value {
   const { g } = s
   const y = bias ? g.gemm(rows, weight, { c: bias }) : g.gemm(rows, weight)
-  const adapter = s.adapterOf(name, weight.shape as [number, number])
+  const adapter = s.adapterOf(name, weight.shape as [number, number], { prefix })
   if (!adapter) return y
   // Two thin products, not W plus a product as large as W: its gradient is never made.
   const narrow = g.apply('Gemm', [rows, adapter.down], { alpha: { float: adapter.scale } })

@@ -41,6 +41,8 @@ export interface Pass {
   readonly mode: Mode
   readonly parameters: Parameters
   readonly masks: MaskInput[]
+  /** Scalars that training adds to the loss. */
+  readonly penalties: Set<Value>
   /** Those that were built, by their weight; undefined when weights have them merged in already. */
   readonly adapters: Map<string, Adapter> | undefined
   /** Where each layer stood first: it has its parameters there. */
@@ -142,6 +144,11 @@ export class Scope {
     const value = g.input(again === 0 ? path : `${path}_${again + 1}`, { dtype: 'uint8', shape })
     masks.push({ value, keep })
     return value
+  }
+
+  /** Adds a scalar to what training makes smaller: what large weights cost. It is no part of the evaluation's loss. */
+  penalize(cost: Value): void {
+    this.#pass.penalties.add(cost)
   }
 
   /** The same place, where parameters are not to change. */

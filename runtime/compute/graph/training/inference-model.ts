@@ -100,7 +100,7 @@ function adaptersOf(init: TrainingInit, types: Readonly<Record<string, TensorTyp
 function passOf({ target = 'cpu', seed = 0 }: TrainingInit, adapters: Adapters | undefined) {
   const g = new GraphBuilder(target)
   const parameters = new Parameters(g, { seed })
-  const pass: Pass = { g, mode: 'inference', parameters, masks: [], adapters, places: new Map() }
+  const pass: Pass = { g, mode: 'inference', parameters, masks: [], penalties: new Set(), adapters, places: new Map() }
   return { s: new Scope(pass), pass }
 }
 

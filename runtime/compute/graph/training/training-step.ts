@@ -81,9 +81,13 @@ export function trainingStep(init: TrainingInit): TrainingStep {
     Object.entries(inputs).map(([name, type]) => [name, g.input(name, batched(type, batchSize))]),
   )
   const lossOf = (part: NamedValues) => {
-    const s = new Scope({ g, mode: 'training', parameters, masks, adapters: new Map(), places: new Map() })
+    const penalties = new Set<Value>()
+    const s = new Scope({ g, mode: 'training', parameters, masks, penalties, adapters: new Map(), places: new Map() })
     const given = init.prepare?.(s, part) ?? part
-    return g.within('loss', () => init.loss(s, outputsOf(init.model, s, given), given))
+    return g.within('loss', () => {
+      const found = init.loss(s, outputsOf(init.model, s, given), given)
+      return { ...found, loss: [...penalties].reduce((sum, penalty) => g.add(sum, penalty), found.loss) }
+    })
   }
   const learned = () => parameters.all.filter(({ role }) => role === 'parameter' || role === 'adapter')
   const { losses, sums } = accumulated(g, { batch, batchSize, parts: accumulate, lossOf, trained: learned })

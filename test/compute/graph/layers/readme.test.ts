@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,21 +8,23 @@ import * as assert from 'uvu/assert'
 import { type Network, type TrainingStep, trainingStep } from '../../../../runtime/compute/graph/index.ts'
 import { crossEntropy, sgd } from '../../../../runtime/compute/graph/training/index.ts'
 
-/** The README's snippets on models, as a module. */
-async function snippets(): Promise<{ readonly step: TrainingStep['step']; readonly reader: Network }> {
+/** The README's snippets on models. */
+function snippets(): readonly string[] {
   const text = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8')
   const [, section = ''] = text.split('## Models in TypeScript')
-  const blocks = [...section.split('\n## ')[0]!.matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1]!)
-  assert.is(blocks.length, 2)
+  return [...section.split('\n## ')[0]!.matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1]!)
+}
+
+/** Runs snippets as a module, and gives what it is told to export. */
+async function run<T>(code: string, exported: string): Promise<T> {
   const face = new URL('../../../../runtime/index.ts', import.meta.url).href
+  const tfjs = pathToFileURL(createRequire(import.meta.url).resolve('@tensorflow/tfjs')).href
   const folder = mkdtempSync(join(tmpdir(), 'aivida-readme-'))
   try {
-    // `dense` is imported by both.
-    const code = blocks
-      .join('')
+    const resolved = code
       .replaceAll("from 'aivida'", `from '${face}'`)
-      .replace('import { attention, dense,', 'import { attention,')
-    writeFileSync(join(folder, 'models.mts'), `${code}\nexport { step, reader }\n`)
+      .replace("from '@tensorflow/tfjs'", `from '${tfjs}'`)
+    writeFileSync(join(folder, 'models.mts'), `${resolved}\nexport { ${exported} }\n`)
     return await import(pathToFileURL(join(folder, 'models.mts')).href)
   } finally {
     rmSync(folder, { recursive: true })
@@ -29,7 +32,11 @@ async function snippets(): Promise<{ readonly step: TrainingStep['step']; readon
 }
 
 test('what the README says of models runs', async () => {
-  const { step, reader } = await snippets()
+  const blocks = snippets()
+  assert.is(blocks.length, 3)
+  // `dense` is imported by both.
+  const code = blocks.slice(0, 2).join('').replace('import { attention, dense,', 'import { attention,')
+  const { step, reader } = await run<{ step: TrainingStep['step']; reader: Network }>(code, 'step, reader')
   assert.ok(step.byteLength > 0)
   const built = trainingStep({
     model: reader,
@@ -43,6 +50,16 @@ test('what the README says of models runs', async () => {
     batchSize: 2,
   })
   assert.ok(built.parameters.some(({ name }) => name === 'attention_1/query/weight'))
+})
+
+test('what it says of models of TensorFlow.js runs', async () => {
+  const { built, learningRate } = await run<{ built: TrainingStep; learningRate: number }>(
+    snippets()[2]!,
+    'built, learningRate',
+  )
+  assert.is(learningRate, 0.001)
+  assert.equal(built.signature.metrics, ['loss', 'accuracy'])
+  assert.equal(built.signature.batch[0], { name: 'images', dtype: 'float32', shape: [128, 28, 28, 1] })
 })
 
 test.run()

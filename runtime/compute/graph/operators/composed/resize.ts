@@ -37,6 +37,7 @@ function resized(g: GraphBuilder, call: OperatorCall, how: Resampling): Value[] 
   if (call.int('antialias', 0) === 1) throw call.refuse('attribute', 'expected a Resize without antialias')
   const axes = scales.map(({ scale, size }, axis) => {
     const before = x.shape[axis]!
+    if (size === before && scale === 1) return { repeat: 1, rows: [] }
     const repeat = size / before
     const rows = Array.from({ length: size }, (_, place) => weights(call, how, { place, before, size, scale }))
     const repeats = rows.every((row, place) => row.length === 1 && row[0]!.from === Math.floor(place / repeat))
