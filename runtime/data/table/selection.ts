@@ -30,6 +30,13 @@ const SQL_TYPES: Partial<Record<DType, string>> = {
   float64: 'DOUBLE',
 }
 
+/** What is asked of a table for one input. */
+export interface Selection {
+  readonly sql: string
+  /** SQL types that columns of a CSV are to be read as: its own are guesses from its first lines. */
+  readonly declared: ReadonlyMap<string, string>
+}
+
 /**
  * What is selected for an input: the column of its name, or those that were chosen for it, side by side. Throws
  * `source.column-missing`, `source.dtype`, `source.shape`.
@@ -38,7 +45,7 @@ export function selection(
   spec: TensorSpec,
   columns: readonly FileColumn[],
   { path, format, columns: choice = {} }: { path: string; format: TableFormat; columns?: ColumnChoice },
-): string {
+): Selection {
   const chosen = Object.hasOwn(choice, spec.name) ? choice[spec.name]! : spec.name
   const names = [chosen].flat()
   const found = names.flatMap((name) => named(name, columns))
@@ -52,12 +59,19 @@ export function selection(
       path,
     )
   }
-  const parts = found.map((column) => cast(spec, column, format, `column ${column.name} of ${path}`))
+  const declared = new Map<string, string>()
+  const parts = found.map((column) => {
+    const target = targetType(spec, column, format, `column ${column.name} of ${path}`)
+    const name = quotedName(column.name)
+    if (format === 'csv') declared.set(column.name, target ?? `${column.type}`)
+    if (target === undefined) return name
+    return `CAST(${name} AS ${target}${'[]'.repeat(depth(column.type))})` // refuses what is out of range
+  })
   const shape = vectorType(first.type).rowShape
   const isStacked = typeof chosen !== 'string' || chosen.endsWith('*')
   const wholeShape = shape && (isStacked ? [found.length, ...shape] : shape)
   if (wholeShape) rowShape(spec, wholeShape, `column ${first.name} of ${path}`)
-  return isStacked ? `list_value(${parts.join(', ')})` : parts[0]!
+  return { sql: isStacked ? `list_value(${parts.join(', ')})` : parts[0]!, declared }
 }
 
 function named(name: string, columns: readonly FileColumn[]): FileColumn[] {
@@ -66,15 +80,16 @@ function named(name: string, columns: readonly FileColumn[]): FileColumn[] {
   return columns.filter((column) => column.name.startsWith(name.slice(0, -1)))
 }
 
-function cast(spec: TensorSpec, { name, type }: FileColumn, format: TableFormat, where: string): string {
+/** The SQL type that a column has to become; `undefined` when it is what the input takes. Throws `source.dtype`. */
+function targetType(spec: TensorSpec, { type }: FileColumn, format: TableFormat, where: string): string | undefined {
   const { dtype } = vectorType(type)
   const words = spec.dtype === 'bfloat16' && dtype === 'uint16' // no table format has bfloat16
-  if (dtype === spec.dtype || words) return quotedName(name)
+  if (dtype === spec.dtype || words) return undefined
   const target = SQL_TYPES[spec.dtype]
   const isSafe =
     dtype !== undefined && target !== undefined && (isInteger(dtype) || isFloat(dtype)) && format !== 'parquet'
   if (!isSafe || (isFloat(dtype) && !isFloat(spec.dtype))) throw wrongDtype(spec, `${type}`, where)
-  return `CAST(${quotedName(name)} AS ${target}${'[]'.repeat(depth(type))})` // refuses what is out of range
+  return target
 }
 
 function depth(type: DuckDBType): number {

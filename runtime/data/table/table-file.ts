@@ -5,6 +5,7 @@ import { rowShape, withRowShape } from '../sources/row-shape.ts'
 import type { TensorSpec } from '../sources/signature.ts'
 import type { ColumnChoice, Loader, Piece } from '../sources/source.ts'
 import type { Tensor } from '../tensor/index.ts'
+import { csvDialect } from './csv-dialect.ts'
 import { checkReadable } from './readable.ts'
 import { quotedText, type SealedFile, sealedFile } from './sealed-file.ts'
 import { type FileColumn, selection, type TableFormat } from './selection.ts'
@@ -32,10 +33,12 @@ export async function tableFileLoader(init: TableFileInit): Promise<Loader> {
   const { path, format, inputs } = init
   await checkReadable(path, format)
   const file = await sealedFile(path)
-  const from = `${READERS[format]}(${quotedText(path)})`
   try {
-    const columns = await schemaOf(file, from)
-    const selected = inputs.map((spec) => ({ spec, sql: selection(spec, columns, init) }))
+    const dialect = format === 'csv' ? await csvDialect(path, (sql) => query(file, sql)) : undefined
+    const asItIs = dialect?.from() ?? `${READERS[format]}(${quotedText(path)})`
+    const columns = await schemaOf(file, asItIs)
+    const selected = inputs.map((spec) => ({ spec, ...selection(spec, columns, init) }))
+    const from = dialect?.from(agreed(selected.map(({ declared }) => declared))) ?? asItIs
     const rows = await rowsOf(file, from, format)
     if (rows === 0) throw userError('source.empty', `${path} has no rows; give a table with at least one`)
     return {
@@ -51,7 +54,16 @@ export async function tableFileLoader(init: TableFileInit): Promise<Loader> {
   }
 }
 
-const READERS: Readonly<Record<TableFormat, string>> = { parquet: 'read_parquet', csv: 'read_csv', json: 'read_json' }
+/** Types that all inputs of a column agree on; another column is read as it seems to be, and cast for each. */
+function agreed(declared: readonly ReadonlyMap<string, string>[]): ReadonlyMap<string, string> {
+  const all = declared.flatMap((types) => [...types])
+  return new Map(all.filter(([name, type]) => all.every(([other, found]) => other !== name || found === type)))
+}
+
+const READERS = { parquet: 'read_parquet', csv: 'read_csv', json: 'read_json' } as const satisfies Record<
+  TableFormat,
+  string
+>
 
 async function schemaOf(file: SealedFile, from: string): Promise<FileColumn[]> {
   const result = await query(file, `SELECT * FROM ${from} LIMIT 0`)

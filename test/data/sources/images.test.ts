@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -47,6 +47,23 @@ images('files come in the order of their names, with their names', async ({ dir 
   )
   const [last] = await gathered(dir, { inputs: [spec('uint8', 3, 2, 3)], rowsPerBatch: 2 }, 2)
   assert.equal(last!.labels, ['more/grey.PNG'])
+})
+
+images('the folder of an image is its class, for an input of one integer a row', async ({ dir }) => {
+  const inputs = [spec('uint8', 1, 2, 3), { name: 'label', dtype: 'int64', shape: ['n'] }] as const
+  const loose = await refuses('source.shape', gathered(dir, { inputs }))
+  assert.match(loose.message, /a\.webp lies in .* itself; label is the folder of an image/)
+  await mkdir(join(dir, 'cats', 'young'), { recursive: true })
+  await rename(join(dir, 'a.webp'), join(dir, 'cats', 'young', 'a.webp'))
+  await rename(join(dir, 'b.png'), join(dir, 'more', 'b.png'))
+  const batches = await gathered(dir, { inputs, rowsPerBatch: 2 })
+  assert.equal(
+    batches.flatMap(({ labels }) => labels),
+    ['cats/young/a.webp', 'more/b.png', 'more/grey.PNG'],
+  )
+  assert.equal(column(batches, 'label'), [0n, 1n, 1n])
+  const two = [...inputs, { name: 'other', dtype: 'int64', shape: ['n'] }] as const
+  await refuses('source.shape', gathered(dir, { inputs: two }))
 })
 
 images('planes or interleaved, grey or coloured, as the input asks', async ({ dir }) => {

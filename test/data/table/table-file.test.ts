@@ -119,6 +119,15 @@ tables('CSV: numbers become what the inputs take, columns stand side by side', a
   assert.equal(batches[0]!.tensors.images!.shape, [5, 2, 2])
   assert.equal(column(batches, 'images'), range(5, (i) => [0, 1, 2, 3].map((k) => i * 10 + k)).flat())
   assert.equal([column(batches, 'label'), column(batches, 'note')], [[0, 1, 2, 3, 4], range(5, (i) => `a, ${i}`)])
+  const twice = { inputs: [spec('a', 'float32'), spec('b', 'int64')], columns: { a: 'label', b: 'label' } }
+  const both = await gathered(path, twice)
+  assert.equal(
+    [column(both, 'a'), column(both, 'b')],
+    [
+      [0, 1, 2, 3, 4],
+      [0n, 1n, 2n, 3n, 4n],
+    ],
+  )
   const two = await gathered(path, { inputs: [spec('y', 'int64', 2)], columns: { y: ['pixel3', 'label'] } })
   assert.equal(column(two, 'y'), range(5, (i) => [BigInt(i * 10 + 3), BigInt(i)]).flat())
   await refuses('source.column-missing', gathered(path, { inputs, columns: { images: ['pixel0', 'pixel9'] } }))
@@ -129,7 +138,11 @@ tables('CSV: numbers become what the inputs take, columns stand side by side', a
 tables('CSV values out of range, fractions for integers, lines that do not fit', async ({ dir }) => {
   const path = join(dir, 'bad.csv')
   await writeFile(path, 'x\n1\n300\n')
-  await refuses('source.dtype', gathered(path, { inputs: [spec('x', 'uint8')] }))
+  const beyond = await refuses('source.bad-line', gathered(path, { inputs: [spec('x', 'uint8')] }))
+  assert.is(beyond.facts.line, 3)
+  await writeFile(path, `x;"it's"\n${'1;2\n'.repeat(5_000)}2.5;3\n`)
+  const late = await gathered(path, { inputs: [spec('x', 'float32'), spec("it's", 'float64')], rowsPerBatch: 5_001 })
+  assert.equal([column(late, 'x').at(-1), column(late, "it's").at(-1)], [2.5, 3], 'a fraction behind the first lines')
   await writeFile(path, 'x\n1\n2.5\n')
   await refuses('source.dtype', gathered(path, { inputs: [spec('x', 'int32')] }))
   await writeFile(path, `x,y\n${'1,2\n'.repeat(30_000)}one,2\n`)
