@@ -77,7 +77,8 @@ export class Parameters {
    */
   get(name: string, spec: ParameterSpec, role: Parameter['role']): Parameter {
     const known = this.#all.get(name)
-    const { shape, kind = 'weight' } = spec
+    const { shape, kind = 'weight', fans } = spec
+    const { seed } = this.#init
     if (known) {
       if (!sameShape(known.shape, shape))
         throw userError(
@@ -86,18 +87,21 @@ export class Parameters {
         )
       return known
     }
-    const given = this.#init.weights?.[name]
-    if (given && !(sameShape(given.shape, shape) && given.dtype === 'float32'))
+    if (!shape.every((dim) => Number.isInteger(dim) && dim > 0))
+      throw userError('graph.shape', `${name}: expected whole sizes of at least 1, found ${shown(shape)}`)
+    const begin = this.#init.weights?.[name] ?? spec.initial
+    if (typeof begin !== 'function' && !(sameShape(begin.shape, shape) && begin.dtype === 'float32'))
       throw userError(
         'graph.shape',
-        `${name}: expected weights float32 ${shown(shape)}, found ${given.dtype} ${shown(given.shape)}`,
+        `${name}: expected weights float32 ${shown(shape)}, found ${begin.dtype} ${shown(begin.shape)}`,
       )
     const parameter: Parameter = {
       name,
       shape,
       kind,
       role,
-      initial: () => given ?? this.#initial(name, spec),
+      initial: () =>
+        typeof begin === 'function' ? initialTensor(begin, { name, shape, seed, ...(fans && { fans }) }) : begin,
       value: this.#g.input(name, { dtype: 'float32', shape }),
     }
     this.#all.set(name, parameter)
@@ -120,10 +124,5 @@ export class Parameters {
         `expected weights by the names of the model's parameters, found ${name}, which it does not have${near === undefined ? '' : `; did you mean ${near}?`}`,
       )
     }
-  }
-
-  #initial(name: string, { initial, shape, fans }: ParameterSpec): Tensor {
-    if (typeof initial !== 'function') return initial
-    return initialTensor(initial, { name, shape, seed: this.#init.seed, ...(fans && { fans }) })
   }
 }
