@@ -11,7 +11,8 @@ interface Use {
 
 /**
  * Of columns that are used as classes or as rows of a table, in whole, the number that they have to stay below: found by
- * going back from where the graph looks up what they name. What a graph says of only a part of a column is not told.
+ * going back from where the graph looks up what they name. What a graph says of only a part of a column is not told; where
+ * parts have numbers of their own, it is the largest.
  */
 export function columnBounds(nodes: readonly GraphNode[]): ReadonlyMap<Value, number> {
   const uses = new Map<Value, Use[]>()
@@ -21,8 +22,10 @@ export function columnBounds(nodes: readonly GraphNode[]): ReadonlyMap<Value, nu
     if (use) uses.set(use.column, [...(uses.get(use.column) ?? []), use])
   }
   const bounds = new Map<Value, number>()
-  for (const [column, all] of uses)
-    if (coversAll(column, all)) bounds.set(column, Math.min(...all.map(({ below }) => below)))
+  for (const [column, all] of uses) {
+    const below = belowAnywhere(column, all)
+    if (below !== undefined) bounds.set(column, below)
+  }
   return bounds
 }
 
@@ -80,11 +83,16 @@ function sameWidth(value: Value, column: Value): boolean {
   return value.shape.length === column.shape.length && value.shape[1] === column.shape[1]
 }
 
-function coversAll({ shape }: Value, uses: readonly Use[]): boolean {
+/** The largest of what parts that do not overlap have to stay below, each by its strictest use; `undefined` where one has none. */
+function belowAnywhere({ shape }: Value, uses: readonly Use[]): number | undefined {
+  const parts: { below: number }[] = []
   let reached = 0
-  for (const { from, to } of uses.toSorted((a, b) => a.from - b.from)) {
-    if (from > reached) return false
+  for (const { from, to, below } of uses.toSorted((a, b) => a.from - b.from)) {
+    if (from > reached) return undefined
+    const part = parts.at(-1)
+    if (part && from < reached) Object.assign(part, { below: Math.min(part.below, below) })
+    else parts.push({ below })
     reached = Math.max(reached, to)
   }
-  return reached >= (shape[1] ?? 1)
+  return reached < (shape[1] ?? 1) ? undefined : Math.max(...parts.map(({ below }) => below))
 }

@@ -94,5 +94,20 @@ export function stepSignatureOf(bytes: Uint8Array): StepSignature {
   const parsed = stepSignatureSchema.safeParse(found)
   if (!parsed.success)
     throw userError('step.not-a-step', `expected a training step of version 1: ${z.prettifyError(parsed.error)}`)
+  assertDistinct(parsed.data)
   return parsed.data
+}
+
+/** An output that two tensors share would leave the memory set aside for one of them unwritten, and that is the next state. */
+function assertDistinct({ state, frozen, batch, masks, scalars, metrics }: StepSignature): void {
+  const taken = [...state, ...frozen, ...batch, ...masks].map(({ name }) => name)
+  const inputs = [...taken, ...Object.values(scalars).filter((name) => name !== undefined)]
+  const twice = repeated(inputs) ?? repeated([...state.map(({ next }) => next), ...metrics])
+  if (twice !== undefined)
+    throw userError('step.not-a-step', `expected different tensors in a training step, found ${twice} named twice`)
+}
+
+function repeated(names: readonly string[]): string | undefined {
+  const seen = new Set<string>()
+  return names.find((name) => seen.has(name) || !seen.add(name))
 }

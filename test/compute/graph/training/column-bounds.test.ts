@@ -39,4 +39,14 @@ test('it says nothing of numbers, nor of a column that is looked up in part', ()
   assert.equal(boundsOf({ model: part, inputs }), { x: undefined, labels: 5 })
 })
 
+test('fields side by side in one column may each have a number of their own', () => {
+  const inputs = { fields: { dtype: 'int64', shape: [2] }, labels } as const
+  const model: TrainingInit['model'] = (s, { fields }) => {
+    const field = (at: number) => s.g.slice(fields!, { axes: [1], starts: [at], ends: [at + 1] })
+    const [day, place] = [s.call(embedding(7, 3), field(0)), s.call(embedding(1_000, 3), field(1))]
+    return s.call(sequential([flatten(), dense(5)]), s.g.concat([day, place], 1))
+  }
+  assert.equal(boundsOf({ model, inputs }), { fields: 1_000, labels: 5 })
+})
+
 test.run()

@@ -10,12 +10,16 @@ import {
   pixels,
   readModel,
   relu,
+  type StateTensor,
+  type StepSignature,
   sequential,
   sgd,
   signature,
   stepSignatureOf,
   type TrainingInit,
   trainingStep,
+  withStepSignature,
+  writeModel,
 } from '../../../../runtime/compute/graph/index.ts'
 import { type NamedTensors, tensorOf } from '../../../../runtime/data/tensor/index.ts'
 import { refusesSync } from '../../../data/refusal.ts'
@@ -173,6 +177,20 @@ test('weights may come from elsewhere', () => {
     assert.match(refusesSync(code, () => trainingStep(small({ weights }))).message, words)
   refused({ 'dense_1/bais': bias }, 'graph.unknown-parameter', /did you mean dense_1\/bias/)
   refused({ 'dense_1/bias': someTensor([8]) }, 'graph.shape', /dense_1\/bias.*\[7\].*\[8\]/)
+})
+
+test('a signature that names a tensor twice is none', () => {
+  const { signature, step } = trainingStep(small())
+  const lie = (changes: Partial<StepSignature>) =>
+    refusesSync('step.not-a-step', () =>
+      stepSignatureOf(
+        writeModel(withStepSignature({ ...readModel(step), metadataProps: [] }, { ...signature, ...changes })),
+      ),
+    ).message
+  const [first, second, ...rest] = signature.state as [StateTensor, StateTensor, ...StateTensor[]]
+  assert.match(lie({ state: [first, { ...second, next: first.next }, ...rest] }), /dense_1\/weight\.next named twice/)
+  assert.match(lie({ metrics: ['loss', first.next] }), /dense_1\/weight\.next named twice/)
+  assert.match(lie({ scalars: { learningRate: 'labels' } }), /labels named twice/)
 })
 
 test('mistakes are told where they were made', () => {
