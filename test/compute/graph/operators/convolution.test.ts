@@ -18,6 +18,18 @@ interface ConvolutionCase {
 
 const CONV: Readonly<Record<string, ConvolutionCase>> = {
   plain: { x: [2, 3, 5, 6], w: [4, 3, 3, 3], bias: 4, y: [2, 4, 3, 4] },
+  'more channels than are columns at once': {
+    x: [1, 21, 4, 4],
+    w: [3, 21, 3, 3],
+    attributes: { pads: [1, 1, 1, 1] },
+    y: [1, 3, 4, 4],
+  },
+  'many more outputs than inputs': {
+    x: [2, 1, 4, 5],
+    w: [6, 1, 3, 2],
+    attributes: { pads: [1, 0, 1, 1] },
+    y: [2, 6, 4, 5],
+  },
   'pads, unequal': { x: [2, 2, 5, 5], w: [3, 2, 3, 3], attributes: { pads: [1, 0, 2, 1] }, y: [2, 3, 6, 4] },
   'pads as large as the kernel': {
     x: [1, 2, 4, 4],

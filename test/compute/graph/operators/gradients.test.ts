@@ -156,6 +156,11 @@ const CASES: Readonly<Record<string, GradientCase>> = {
     inputs: { x: [1, 2, 2, 3] },
     build: (g, { x }) => g.apply('Resize', [x, undefined, g.constant(tensorOf(Float32Array.of(1, 1, 2, 2)))]),
   },
+  'Resize, nearest, by the kernel of the engine': {
+    inputs: { x: [1, 2, 2, 3] },
+    dtype: 'float32',
+    build: (g, { x }) => g.apply('Resize', [x, undefined, g.constant(tensorOf(Float32Array.of(1, 1, 2, 3)))]),
+  },
   'Resize, linear': {
     inputs: { x: [1, 2, 3, 4] },
     build: (g, { x }) => g.apply('Resize', [x, undefined, undefined, g.integers([1, 2, 5, 2])], { mode: 'linear' }),

@@ -81,6 +81,20 @@ for (const [name, each] of Object.entries(POOLS)) {
 for (const op of ['GlobalAveragePool', 'GlobalMaxPool'])
   check(op, 'planes', { x: [2, 3, 4, 5], attributes: {}, y: [2, 3, 1, 1] })
 
+test('the pool of a Relu is built as the Relu of a pool, and is the same', async () => {
+  const g = new GraphBuilder()
+  const x = g.input('x', { dtype: 'float32', shape: [1, 2, 4, 6] })
+  const y = g.apply('MaxPool', [g.apply('Relu', [x])], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] })
+  assert.equal([y.producer!.op, y.producer!.inputs[0]!.producer!.op], ['Relu', 'MaxPool'])
+  const below = g.neg(g.apply('Relu', [g.neg(x)])) // no Relu's output, so that its pool is left as it is
+  const other = g.apply('MaxPool', [g.sub(x, below)], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] })
+  assert.is(other.producer!.op, 'MaxPool')
+  const numbers = Float32Array.from({ length: 48 }, (_, i) => apart(0, i))
+  const told = await runModel(emit(g, { outputs: { y, other } }), { x: tensorOf(numbers, [1, 2, 4, 6]) })
+  assert.equal(typedArrayOf(told.y!), typedArrayOf(told.other!))
+  assert.ok(Array.from(typedArrayOf(told.y!) as Float32Array).some((value) => value > 0))
+})
+
 /** The gradient of the pooled values' sum. */
 async function sumGradient(target: Target, op: string, x: readonly number[], attributes: Attributes) {
   const g = new GraphBuilder(target)
