@@ -8,7 +8,7 @@ import type { Scope } from '../../layers/scope.ts'
 import { asGiven, given } from './arrangement.ts'
 import { invalid, readArtifacts, type TfjsArtifacts, type TfjsModel } from './artifacts.ts'
 import { Building } from './building.ts'
-import { type ModelInput, readModel } from './model.ts'
+import { type ModelInput, readTopology } from './topology.ts'
 import { type ImportedWeight, type TfjsWeight, Weights } from './weights.ts'
 
 /** What the inputs and outputs of an imported model are called. */
@@ -48,7 +48,7 @@ export async function importTfjs(
 ): Promise<ImportedTfjs> {
   const artifacts = await readArtifacts(source)
   const weights = new Weights(artifacts)
-  const model = readModel(artifacts.topology, weights)
+  const model = readTopology(artifacts.topology, weights)
   weights.checkAllTaken()
   const inputNames = named(
     'inputs',

@@ -9,7 +9,7 @@ import {
   trainingStep,
 } from '../../../../../runtime/compute/graph/index.ts'
 import { refuses, refusesSync } from '../../../../data/refusal.ts'
-import { type LayersModel, savedModel, tf } from '../../../../support/tfjs-models.ts'
+import { forward, type LayersModel, savedModel, tf } from '../../../../support/tfjs-models.ts'
 
 const test = suite('models of TensorFlow.js that are refused')
 
@@ -73,6 +73,24 @@ test('settings without a counterpart are named, and never dropped', async () => 
   assert.match(
     refusesSync('graph.input', () => trainingStep({ ...init, inputs: { y: inputs.x } })).message,
     /the model's input x among the columns, found y/,
+  )
+})
+
+test('a layer that depends on itself is no model', async () => {
+  const x = tf.input({ shape: [3] })
+  const first = l.dense({ units: 3, name: 'first' }).apply(x)
+  const saved = await savedModel(
+    tf.model({ inputs: x, outputs: l.reLU({ name: 'second' }).apply(first as typeof x) as typeof x }),
+  )
+  const topology = JSON.parse(JSON.stringify(saved.modelTopology))
+  topology.config.layers.find((layer: { name: string }) => layer.name === 'first').inbound_nodes = [
+    [['second', 0, 0, {}]],
+  ]
+  const imported = await importTfjs({ ...saved, modelTopology: topology }, { inputs: ['x'] })
+  const batch = { x: { dtype: 'float32', shape: [2, 3], data: new Uint8Array(24) } } as const
+  assert.match(
+    (await refuses('tfjs.invalid', forward(imported, batch))).message,
+    /expected output 0 of second, it has 0/,
   )
 })
 

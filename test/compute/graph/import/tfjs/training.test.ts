@@ -161,6 +161,30 @@ for (const make of [perceptron, convolutional, functional])
       assert.ok(distance(await output.data(), numbersOf(found[imported.outputs[i]!])) <= 1e-5)
   })
 
+const HEADS = {
+  sigmoid: ['binaryCrossentropy', 'meanAbsoluteError', 'meanSquaredError', 'categoricalCrossentropy'],
+  hardSigmoid: ['binaryCrossentropy'],
+  softplus: ['sparseCategoricalCrossentropy'],
+} as const
+
+for (const [activation, losses] of Object.entries(HEADS))
+  for (const loss of losses)
+    test(`${loss} after ${activation} is what it is in TensorFlow.js`, async () => {
+      const model = tf.sequential({
+        layers: [l.dense({ units: CLASSES, activation: activation as keyof typeof HEADS, inputShape: [4] })],
+      })
+      model.compile({ optimizer: 'sgd', loss })
+      const labels = [loss === 'sparseCategoricalCrossentropy' ? 'classes' : 'rows'] as const
+      const trained: Trained = { model, shapes: [[4]], labels }
+      const { built, feeds } = await stepOf(trained)
+      const batches = [1, 2, 3].map((step) => batchOf(trained, step))
+      const found = await train(built, batches.map(feeds), { learningRate: 0.01 })
+      for (const [i, { given, right }] of batches.entries()) {
+        const own = (await model.trainOnBatch(given.map(toTf), right.map(toTf))) as number
+        assert.ok(Math.abs(found.losses[i]! - own) < 1e-5, `step ${i}: ${found.losses[i]}, TensorFlow.js has ${own}`)
+      }
+    })
+
 const small = () => tf.sequential({ layers: [l.dense({ units: 4, inputShape: [5] }), l.dense({ units: CLASSES })] })
 
 const init = (model: TrainingInit['model'], more: Partial<TrainingInit> = {}): TrainingInit => ({

@@ -8,7 +8,7 @@ import { NORMALIZATION } from './normalization.ts'
 import { POOLING } from './pooling.ts'
 import { SHAPING } from './shaping.ts'
 
-/** Every layer that is imported, one row each, by its class. Models and wrappers are read elsewhere (`model.ts`). */
+/** Every layer that is imported, one row each, by its class. Models and wrappers are read elsewhere (`topology.ts`). */
 export const LAYERS: Readonly<Record<string, LayerRule>> = {
   ...ACTIVATION,
   ...CONVOLUTION,

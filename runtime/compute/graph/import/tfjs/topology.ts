@@ -16,7 +16,7 @@ export interface ModelInput extends TensorType {
 }
 
 /** A model whose layers have been read. */
-export interface ReadModel {
+export interface LayersModel {
   readonly name: string
   readonly inputs: readonly ModelInput[]
   /** Names of the layers that the outputs come from, in their order. */
@@ -61,13 +61,13 @@ const sequentialSchema = z.union([
 ])
 
 /** Reads a model and all its layers. Throws `tfjs.*`, and `graph.unknown-layer` for a layer without a rule. */
-export function readModel(json: LayerJson, weights: Weights): ReadModel {
+export function readTopology(json: LayerJson, weights: Weights): LayersModel {
   if (json.class_name === 'Sequential') return readSequential(json, weights)
   if (MODELS.has(json.class_name)) return readFunctional(json, weights)
   throw invalid(`expected a model (${[...MODELS].join(', ')}), found ${json.class_name}`)
 }
 
-function readSequential({ config }: LayerJson, weights: Weights): ReadModel {
+function readSequential({ config }: LayerJson, weights: Weights): LayersModel {
   const { name, layers } = parsed(sequentialSchema, config, 'Sequential')
   const [first] = layers
   if (!first) throw invalid(`${name}: expected layers, found none`)
@@ -86,14 +86,14 @@ function readSequential({ config }: LayerJson, weights: Weights): ReadModel {
 /** A sequence's first layer says what it is given. */
 function firstInput(first: LayerJson, weights: Weights): ModelInput {
   if (MODELS.has(first.class_name)) {
-    const { name, inputs } = readModel(first, weights)
+    const { name, inputs } = readTopology(first, weights)
     return { ...inputs[0]!, name: `${name}_input` }
   }
   const input = inputOf(first.config)
   return { ...input, name: `${input.name}_input` }
 }
 
-function readFunctional({ class_name: className, config }: LayerJson, weights: Weights): ReadModel {
+function readFunctional({ class_name: className, config }: LayerJson, weights: Weights): LayersModel {
   const {
     name,
     layers,
@@ -134,6 +134,7 @@ function readFunctional({ class_name: className, config }: LayerJson, weights: W
         // The first call of a model is the one it was made by, which is not written down.
         const called = origins?.[layer?.isModel ? node - 1 : node]
         if (!layer || !called) throw invalid(`${name}: expected call ${node} of the layer ${from}, found none`)
+        made.set(`${from} ${node}`, []) // until it is there: a layer that depends on itself finds nothing
         const given = called.map(valueFrom)
         return b.g.within(from, () => layer.build(b, given))
       }
@@ -154,7 +155,7 @@ function checkArguments(layer: string, args: unknown): void {
 function readLayer(json: LayerJson, weights: Weights, wrappers: readonly string[] = []): ReadLayer {
   const { class_name: className, config } = json
   if (MODELS.has(className)) {
-    const { build, name, inputs } = readModel(json, weights)
+    const { build, name, inputs } = readTopology(json, weights)
     return {
       name,
       isModel: true,
