@@ -4,13 +4,20 @@ import { wrongChunk } from './blob-errors.ts'
 import { ChunkSession } from './chunk-session.ts'
 import type { FetchOptions } from './fetch.ts'
 import type { Asked, OpenProvider } from './provider.ts'
-import { type BlobTree, chunkDigest } from './tree.ts'
+import { type BlobTree, chunkDigest, chunkLength } from './tree.ts'
 
 /** Which blob to read, and who has it. */
 export interface LazyBlobOptions
   extends Pick<FetchOptions, 'root' | 'sizeBytes' | 'store' | 'clock' | 'signal' | 'pin' | 'offended'> {
   /** In order of preference; `blobProviders` of them are tried. */
   readonly providers: readonly OpenProvider[]
+  /**
+   * Reads the same bytes outside of the swarm, such as by a signed link to a store, so that providers give the hash tree
+   * alone. What it gives is checked as all else. Once it fails, or lies, providers are asked for the rest.
+   */
+  readonly link?: (at: number, length: number) => Promise<Uint8Array>
+  /** Hears why the link is not used any more. */
+  readonly linkFailed?: (reason: AividaError) => void
   /** Signed bytes of the grant that holds now: a later connection may need a newer one. */
   readonly grant?: () => Uint8Array | undefined
 }
@@ -58,7 +65,8 @@ function lazyBlob(
 ): LazyBlob {
   const { tree } = arrival
   const chunkBytes = limit('chunkBytes')
-  const chunk = (index: number) => arrival.chunk(index, () => sessions.chunk(index, tree), pin)
+  const bring = async (index: number) => (await sessions.linked(index, tree)) ?? sessions.chunk(index, tree)
+  const chunk = (index: number) => arrival.chunk(index, () => bring(index), pin)
   return {
     name: `blob ${root}`,
     sizeBytes: tree.sizeBytes,
@@ -86,6 +94,7 @@ class Sessions {
   readonly #options: LazyBlobOptions
   readonly #over = new AbortController()
   #session: Promise<ChunkSession> | undefined
+  #isLinkGood = true
   /** Which provider is asked; the next one when it fails. */
   #at = 0
 
@@ -112,6 +121,22 @@ class Sessions {
     }
     this.#session = Promise.resolve(session)
     return Arrival.begin(store, opened.tree)
+  }
+
+  /** A chunk from outside of the swarm, checked; `undefined` where there is no link, or none that works. */
+  async linked(index: number, tree: BlobTree): Promise<Uint8Array | undefined> {
+    const { link, linkFailed } = this.#options
+    if (!link || !this.#isLinkGood) return undefined
+    try {
+      const chunk = await link(index * limit('chunkBytes'), chunkLength(tree.sizeBytes, index))
+      if (chunkDigest(chunk) !== tree.chunks[index]) throw wrongChunk(tree.root, index, 'the link')
+      this.receivedBytes += chunk.byteLength
+      return chunk
+    } catch (error) {
+      if (this.#isLinkGood) linkFailed?.(toAividaError(error))
+      this.#isLinkGood = false
+      return undefined
+    }
   }
 
   /** A chunk from whoever gives it, checked. */

@@ -12,9 +12,11 @@ import {
   treeOfBytes,
 } from '../../../runtime/data/blob/index.ts'
 import { blobReplyCodec, blobRequestCodec } from '../../../runtime/data/blob/protocol.ts'
+import { egress, openRemote } from '../../../runtime/data/remote/index.ts'
 import { encodeRows, memoryTable, storedTable } from '../../../runtime/data/rows/index.ts'
 import { tensorOf, typedArrayOf } from '../../../runtime/data/tensor/index.ts'
 import type { Channel } from '../../../runtime/swarm/wire/index.ts'
+import { type Mishap, objectServer } from '../../support/object-server.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 import { refuses } from '../refusal.ts'
 import { channelPair } from './channel-pair.ts'
@@ -207,6 +209,28 @@ lazy('each connection shows the grant that holds then', async () => {
   same(await blob.read(0, 1), 0, 1)
   assert.equal(shown, ['old', 'new'])
   await blob.close()
+})
+
+lazy('bytes by a signed link, their tree from a provider, which gives the rest once the link has ended', async () => {
+  const ended: Mishap = { type: 'status', status: 403, body: 'Request has expired' }
+  const mishaps: (Mishap | undefined)[] = [undefined, undefined, ended]
+  await using server = await objectServer({ objects: { '/o': content }, mishap: () => mishaps.shift() })
+  const way = egress({ env: {} })
+  const remote = await openRemote({ url: `${server.origin}/o?sig=1`, egress: way, clock: systemClock })
+  const { open, asked } = provider(origin)
+  const failures: string[] = []
+  const link = (at: number, length: number) => remote.read(at, length)
+  const blob = await lazily(await newStore(), [open], { link, linkFailed: ({ code }) => failures.push(code) })
+  same(await blob.read(2 * MiB, 10), 2 * MiB, 10)
+  assert.equal([asked, failures], [[-1], []])
+  same(await blob.read(0, 10), 0, 10)
+  same(await blob.read(MiB, 10), MiB, 10)
+  assert.equal([asked, failures, server.requests.length], [[-1, 0, 1], ['remote.expired'], 3])
+  await blob.close()
+  const liar = await lazily(await newStore(), [open], { link: async (_, length) => new Uint8Array(length) })
+  same(await liar.read(3 * MiB, 10), 3 * MiB, 10)
+  await liar.close()
+  await way.close()
 })
 
 lazy('a table over it fetches the chunks of its rows alone', async () => {
