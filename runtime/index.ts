@@ -18,14 +18,26 @@ export { AividaError, type ErrorCategory, type ErrorRecord, isAividaError } from
 export * from './compute/graph/import/index.ts'
 export * from './compute/graph/layers/index.ts'
 export * from './compute/graph/training/index.ts'
+export * from './data/rows/index.ts'
+export { type DType, type NamedTensors, type Tensor, tensorOf, typedArrayOf } from './data/tensor/index.ts'
 export type { Client, InferRequest } from './node/control/client.ts'
 export type { RequestOptions } from './node/control/connection.ts'
 export type { FollowOptions } from './node/control/follow.ts'
 export type { DoneOptions, JobHandle } from './node/control/job-handle.ts'
 export type { Invite, InviteRequest, MemberView, NodeInfo, PendingView } from './node/service.ts'
+export {
+  type Training,
+  type TrainingData,
+  type TrainingDefinition,
+  type TrainingRate,
+  training,
+} from './node/training/definition.ts'
+export type { TrainingEvent, TrainingHandle } from './node/training/training-handle.ts'
 export type {
+  Checkpoint,
   JobRequest,
   JobStatus,
+  LearningRate,
   NodeEvent,
   PeerView,
   Requirements,

@@ -9,6 +9,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { inferCommand } from './commands/infer.ts'
 import { logsCommand } from './commands/logs.ts'
 import { runCommand } from './commands/run.ts'
+import { trainCommand } from './commands/train.ts'
 import { viewCommands } from './commands/view.ts'
 import { EXIT_CODES_HELP, exitCodeOf, formatFailure } from './failure.ts'
 import type { Io } from './io.ts'
@@ -22,6 +23,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     doctorCommand,
     deviceCommands,
     inferCommand,
+    trainCommand,
     runCommand,
     logsCommand,
     clusterCommands,

@@ -11,6 +11,7 @@ import type {
   NodeInfo,
   PendingView,
 } from '../service.ts'
+import type { Training, TrainingHandle } from '../training/index.ts'
 import { Connection, type RequestOptions } from './connection.ts'
 import { type FollowOptions, follow } from './follow.ts'
 import { foregroundClock } from './foreground-clock.ts'
@@ -56,6 +57,20 @@ export class Client implements AsyncDisposable {
     const source =
       typeof input === 'string' ? { path: input } : isTable(input) ? await this.upload(input, options) : input
     return this.submit({ ...request, program: 'infer', input: source }, options)
+  }
+
+  /**
+   * Builds a training and submits it. Resolves once it is accepted. Throws `graph.*` in words that name the layer,
+   * `train.*` for rows that do not fit the step.
+   */
+  async train(training: Training, options?: RequestOptions): Promise<TrainingHandle> {
+    const { writeTraining, TrainingHandle } = await import('../training/index.ts') // graphs are not for everybody
+    const { step, request, remove } = await writeTraining(training)
+    try {
+      return new TrainingHandle(await this.submit(request, options), step)
+    } finally {
+      await remove()
+    }
   }
 
   /** Submits a job. Resolves once it is accepted. Relative paths are taken from this process's folder. */

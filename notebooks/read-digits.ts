@@ -1,0 +1,110 @@
+/**
+ * `npm start`: three real nodes on this machine - one that submits, two that compute. A small convolutional network is
+ * trained on MNIST by one worker, and then reads the 10,000 test images, which it has not seen, on both.
+ */
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { mnist } from '../datasets/mnist.ts'
+import { formatBytes, formatDuration } from '../runtime/cli/figures.ts'
+import { openDataset, readParts } from '../runtime/data/sources/index.ts'
+import { arrowFile, toRowBatch } from '../runtime/data/tensor/arrow.ts'
+import { type Tensor, typedArrayOf } from '../runtime/data/tensor/index.ts'
+import { adam, crossEntropy, training } from '../runtime/index.ts'
+import { LocalCluster } from '../runtime/local-cluster/index.ts'
+import { liveRows } from './live-rows.ts'
+import { cnn } from './models/cnn.ts'
+
+const STEPS = 500
+const SHARD_STEPS = 125
+const CLASSES = 10
+const startMs = performance.now()
+
+const folder = await mkdtemp(join(tmpdir(), 'aivida-start-'))
+console.log('Starting three nodes: a submitter and two workers, talking QUIC on loopback ...')
+const [cluster, digits, unseen] = await Promise.all([
+  LocalCluster.start({ workers: 2 }),
+  openDataset(mnist, 'train'),
+  openDataset(mnist, 'test'),
+])
+try {
+  const network = training({
+    model: cnn,
+    loss: crossEntropy(),
+    optimizer: adam(),
+    inputs: { images: { dtype: 'uint8', shape: [28, 28] }, labels: { dtype: 'uint8', shape: [] } },
+    batchSize: 128,
+    data: digits.table,
+    validation: { share: 1 / 60 },
+    steps: STEPS,
+    stepsPerShard: SHARD_STEPS,
+    evaluateEvery: SHARD_STEPS,
+    learningRate: { kind: 'cosine', rate: 2e-3, warmUpSteps: 30, finalShare: 0.05 },
+    seed: 1,
+    name: 'learn digits',
+    outputDir: join(folder, 'training'),
+  })
+  const job = await cluster.client.train(network)
+  console.log(`Training a network of two convolutions on ${digits.table.length - 1_000} digits, ${STEPS} steps of 128:`)
+  for await (const event of job.events()) {
+    if (event.type !== 'checkpoint') continue
+    const measured = event.validation
+      ? `, ${percent(event.validation.accuracy!)} of 1,000 it has not seen are right`
+      : ''
+    console.log(`  step ${event.step} after ${formatDuration(performance.now() - startMs)}${measured}`)
+  }
+  await job.done()
+  const table = await job.job.result()
+  const losses = [...table.getChild('loss')!] as number[]
+  console.log(
+    `Loss                  ${losses[0]!.toFixed(3)} at first, ${mean(losses.slice(-50)).toFixed(3)} over the last 50 steps`,
+  )
+
+  const model = join(folder, 'digits.onnx')
+  const input = join(folder, 'unseen.arrow')
+  const outputDir = join(folder, 'result')
+  await writeFile(model, await job.model())
+  await writeFile(input, arrowFile([toRowBatch({ images: unseen.tensors.images! })]))
+  console.log(`\nReading the ${unseen.table.length} test images with it, on both workers:`)
+  const reading = await cluster.client.infer({ name: 'read digits', model, input, outputDir, rowsPerShard: 100 })
+  const show = liveRows('images', unseen.table.length)
+  const status = await reading.done({ onStatus: show })
+  show(status, true)
+
+  const labels = typedArrayOf(unseen.tensors.labels!) as Uint8Array
+  const read = chosen(Object.values(await readParts(outputDir)).find(({ shape }) => shape[1] === CLASSES)!)
+  const right = read.filter((digit, i) => digit === labels[i]).length / labels.length
+  console.log(`\nAccuracy              ${percent(right)} of the test images`)
+  for (const { name, rows, shards, computeMs } of status.workers)
+    console.log(`${name.padEnd(21)} ${rows} images in ${shards} shards, ${formatDuration(computeMs)} of computing`)
+  console.log(
+    `Moved                 ${formatBytes(status.bytes.sent)} to the workers, ${formatBytes(status.bytes.received)} back`,
+  )
+  console.log(`Result                ${folder} (digits.onnx, training/best.safetensors, metrics as Arrow)`)
+  console.log(`Took                  ${formatDuration(performance.now() - startMs)} from the first line of output`)
+  console.log(`\nNext, in this folder:
+  npx aivida up                     start a node of your own, in the background
+  npx aivida infer --model ${model} --input ${input}
+  npx aivida train FILE.ts          train a network of your own: README.md shows a file
+  npm start -- ocr                  read pictures of lines from Moby Dick`)
+  process.exitCode = right >= 0.97 && read.length === labels.length ? 0 : 1
+} finally {
+  await cluster.stop()
+}
+
+/** The class with the largest logit, for each row of `[rows, classes] f32`. */
+function chosen(logits: Tensor): number[] {
+  const values = typedArrayOf(logits) as Float32Array
+  return Array.from({ length: logits.shape[0]! }, (_, row) => {
+    const scores = values.subarray(row * CLASSES, (row + 1) * CLASSES)
+    return scores.indexOf(Math.max(...scores))
+  })
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)} %`
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}

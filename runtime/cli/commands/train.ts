@@ -1,0 +1,78 @@
+import { writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { userError } from '../../base/index.ts'
+import { isTrainingDefinition, type Training, type TrainingHandle } from '../../node/training/index.ts'
+import type { JobStatus } from '../../protocol/index.ts'
+import type { Cli, Session } from '../cli.ts'
+import { importScript } from '../script.ts'
+import { TrainingProgressLines } from '../training-progress.ts'
+import { describeJob } from './view.ts'
+
+/** `train`: a TypeScript file whose default export says what is trained. */
+export function trainCommand(cli: Cli): void {
+  cli
+    .command({
+      usage: 'train <file>',
+      description: 'train what a TypeScript file exports as training({ model, data, ... }); waits for the result',
+      action: train,
+    })
+    .option('--out <folder>', "folder for metrics, checkpoints and model.onnx; default: one in the node's data folder")
+    .option('--from <file>', 'a checkpoint (.safetensors) of the same model to begin with')
+    .option('--name <text>', 'name of the job')
+    .option('--detach', 'return as soon as the job is accepted')
+}
+
+async function train(session: Session, [file]: readonly string[]): Promise<void> {
+  const { io, options } = session
+  const { default: found } = await importScript(io.cwd, file!)
+  if (!isTrainingDefinition(found))
+    throw userError(
+      'train.no-definition',
+      `expected ${file} to export a training as its default; write: export default training({ model, loss, optimizer, data, ... })`,
+    )
+  const client = await session.client()
+  const handle = await client.train(withOptions(found, session), session.request)
+  if (options.detach) {
+    session.print(await handle.job.status(session.request), `${handle.id}\n`)
+    return
+  }
+  session.note(`${handle.id} (Ctrl-C cancels it)`)
+  const status = await watch(session, handle)
+  const model = join(status.outputDir, 'model.onnx')
+  await writeFile(model, await handle.model())
+  session.print(
+    { ...status, model },
+    () => `${describeJob(status, io.clock.wallMs())}\nmodel ${model}, for aivida infer --model\n`,
+  )
+}
+
+/** What the command line says counts before what the file says. Its paths are from where the command was typed. */
+function withOptions({ kind, definition }: Training, { options, io }: Session): Training {
+  const { out, from, name } = options as Readonly<Record<string, string | undefined>>
+  return {
+    kind,
+    definition: {
+      ...definition,
+      ...(out !== undefined && { outputDir: resolve(io.cwd, out) }),
+      ...(from !== undefined && { from: resolve(io.cwd, from) }),
+      ...(name !== undefined && { name }),
+    },
+  }
+}
+
+/** Shows progress until it has ended; Ctrl-C cancels it. Answers with its end; throws what it failed of. */
+async function watch({ io, json, request }: Session, handle: TrainingHandle): Promise<JobStatus> {
+  const cancel = () => void handle.job.cancel('interrupted at the terminal').catch(() => {})
+  io.signal.addEventListener('abort', cancel, { once: true })
+  const { rows } = await handle.job.status(request)
+  const { isTerminal, columns, clock } = io
+  const write = (text: string) => io.err(text)
+  const lines = new TrainingProgressLines({ isTerminal, columns, write, monoMs: () => clock.monoMs() }, rows.total ?? 1)
+  try {
+    for await (const event of handle.events()) if (!json) lines.update(event)
+    return await handle.job.done()
+  } finally {
+    if (!json) lines.end()
+    io.signal.removeEventListener('abort', cancel)
+  }
+}

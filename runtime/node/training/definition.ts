@@ -1,0 +1,63 @@
+import { userError } from '../../base/index.ts'
+import type { TrainingInit } from '../../compute/graph/index.ts'
+import type { RowTable } from '../../data/rows/index.ts'
+import type { NamedTensors } from '../../data/tensor/index.ts'
+import type { LearningRate, Requirements, Selection } from '../../protocol/index.ts'
+
+/** Rows to learn from: a table, tensors whose axis 0 is the rows, or the path of a row file. Columns by the step's inputs. */
+export type TrainingData = RowTable | NamedTensors | string
+
+/** A learning rate: a number that stays, or a schedule. A cosine without an end ends with the training. */
+export type TrainingRate = number | LearningRate | Omit<Extract<LearningRate, { kind: 'cosine' }>, 'totalSteps'>
+
+/** What is trained, on what, how, and for how long. */
+export interface TrainingDefinition extends TrainingInit {
+  readonly data: TrainingData
+  /** Rows that are not learned from, or which share of `data`, its last rows, is set aside. Default: no evaluation. */
+  readonly validation?: TrainingData | { readonly share: number }
+  readonly learningRate: TrainingRate
+  /** How long: passes over the rows, or steps; one of the two. */
+  readonly epochs?: number
+  readonly steps?: number
+  /** Steps from one evaluation to the next. Default: those of an epoch. */
+  readonly evaluateEvery?: number
+  /** Which evaluation is the best, and after how many that are no better it ends. Default: the least loss, and none. */
+  readonly select?: Partial<Selection>
+  /** A checkpoint to begin with, a `.safetensors` file of the same model. Default: fresh parameters, by the seed. */
+  readonly from?: string
+  readonly stepsPerShard?: number
+  readonly commitEvery?: number
+  readonly requirements?: Requirements
+  readonly name?: string
+  /** Folder for metrics and checkpoints. Default: one in the node's data folder. */
+  readonly outputDir?: string
+}
+
+/** A {@link TrainingDefinition} that was looked over: what a file for `aivida train` exports as its default. */
+export interface Training {
+  readonly kind: 'aivida.training'
+  readonly definition: TrainingDefinition
+}
+
+/**
+ * Defines a training. Throws `train.length` when it does not say how long, `train.share` for a share that leaves nothing to learn
+ * from or to measure on.
+ */
+export function training(definition: TrainingDefinition): Training {
+  const { epochs, steps, validation } = definition
+  if ((epochs === undefined) === (steps === undefined))
+    throw userError('train.length', 'expected epochs or steps, one of the two: how long the training is')
+  if (isShare(validation) && !(validation.share > 0 && validation.share < 1))
+    throw userError('train.share', `expected a share between 0 and 1 for the validation, found ${validation.share}`)
+  return { kind: 'aivida.training', definition }
+}
+
+/** Whether a value, such as what a module exports, is a training: told by its mark, since it may be of another copy of us. */
+export function isTrainingDefinition(value: unknown): value is Training {
+  return value !== null && typeof value === 'object' && (value as Partial<Training>).kind === 'aivida.training'
+}
+
+/** Whether the validation is a share of the data. */
+export function isShare(validation: TrainingDefinition['validation']): validation is { readonly share: number } {
+  return typeof validation === 'object' && 'share' in validation && typeof validation.share === 'number'
+}

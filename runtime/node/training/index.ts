@@ -1,0 +1,7 @@
+/**
+ * Trainings from a client's side: what a researcher writes ({@link training}), the files that the node reads of it, and
+ * the handle of one that runs.
+ */
+export * from './definition.ts'
+export * from './training-files.ts'
+export * from './training-handle.ts'

@@ -1,0 +1,44 @@
+// timeout: 240 s
+import { spawn } from 'node:child_process'
+import { rm } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+
+const test = suite('npm start')
+
+const START = fileURLToPath(new URL('../../notebooks/start.ts', import.meta.url))
+
+/** Runs what `npm start` runs, and removes the folder that it leaves. */
+async function start(...args: readonly string[]) {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), START, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exit = new Promise<number | null>((resolve) => child.on('exit', resolve))
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), exit])
+  const folder = /--model (\S+)\/[\w-]+\.onnx/.exec(out)?.[1]
+  if (folder) await rm(folder, { recursive: true, force: true })
+  return { out, err, code }
+}
+
+test('a network is trained on MNIST and reads the test images on both workers', async () => {
+  const { out, err, code } = await start()
+  assert.is(code, 0, `${out}\n${err}`)
+  assert.ok(Number(/Accuracy\s+([\d.]+) %/.exec(out)?.[1]) >= 97, out)
+  for (const worker of ['worker-1', 'worker-2']) assert.match(out, new RegExp(`${worker}\\s+\\d+ images in`))
+})
+
+test('lines of a book are read', async () => {
+  const { out, err, code } = await start('ocr')
+  assert.is(code, 0, `${out}\n${err}`)
+  assert.match(out, /Character error rate\s+[01]\.\d\d %/)
+})
+
+test('another word is answered with what there is', async () => {
+  const { err, code } = await start('orc')
+  assert.is(code, 2)
+  assert.match(err, /expected one of digits, ocr, found orc/)
+})
+
+test.run()
