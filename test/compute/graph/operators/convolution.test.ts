@@ -18,9 +18,9 @@ interface ConvolutionCase {
 
 const CONV: Readonly<Record<string, ConvolutionCase>> = {
   plain: { x: [2, 3, 5, 6], w: [4, 3, 3, 3], bias: 4, y: [2, 4, 3, 4] },
-  'more channels than are columns at once': {
-    x: [1, 21, 4, 4],
-    w: [3, 21, 3, 3],
+  'more columns than one product has': {
+    x: [1, 8, 4, 4],
+    w: [3, 8, 3, 3],
     attributes: { pads: [1, 1, 1, 1] },
     y: [1, 3, 4, 4],
   },
