@@ -28,14 +28,13 @@ export function shapeOf({ value: { shape }, channelsFirst }: Arranged): readonly
 
 /** With the axes as TensorFlow.js has them. */
 export function asGiven(g: GraphBuilder, { value, channelsFirst }: Arranged): Value {
-  const rank = value.shape.length
-  return channelsFirst ? turned(g, value, [0, ...value.shape.slice(2).map((_, i) => i + 2), 1], rank) : value
+  return channelsFirst ? turned(g, value, [0, ...value.shape.slice(2).map((_, i) => i + 2), 1]) : value
 }
 
 /** With the last axis, as TensorFlow.js has it, second. */
 export function withChannelsFirst(g: GraphBuilder, { value, channelsFirst }: Arranged): Value {
-  const rank = value.shape.length
-  return channelsFirst ? value : turned(g, value, [0, rank - 1, ...value.shape.slice(2).map((_, i) => i + 1)], rank)
+  const last = value.shape.length - 1
+  return channelsFirst ? value : turned(g, value, [0, last, ...value.shape.slice(2).map((_, i) => i + 1)])
 }
 
 /** As the other one lies, if both have as many axes; else as TensorFlow.js has it. */
@@ -51,8 +50,8 @@ export function axisIn({ value, channelsFirst }: Arranged, axis: number): number
 }
 
 /** Transposed; where only axes of size 1 change places, no element moves. */
-function turned(g: GraphBuilder, value: Value, perm: readonly number[], rank: number): Value {
-  if (rank < 3) return value
+function turned(g: GraphBuilder, value: Value, perm: readonly number[]): Value {
+  if (value.shape.length < 3) return value
   const moving = perm.filter((axis) => axis === 0 || value.shape[axis] !== 1)
   const inOrder = moving.every((axis, i) => i === 0 || axis > moving[i - 1]!)
   return inOrder ? g.reshape(value, [-1, ...perm.slice(1).map((axis) => value.shape[axis]!)]) : g.transpose(value, perm)

@@ -47,11 +47,6 @@ export class LayerSpec {
     return parsed(schema, this.#config, this.#title)
   }
 
-  /** The names that weights of this layer may stand under. */
-  get scopes(): readonly string[] {
-    return this.#scopes
-  }
-
   /** A weight of this layer. Throws `tfjs.missing-weight`, and `tfjs.unsupported` for a constraint. */
   weight(own: string, { settings = own, ...form }: WeightOptions = {}): ImportedWeight {
     if (this.#config[`${settings}_constraint`])

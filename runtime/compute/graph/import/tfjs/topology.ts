@@ -28,7 +28,8 @@ type ManyBuild = (b: Building, inputs: readonly Arranged[]) => readonly Arranged
 
 interface ReadLayer {
   readonly name: string
-  readonly isModel: boolean
+  /** What a model is given, where the layer is one. */
+  readonly modelInputs?: readonly ModelInput[]
   readonly build: ManyBuild
 }
 
@@ -73,7 +74,7 @@ function readSequential({ config }: LayerJson, weights: Weights): LayersModel {
   if (!first) throw invalid(`${name}: expected layers, found none`)
   const hasInput = first.class_name === 'InputLayer'
   const read = (hasInput ? layers.slice(1) : layers).map((layer) => readLayer(layer, weights))
-  const input = hasInput ? inputOf(first.config) : firstInput(first, weights)
+  const input = hasInput ? inputOf(first.config) : firstInput(first, read[0]!)
   return {
     name,
     inputs: [input],
@@ -84,13 +85,8 @@ function readSequential({ config }: LayerJson, weights: Weights): LayersModel {
 }
 
 /** A sequence's first layer says what it is given. */
-function firstInput(first: LayerJson, weights: Weights): ModelInput {
-  if (MODELS.has(first.class_name)) {
-    const { name, inputs } = readTopology(first, weights)
-    return { ...inputs[0]!, name: `${name}_input` }
-  }
-  const input = inputOf(first.config)
-  return { ...input, name: `${input.name}_input` }
+function firstInput({ config }: LayerJson, { name, modelInputs }: ReadLayer): ModelInput {
+  return { ...(modelInputs?.[0] ?? inputOf(config)), name: `${name}_input` }
 }
 
 function readFunctional({ class_name: className, config }: LayerJson, weights: Weights): LayersModel {
@@ -132,7 +128,7 @@ function readFunctional({ class_name: className, config }: LayerJson, weights: W
       const call = (from: string, node: number) => {
         const { layer, origins } = calls.get(from) ?? {}
         // The first call of a model is the one it was made by, which is not written down.
-        const called = origins?.[layer?.isModel ? node - 1 : node]
+        const called = origins?.[layer?.modelInputs ? node - 1 : node]
         if (!layer || !called) throw invalid(`${name}: expected call ${node} of the layer ${from}, found none`)
         made.set(`${from} ${node}`, []) // until it is there: a layer that depends on itself finds nothing
         const given = called.map(valueFrom)
@@ -153,12 +149,12 @@ function checkArguments(layer: string, args: unknown): void {
 }
 
 function readLayer(json: LayerJson, weights: Weights, wrappers: readonly string[] = []): ReadLayer {
-  const { class_name: className, config } = json
+  const { class_name: className } = json
   if (MODELS.has(className)) {
     const { build, name, inputs } = readTopology(json, weights)
     return {
       name,
-      isModel: true,
+      modelInputs: inputs,
       build: (b, values) =>
         build(
           b,
@@ -169,9 +165,9 @@ function readLayer(json: LayerJson, weights: Weights, wrappers: readonly string[
   if (className === 'TimeDistributed') return timeDistributed(json, weights)
   const rule = LAYERS[className]
   if (!rule) throw unknownLayer(className, nameOf(json))
-  const layer = new LayerSpec({ ...json, config }, weights, wrappers)
+  const layer = new LayerSpec(json, weights, wrappers)
   const build = rule(layer)
-  return { name: layer.name, isModel: false, build: (b, values) => [build(b, values)] }
+  return { name: layer.name, build: (b, values) => [build(b, values)] }
 }
 
 /** A value that a nested model is given, as its input layer has it. */
@@ -185,7 +181,6 @@ function timeDistributed(json: LayerJson, weights: Weights): ReadLayer {
   const inner = readLayer(layer, weights, [name])
   return {
     name,
-    isModel: false,
     build: (b, [x]) => {
       const { g } = b
       const value = asGiven(g, x!)
