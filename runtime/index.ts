@@ -19,6 +19,17 @@ export * from './compute/graph/import/index.ts'
 export * from './compute/graph/layers/index.ts'
 export * from './compute/graph/training/index.ts'
 export * from './data/rows/index.ts'
+export {
+  type Dataset,
+  type DatasetManifest,
+  encodeSource,
+  openDataset,
+  openSource,
+  type Source,
+  type SourceOptions,
+  type TensorSpec,
+  writeRows,
+} from './data/sources/index.ts'
 export { type DType, type NamedTensors, type Tensor, tensorOf, typedArrayOf } from './data/tensor/index.ts'
 export type { Client, InferRequest } from './node/control/client.ts'
 export type { RequestOptions } from './node/control/connection.ts'

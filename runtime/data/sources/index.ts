@@ -9,3 +9,4 @@ export { type Part, readPart, readParts, type WrittenPart, writeParts } from './
 export * from './signature.ts'
 export type { Batch, ColumnChoice, Source, SourceFormat, SourceOptions } from './source.ts'
 export { encodeSource } from './source-rows.ts'
+export { writeRows } from './write-rows.ts'

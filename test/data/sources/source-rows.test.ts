@@ -1,13 +1,20 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { systemClock } from '../../../runtime/base/index.ts'
 import { memoryBlobStore } from '../../../runtime/data/blob/index.ts'
-import { storedTable } from '../../../runtime/data/rows/index.ts'
-import { bytesOfBlob } from '../../../runtime/data/sources/byte-source.ts'
-import { encodeSource, openSource, type Source, type TensorSpec } from '../../../runtime/data/sources/index.ts'
+import { memoryTable, storedTable } from '../../../runtime/data/rows/index.ts'
+import { bytesOfBlob, openBytes } from '../../../runtime/data/sources/byte-source.ts'
+import {
+  encodeSource,
+  openSource,
+  type Source,
+  type TensorSpec,
+  writeRows,
+} from '../../../runtime/data/sources/index.ts'
 import { tensorOf } from '../../../runtime/data/tensor/index.ts'
 import { refuses } from '../refusal.ts'
 import { elements } from './gathered.ts'
@@ -43,6 +50,27 @@ rows('rows that only stream become a table in a blob store', async ({ dir }) => 
   )
   await table.close()
   await source.close()
+})
+
+rows('a Parquet file and a table become row files, whole or not at all', async ({ dir }) => {
+  const parquet = fileURLToPath(new URL('../../fixtures/data/sources/pyarrow.parquet', import.meta.url))
+  const path = join(dir, 'data.rows')
+  const read = async () => storedTable(await openBytes(path), { identity: '' })
+  const source = await openSource(parquet, { inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 3] }] })
+  await writeRows(path, source)
+  await source.close()
+  const table = await read()
+  assert.equal([table.length, elements((await table.gather([5, 0])).x!)], [6, [5.5, 10, -1, 0.5, 0, -1]])
+  await table.close()
+  await writeRows(path, memoryTable({ y: tensorOf(Uint8Array.of(4, 5)) }))
+  const other = await read()
+  assert.equal(elements((await other.gather([1, 0])).y!), [5, 4])
+  await other.close()
+  const holes = await openSource(parquet, { inputs: [{ name: 'hole', dtype: 'int32', shape: ['n'] }] })
+  await refuses('source.missing-value', writeRows(path, holes))
+  await holes.close()
+  assert.equal(await readdir(dir), ['data.rows'])
+  assert.is((await read()).length, 2, 'what was there stays')
 })
 
 rows('rows of several shapes, or a number that changed', async ({ dir }) => {
