@@ -39,8 +39,10 @@ export const suite: Suite = async ({ say }) => {
 async function testAccuracy(manifest: DatasetManifest, epochs: number): Promise<number> {
   const { table } = await openDataset(manifest, 'train')
   const steps = epochs * Math.floor(table.length / PICTURES.batchSize)
+  const init = { ...PICTURES, model: cnn, optimizer: adam() }
   const worker = await WorkerTraining.start({
-    step: trainingStep({ ...PICTURES, model: cnn, optimizer: adam() }),
+    init,
+    step: trainingStep(init),
     table,
     seed: PICTURES.seed,
     learningRate: {

@@ -6,6 +6,7 @@ import { TorchTraining } from '../peers/torch-training.ts'
 import { type Check, medianCheck, type Skipped, type Suite } from '../report.ts'
 import { BareTraining } from '../training/bare-step.ts'
 import { feedsOf, samplesPerStep, stacked } from '../training/batches.ts'
+import { JobTraining } from '../training/job-training.ts'
 import { characterTask, pictureTask, type TrainingTask } from '../training/task.ts'
 import { WorkerTraining } from '../training/worker-steps.ts'
 
@@ -45,6 +46,7 @@ export const suite: Suite = async ({ full, say }) => {
       if ('reason' in torch) skipped.push({ name: `${model}_vs_torch`, reason: torch.reason })
       const rates = await ratesOf(measured, 'reason' in torch ? undefined : torch, rounds, say)
       checks.push(...checksOf(model, measured, rates))
+      if (model === 'cnn') checks.push(ratio('job_vs_bare_step', await jobRates(measured, rounds, say), 'job'))
     }
   } finally {
     if (!('reason' in torch)) await torch.stop()
@@ -102,21 +104,56 @@ async function ratesOf(
       const batches = feeds.map(({ tensors }) => tensors)
       contenders.set('tfjs_wasm', await TfjsMlp.start({ parameters, batches, learningRate }))
     }
-    await agree(contenders)
-    say(`${model}: ${[...contenders.keys()].join(', ')} have the same ${AGREED_STEPS} losses; timing`)
-    const rates = new Map([...contenders.keys()].map((name) => [name, [] as number[]]))
-    for (let round = 0; round < rounds; round++)
-      for (const [name, contender] of contenders) {
-        const count = name === 'tfjs_wasm' ? Math.ceil(steps / 20) : steps
-        const { seconds } = await contender.steps(count)
-        rates.get(name)!.push((count * samplesPerStep(task)) / seconds)
-      }
-    for (const [name, all] of rates) say(`${model} ${name}: ${all.map(Math.round).join(', ')} samples/s`)
-    return rates
+    return await interleaved(contenders, { task, steps }, rounds, say)
   } finally {
     worker.stop()
     await bare.stop()
   }
+}
+
+/** A whole job against the step alone, by themselves: idle nodes beside them would slow the others' rounds. */
+async function jobRates(
+  { task, steps }: Pick<Measured, 'task' | 'steps'>,
+  rounds: number,
+  say: (line: string) => void,
+): Promise<ReadonlyMap<string, number[]>> {
+  const bare = await BareTraining.start(task.step, await feedsOf(task, BATCHES))
+  const job = await JobTraining.start(task)
+  try {
+    return await interleaved(
+      new Map<string, Contender>([
+        ['job', job],
+        ['bare_step', bare],
+      ]),
+      { task, steps },
+      rounds,
+      say,
+    )
+  } finally {
+    await job.stop()
+    await bare.stop()
+  }
+}
+
+/** Samples a second of each, a figure a round, once their losses agree. */
+async function interleaved(
+  contenders: ReadonlyMap<string, Contender>,
+  { task, steps }: Pick<Measured, 'task' | 'steps'>,
+  rounds: number,
+  say: (line: string) => void,
+): Promise<ReadonlyMap<string, number[]>> {
+  const { model } = task.torch
+  await agree(contenders)
+  say(`${model}: ${[...contenders.keys()].join(', ')} have the same ${AGREED_STEPS} losses; timing`)
+  const rates = new Map([...contenders.keys()].map((name) => [name, [] as number[]]))
+  for (let round = 0; round < rounds; round++)
+    for (const [name, contender] of contenders) {
+      const count = name === 'tfjs_wasm' ? Math.ceil(steps / 20) : steps
+      const { seconds } = await contender.steps(count)
+      rates.get(name)!.push((count * samplesPerStep(task)) / seconds)
+    }
+  for (const [name, all] of rates) say(`${model} ${name}: ${all.map(Math.round).join(', ')} samples/s`)
+  return rates
 }
 
 /** Throws unless all have the same losses, step by step: what is not the same training is not compared. */
@@ -131,17 +168,23 @@ async function agree(contenders: ReadonlyMap<string, Contender>): Promise<void> 
 }
 
 function checksOf(model: string, { bounds }: Measured, rates: ReadonlyMap<string, number[]>): Check[] {
-  const worker = rates.get('worker')!
-  const ratios = [...rates].flatMap(([name, theirs]) => {
-    if (name === 'worker') return []
-    const bareStep = model === 'cnn' ? 'worker_vs_bare_step' : `${model}_worker_vs_bare_step`
-    const check = name === 'bare_step' ? bareStep : `${model}_vs_${name}`
-    return [
-      medianCheck(
-        { name: check, unit: 'x', ...bounds[check] },
-        worker.map((rate, i) => rate / theirs[i]!),
-      ),
-    ]
-  })
-  return [...ratios, medianCheck({ name: `${model}_samples_per_s`, unit: 'samples/s' }, worker)]
+  const others = ['torch', 'tfjs_wasm'].filter((name) => rates.has(name))
+  const bareStep = model === 'cnn' ? 'worker_vs_bare_step' : `${model}_worker_vs_bare_step`
+  return [
+    medianCheck({ name: `${model}_samples_per_s`, unit: 'samples/s' }, rates.get('worker')!),
+    ...others.map((name) => ratio(`${model}_vs_${name}`, rates, 'worker', name, bounds)),
+    ratio(bareStep, rates, 'worker', 'bare_step', bounds),
+  ]
+}
+
+/** How many times as fast `ours` is, round by round. */
+function ratio(
+  name: string,
+  rates: ReadonlyMap<string, number[]>,
+  ours: string,
+  theirs = 'bare_step',
+  bounds: Measured['bounds'] = {},
+): Check {
+  const rounds = rates.get(ours)!.map((rate, i) => rate / rates.get(theirs)![i]!)
+  return medianCheck({ name, unit: 'x', ...bounds[name] }, rounds)
 }

@@ -18,6 +18,7 @@ import type { TorchModel, TorchOptimiser } from '../peers/torch-training.ts'
 
 /** Something to be trained, by us and by others: from the same weights, on the same batches, at the same rates. */
 export interface TrainingTask {
+  readonly init: TrainingInit
   readonly step: TrainingStep
   readonly table: RowTable
   readonly seed: number
@@ -39,8 +40,10 @@ const SEED = 1
 /** A classifier of 28 x 28 pictures at MNIST: batches of 128, SGD. */
 export async function pictureTask(model: Layer, torch: TorchModel): Promise<TrainingTask> {
   const { table } = await openDataset(mnist, 'train')
+  const init = { ...PICTURES, model, optimizer: sgd() }
   return {
-    step: trainingStep({ ...PICTURES, model, optimizer: sgd() }),
+    init,
+    step: trainingStep(init),
     table,
     seed: SEED,
     learningRate: { kind: 'constant', rate: 0.1 },
@@ -65,6 +68,7 @@ export async function characterTask(
     seed: SEED,
   }
   return {
+    init,
     step: trainingStep(init),
     table: windowsOf(tensors.characters!, { size: CONTEXT + 1 }),
     seed: SEED,

@@ -16,14 +16,9 @@ export function isTiling({ kernel, strides, dilations, before, after, input, out
 }
 
 /** Every element of `[batch, channels, ...output]` as often as its window has elements: `[batch, channels, ...input]`. */
-export function repeated(g: GraphBuilder, value: Value, { kernel, output }: Window): Value {
-  return repeatedAlong(g, value, [1, 1, ...kernel.slice(0, output.length)])
-}
-
-/** Every element `times[axis]` times in a row along each axis. */
-export function repeatedAlong(g: GraphBuilder, value: Value, times: readonly number[]): Value {
-  const scales = g.constant(tensorOf(Float32Array.from(times)))
-  return g.apply('Resize', [value, undefined, scales], {
+export function repeated(g: GraphBuilder, value: Value, { kernel }: Window): Value {
+  const times = g.constant(tensorOf(Float32Array.of(1, 1, ...kernel)))
+  return g.apply('Resize', [value, undefined, times], {
     mode: 'nearest',
     coordinate_transformation_mode: 'asymmetric',
     nearest_mode: 'floor',
