@@ -1,4 +1,4 @@
-// timeout: 180 s (an emulated processor on a busy machine)
+// timeout: 180 s
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

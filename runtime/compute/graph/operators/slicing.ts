@@ -7,7 +7,7 @@ import type { TensorType, Value } from '../build/value.ts'
 const free = () => 0
 
 /** What a Slice takes along one axis: elements `start`, `start + step`, ..., `count` of them. */
-interface Cut {
+export interface Cut {
   readonly axis: number
   readonly start: number
   readonly step: number
@@ -150,7 +150,7 @@ function inferSplit(call: OperatorCall): TensorType[] {
 }
 
 /** Along each axis named, from front to back. */
-function cutsOf(call: OperatorCall): Cut[] {
+export function cutsOf(call: OperatorCall): Cut[] {
   const { shape } = call.input(0)
   const starts = call.known(1, 'the starts')
   const ends = call.known(2, 'the ends')

@@ -30,6 +30,7 @@ interface Case {
 const f = (...shape: number[]): Input => ['f', ...shape]
 const i = (...numbers: number[]): Input => ['i', ...numbers]
 const bool = (...values: number[]): Tensor => tensorOf(Uint8Array.from(values), [values.length], 'bool')
+const whole = (shape: number[], ...values: number[]): Tensor => tensorOf(BigInt64Array.from(values, BigInt), shape)
 const int32 = (...values: number[]): Tensor => tensorOf(Int32Array.from(values))
 const each = (ops: string, rest: Omit<Case, 'op'>): Case[] => ops.split(' ').map((op) => ({ op, ...rest }))
 
@@ -40,6 +41,11 @@ const CASES: readonly Case[] = [
       inputs: [f(3, 4)],
     },
   ),
+  ...each('Tan Atan Sinh Cosh Asinh', { inputs: [f(3, 4)] }),
+  ...each('Asin Acos Atanh', { inputs: [tensorOf(Float32Array.of(-0.9, -0.1, 0, 0.5))] }),
+  { op: 'Acosh', inputs: [tensorOf(Float32Array.of(1, 1.5, 7))] },
+  { op: 'Mod', inputs: [int32(7, -7, 7, -7), int32(3, 3, -3, -3)], outputs: ['int32'] },
+  { op: 'Mod', inputs: [f(6), f(6)], attributes: { fmod: 1 } },
   ...each('Sqrt Log Reciprocal', { inputs: [f(3, 4)], positive: true }),
   { op: 'Gelu', inputs: [f(9)], opset: 20 },
   { op: 'Gelu', inputs: [f(9)], opset: 20, attributes: { approximate: 'tanh' } },
@@ -109,6 +115,27 @@ const CASES: readonly Case[] = [
     inputs: [tensorOf(BigInt64Array.of(2n, 0n, 1n, 3n), [2, 2]), i(4), tensorOf(Float32Array.of(0, 1))],
     attributes: { axis: 1 },
   },
+  { op: 'GatherElements', inputs: [f(3, 4), whole([2, 4], 0, 2, -1, 1, 1, 0, 2, 2)] },
+  { op: 'GatherElements', inputs: [f(2, 3), whole([2, 2], 0, 2, -1, 1)], attributes: { axis: -1 } },
+  { op: 'GatherND', inputs: [f(3, 4, 2), whole([2, 2], 0, 1, 2, -1)] },
+  { op: 'ScatterND', inputs: [f(4, 3), whole([2, 1], 2, 0), f(2, 3)] },
+  { op: 'ScatterND', inputs: [f(4), whole([3, 1], 1, 1, 3), f(3)], attributes: { reduction: 'add' } },
+  { op: 'ScatterElements', inputs: [f(3, 4), whole([1, 2], 2, -2), f(1, 2)], attributes: { axis: 0 } },
+  {
+    op: 'ScatterElements',
+    inputs: [f(2, 4), whole([2, 2], 0, 1, 3, 3), f(2, 2)],
+    attributes: { axis: 1, reduction: 'add' },
+  },
+  {
+    op: 'Resize',
+    inputs: [f(1, 2, 3, 2), undefined, tensorOf(Float32Array.of(1, 1, 2, 3))],
+    attributes: { mode: 'nearest' },
+  },
+  {
+    op: 'Resize',
+    inputs: [f(1, 2, 3), undefined, tensorOf(Float32Array.of(1, 1, 2))],
+    attributes: { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
+  },
   { op: 'Trilu', inputs: [f(2, 3, 4), tensorOf(BigInt64Array.of(-1n), [])] },
   { op: 'Trilu', inputs: [f(4, 4)], attributes: { upper: 0 } },
   { op: 'MatMul', inputs: [f(2, 3), f(3, 4)] },
@@ -145,6 +172,22 @@ const CASES: readonly Case[] = [
   { op: 'MaxPool', inputs: [f(2, 3, 7, 6)], attributes: { kernel_shape: [3, 2], strides: [2, 2], pads: [1, 0, 1, 0] } },
   { op: 'MaxPool', inputs: [f(1, 1, 7, 7)], attributes: { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 } },
   { op: 'MaxPool', inputs: [f(1, 1, 9)], attributes: { kernel_shape: [3], dilations: [2] } },
+  {
+    op: 'MaxPool',
+    inputs: [f(2, 3, 7, 6)],
+    attributes: { kernel_shape: [3, 2], strides: [2, 2], pads: [1, 0, 1, 0] },
+    outputs: ['float32', 'int64'],
+  },
+  {
+    op: 'MaxUnpool',
+    inputs: [f(1, 2, 2, 2), whole([1, 2, 2, 2], 0, 3, 9, 14, 16, 19, 24, 31)],
+    attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+  },
+  {
+    op: 'MaxUnpool',
+    inputs: [f(1, 1, 2, 2), whole([1, 1, 2, 2], 0, 3, 10, 24), i(1, 1, 5, 5)],
+    attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+  },
   {
     op: 'AveragePool',
     inputs: [f(2, 3, 6, 6)],

@@ -13,6 +13,15 @@ export const ELEMENTWISE: Rows = {
   Log: unary((tf, x) => tf.log(x)),
   Sin: unary((tf, x) => tf.sin(x)),
   Cos: unary((tf, x) => tf.cos(x)),
+  Tan: unary((tf, x) => tf.tan(x)),
+  Asin: unary((tf, x) => tf.asin(x)),
+  Acos: unary((tf, x) => tf.acos(x)),
+  Atan: unary((tf, x) => tf.atan(x)),
+  Sinh: unary((tf, x) => tf.sinh(x)),
+  Cosh: unary((tf, x) => tf.cosh(x)),
+  Asinh: unary((tf, x) => tf.asinh(x)),
+  Acosh: unary((tf, x) => tf.acosh(x)),
+  Atanh: unary((tf, x) => tf.atanh(x)),
   Erf: unary((tf, x) => tf.erf(x)),
   Floor: unary((tf, x) => tf.floor(x)),
   Ceil: unary((tf, x) => tf.ceil(x)),
@@ -40,6 +49,12 @@ export const ELEMENTWISE: Rows = {
   Div: binary((tf, a, b) =>
     a.dtype === 'float32' ? tf.div(a, b) : tf.mul(tf.mul(tf.sign(a), tf.sign(b)), tf.floorDiv(tf.abs(a), tf.abs(b))),
   ),
+  // With the sign of the divisor, or with that of the dividend where `fmod` is set.
+  Mod: binary((tf, a, b, call) => {
+    const rest = tf.mod(a, b)
+    if (call.int('fmod', 0) === 0) return rest
+    return tf.mul(tf.sign(a), tf.mod(tf.abs(a), tf.abs(b)))
+  }),
   Pow: binary((tf, a, b) => tf.cast(tf.pow(a, tf.cast(b, a.dtype)), a.dtype)),
   PRelu: binary((tf, x, slope) => tf.where(tf.less(x, 0), tf.mul(x, slope), x)),
   Min: reduced((call, a, b) => call.tf.minimum(a.tensor, b.tensor)),

@@ -8,6 +8,7 @@ import { MATRIX } from './matrix.ts'
 import { NORMALIZATION } from './normalization.ts'
 import { POOLING } from './pooling.ts'
 import { REDUCTION } from './reduction.ts'
+import { RESIZING } from './resizing.ts'
 import type { Rows } from './row.ts'
 import { SLICING } from './slicing.ts'
 
@@ -22,5 +23,6 @@ export const OPERATORS: Rows = {
   ...NORMALIZATION,
   ...POOLING,
   ...REDUCTION,
+  ...RESIZING,
   ...SLICING,
 }

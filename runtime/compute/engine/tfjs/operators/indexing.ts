@@ -12,6 +12,25 @@ export const INDEXING: Rows = {
       return call.like(call.tf.gather(call.x(0), positions as Tf.Tensor1D, axis))
     },
   },
+  GatherElements: {
+    run: (call) => {
+      const positions = coordinates(call, call.x(1), call.axis(call.int('axis', 0), call.x(0).rank))
+      return call.like(call.tf.reshape(call.tf.gatherND(call.x(0), positions), call.x(1).shape))
+    },
+  },
+  GatherND: {
+    run: (call) => {
+      if (call.int('batch_dims', 0) !== 0) throw call.refuse('batch_dims')
+      return call.like(call.tf.gatherND(call.x(0), counted(call, call.x(1), call.x(0).shape)))
+    },
+  },
+  ScatterElements: {
+    run: (call) => {
+      const positions = coordinates(call, call.x(1), call.axis(call.int('axis', 0), call.x(0).rank))
+      return scattered(call, positions, call.tf.reshape(call.x(2), [-1]))
+    },
+  },
+  ScatterND: { run: (call) => scattered(call, counted(call, call.x(1), call.x(0).shape), call.x(2)) },
   OneHot: { run: oneHot },
   Trilu: { run: trilu },
 }
@@ -20,6 +39,42 @@ export const INDEXING: Rows = {
 function fromFront({ tf }: Call, positions: Tf.Tensor, count: number): Tf.Tensor {
   const whole = tf.cast(positions, 'int32')
   return tf.where(tf.less(whole, tf.scalar(0, 'int32')), tf.add(whole, tf.scalar(count, 'int32')), whole)
+}
+
+/** Positions in several axes, `[..., axes]`, each counted from the front. */
+function counted({ tf }: Call, positions: Tf.Tensor, shape: readonly number[]): Tf.Tensor {
+  const whole = tf.cast(positions, 'int32')
+  const sizes = tf.tensor1d(shape.slice(0, positions.shape.at(-1)), 'int32')
+  return tf.where(tf.less(whole, tf.scalar(0, 'int32')), tf.add(whole, sizes), whole)
+}
+
+/** Where each element of `positions` points to: itself on one axis, its own place on the others; `[elements, rank]`. */
+function coordinates(call: Call, positions: Tf.Tensor, axis: number): Tf.Tensor {
+  const { tf } = call
+  const { shape } = positions
+  const along = shape.map((size, each) => {
+    if (each === axis) return fromFront(call, positions, call.x(0).shape[axis]!)
+    const places = tf.range(0, size, 1, 'int32')
+    return tf.broadcastTo(
+      tf.reshape(
+        places,
+        shape.map((_, i) => (i === each ? size : 1)),
+      ),
+      shape,
+    )
+  })
+  return tf.reshape(tf.stack(along, -1), [-1, shape.length])
+}
+
+/** The first input with other elements at some positions, or with more at them. */
+function scattered(call: Call, positions: Tf.Tensor, updates: Tf.Tensor): Value {
+  const { tf } = call
+  const x = call.x(0)
+  const reduction = call.text('reduction', 'none')
+  if (reduction === 'none') return call.like(tf.tensorScatterUpdate(x, positions, updates))
+  if (reduction !== 'add') throw call.refuse(`the reduction ${reduction}`)
+  call.arithmetic(0)
+  return call.like(tf.add(x, tf.scatterND(positions, updates, x.shape)))
 }
 
 function oneHot(call: Call): Value {

@@ -8,6 +8,7 @@ import { COMPOSED_ARITHMETIC } from './arithmetic.ts'
 import { COMPOSED_LAYOUT } from './layout.ts'
 import { COMPOSED_NORMALIZATION } from './normalization.ts'
 import { COMPOSED_POOLING } from './pooling.ts'
+import { PORTABLE } from './portable.ts'
 import { RESIZE } from './resize.ts'
 
 /** How each of them is built, by name. */
@@ -17,5 +18,6 @@ export const COMPOSITES: Readonly<Record<string, Composite>> = {
   ...COMPOSED_LAYOUT,
   ...COMPOSED_NORMALIZATION,
   ...COMPOSED_POOLING,
+  ...PORTABLE,
   ...RESIZE,
 }
