@@ -218,6 +218,10 @@ export const LIMITS = {
   remoteIdleMs: { value: 30_000, unit: 'ms', reason: 'without a byte of an answer; then it has broken off' },
   remoteAttempts: { value: 5, unit: 'count', reason: 'in a row without progress, with doubling pauses: 7.5 s' },
   remoteRedirects: { value: 5, unit: 'count', reason: 'from the address of a record to that of a bucket takes two' },
+  spoolSyncBytes: { value: 64 * MiB, unit: 'bytes', reason: 'of a download that a power cut may take: seconds' },
+  dataArrivals: { value: 4, unit: 'count', reason: 'downloads at once: they share one line' },
+  dataKept: { value: 10_000, unit: 'count', reason: 'names of data; their list is rewritten whole' },
+  dataKeepMs: { value: 3_660 * 86_400_000, unit: 'ms', reason: 'ten years; longer is until it is removed' },
   shuffleBlockBytes: {
     value: 1 * MiB,
     unit: 'bytes',

@@ -4,6 +4,7 @@ import { accountCommands } from './commands/account.ts'
 import { clusterCommands } from './commands/cluster.ts'
 import { configCommand } from './commands/config.ts'
 import { daemonCommands } from './commands/daemon.ts'
+import { dataCommands } from './commands/data.ts'
 import { deviceCommands } from './commands/device.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { inferCommand } from './commands/infer.ts'
@@ -24,6 +25,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     deviceCommands,
     inferCommand,
     trainCommand,
+    dataCommands,
     runCommand,
     logsCommand,
     clusterCommands,

@@ -25,6 +25,8 @@ export interface DataFolder {
   /** Results that were not given a folder of their own. */
   readonly results: string
   readonly uploads: string
+  /** Data that the operator brought: their list, their names, and what is still arriving. */
+  readonly data: string
   readonly logs: string
   /** Where members were last reached. */
   readonly peers: string
@@ -50,6 +52,7 @@ export function dataFolder(root: string): DataFolder {
     worker: at('worker'),
     results: at('results'),
     uploads: at('uploads'),
+    data: at('data'),
     logs: at('logs'),
     peers: at('cluster', 'peers.json'),
     ports: at('cluster', 'ports.json'),

@@ -11,6 +11,7 @@ import { memberRoleSchema } from '../swarm/charter/index.ts'
 import { peerOfAddress } from '../swarm/membership/address-book.ts'
 import { skewSentence } from '../swarm/membership/network-watch.ts'
 import { assertFreeFolder } from './adoption-ports.ts'
+import type { DataKeeper } from './data-shelf/data-entry.ts'
 import { followedViews } from './followed-views.ts'
 import type { JobArchive } from './job-archive.ts'
 import { type JobFollowing, readSlice } from './job-following.ts'
@@ -47,6 +48,7 @@ export interface LocalServiceInit extends JobParts {
   readonly worker: Worker
   readonly archive: JobArchive
   readonly budget: DiskBudget
+  readonly shelf: DataKeeper
   readonly random: Random
   readonly devices: () => readonly Device[]
   readonly sampler: Pick<Sampler, 'latest'>
@@ -75,6 +77,10 @@ export class LocalService implements NodeService {
 
   get events(): NodeService['events'] {
     return this.#init.events
+  }
+
+  get shelf(): DataKeeper {
+    return this.#init.shelf
   }
 
   /** The node is complete: from here on it takes work. */

@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import type { Dispatcher } from 'undici'
 import { type Config, every, type Logger, METRICS_HOST, sleep, systemClock, systemRandom } from '../base/index.ts'
 import { DiskBudget, directoryBlobStore, memoryBlobStore } from '../data/blob/index.ts'
+import { egress } from '../data/remote/index.ts'
 import { Coordinator } from '../job/coordinator/index.ts'
 import { AccountProofs } from '../job/following/index.ts'
 import { Journals } from '../job/journal/index.ts'
@@ -19,6 +21,7 @@ import { openBlobDesk, providersOver } from './blob-desk.ts'
 import { startControlServer } from './control/index.ts'
 import { claimSocket } from './control/socket.ts'
 import { dataFolder, makeDataFolder } from './data-folder.ts'
+import { DATA_OWNER, DataShelf } from './data-shelf/data-shelf.ts'
 import { NodeDevices } from './devices.ts'
 import { EngineHost } from './engine-host.ts'
 import { EventBus } from './events.ts'
@@ -48,6 +51,8 @@ export interface RunningNode {
 const SAVE_PEERS_MS = 5_000
 /** A peer that takes longer to hear that this node stops will find out by itself. */
 const FAREWELL_MS = 500
+/** Of the disk budget: what data that the operator brought may take, so that jobs have the rest. */
+const DATA_SHARE = 0.5
 /** Memory for inputs of shards on their way, in and out. */
 const INPUT_MEMORY_BYTES = 1 << 30
 
@@ -69,11 +74,13 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const known = await knownPeers(folder.peers, config.seeds)
 
   const budget = new DiskBudget(config.diskBudgetBytes)
-  const blobs = await directoryBlobStore({ dir: folder.blobs, clock, budget })
+  const quotaBytes = (owner: string) =>
+    owner === DATA_OWNER ? config.diskBudgetBytes * DATA_SHARE : Number.POSITIVE_INFINITY
+  const blobs = await directoryBlobStore({ dir: folder.blobs, clock, budget, quotaBytes })
   const stopCounting = await countFolders(budget, clock, {
     journals: [folder.jobs, folder.followed, folder.worker, folder.cluster],
     logs: [folder.logs],
-    caches: [folder.cache, folder.uploads],
+    caches: [folder.cache, folder.uploads, join(folder.data, 'arriving')],
   })
   const inputs = await memoryBlobStore({ clock, budget: new DiskBudget(INPUT_MEMORY_BYTES) })
 
@@ -110,6 +117,12 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     refusalsOf: (peer) => coordinator.refusalsOf(peer),
   })
   const provider = providersOver(swarm)
+  let wayOut: Dispatcher | undefined
+  const egressOnce = () => {
+    wayOut ??= egress({ env: process.env })
+    return wayOut
+  }
+  const shelf = await DataShelf.open({ blobs, folder: folder.data, clock, logger, egress: egressOnce })
   const archive = new JobArchive(folder.jobs)
   const sampler = new Sampler(clock)
   const events: EventBus = new EventBus({ clock, snapshot: () => service.snapshot() })
@@ -187,6 +200,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     coordinator,
     worker,
     budget,
+    shelf,
     random: systemRandom,
     devices: () => devices,
     sampler,
@@ -250,6 +264,8 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
       stopFollowing()
       stopSaving()
       await control.stop()
+      await shelf.stop()
+      await wayOut?.close()
       worker.stop()
       await following.stop()
       await coordinator.stop()

@@ -15,6 +15,7 @@ import {
   sourceSpecSchema,
 } from '../protocol/index.ts'
 import type { MemberRole } from '../swarm/charter/index.ts'
+import type { DataKeeper } from './data-shelf/data-entry.ts'
 import type { EventBus } from './events.ts'
 
 /** A running node, as it describes itself to its operator. */
@@ -168,6 +169,8 @@ export interface NodeService {
   followed(): Promise<readonly FollowedView[]>
   /** Finished parts of the result so far, by index. `file` is an absolute path. Throws `job.unknown`. */
   parts(id: string): Promise<readonly ResultPart[]>
+  /** Data that the operator brings here. */
+  readonly shelf: DataKeeper
   peers(): Promise<readonly PeerView[]>
   members(): Promise<readonly MemberView[]>
   /** Throws `charter.not-admin`. */

@@ -14,6 +14,7 @@ import { Worker } from '../../runtime/job/worker/index.ts'
 import type { Log } from '../../runtime/log/index.ts'
 import { openBlobDesk, providersOver } from '../../runtime/node/blob-desk.ts'
 import { dataFolder } from '../../runtime/node/data-folder.ts'
+import type { DataKeeper } from '../../runtime/node/data-shelf/data-entry.ts'
 import { EventBus } from '../../runtime/node/events.ts'
 import { JobArchive } from '../../runtime/node/job-archive.ts'
 import type { JobFollowing } from '../../runtime/node/job-following.ts'
@@ -258,6 +259,7 @@ export class SimNode implements Site {
       random,
       scrubbing,
       following: undefined as unknown as JobFollowing, // jobs are not adopted here yet
+      shelf: undefined as unknown as DataKeeper, // no data are brought here
       devices: () => devices,
       sampler: { latest: { cpu: 0, rssBytes: 0, loopDelayP99Ms: 0 } },
     })

@@ -1,4 +1,5 @@
 import { type Clock, userError } from '../../runtime/base/index.ts'
+import type { AddDataRequest, DataEntry, DataKeeper } from '../../runtime/node/data-shelf/data-entry.ts'
 import { EventBus } from '../../runtime/node/events.ts'
 import type {
   AdoptJobRequest,
@@ -45,6 +46,17 @@ export class FakeNodeService implements NodeService {
   readonly statuses = new Map<string, JobStatus>()
   readonly results = new Map<string, ResultPart[]>()
   accepting = true
+  /** What {@link shelf} was asked to bring, and lists. */
+  readonly added: AddDataRequest[] = []
+  entries: DataEntry[] = []
+  readonly shelf: DataKeeper = {
+    add: async (request) => {
+      this.added.push(request)
+      return this.entries[0]!
+    },
+    list: async () => this.entries,
+    remove: async (name) => void this.calls.push(`remove data ${name}`),
+  }
   followedJobs: readonly FollowedView[] = []
   name = 'fake'
   /** Awaited by {@link submit}, with its signal. */

@@ -18,6 +18,8 @@ export interface ObjectServerInit {
   /** Bytes by path; may be changed later. */
   readonly objects: Record<string, Uint8Array>
   readonly mishap?: (request: IncomingMessage) => Mishap | undefined
+  /** Awaited before a request is answered. */
+  readonly delay?: (request: IncomingMessage) => Promise<void> | undefined
   /** Whether it gives parts. Default: true. */
   readonly ranges?: boolean
   /** Whether it sends entity tags. Default: true. */
@@ -49,10 +51,11 @@ export async function objectServer(init: ObjectServerInit): Promise<ObjectServer
 }
 
 /** What an {@link objectServer} does with requests, for servers of other kinds. */
-export function objectHandler({ objects, mishap, ranges = true, tags = true }: ObjectServerInit) {
+export function objectHandler({ objects, mishap, delay, ranges = true, tags = true }: ObjectServerInit) {
   const requests: string[] = []
   let sentBytes = 0
-  const handler: RequestListener = (request, response) => {
+  const handler: RequestListener = async (request, response) => {
+    await delay?.(request)
     const path = new URL(request.url ?? '/', 'http://any').pathname
     requests.push([request.method, path, request.headers.range].filter(Boolean).join(' '))
     const found = mishap?.(request)

@@ -23,7 +23,7 @@ export function inferCommand(cli: Cli): void {
       action: infer,
     })
     .requiredOption('--model <file>', 'an ONNX file')
-    .requiredOption('--input <path>', 'an Arrow or JSON lines file, or a folder of images')
+    .requiredOption('--input <path>', 'an Arrow, Parquet, CSV, JSON or JSON lines file, or a folder of images')
     .option('--format <format>', 'arrow, jsonl or images; default: told by the input')
     .option('--out <folder>', "folder for the result's Arrow files; default: one in the node's data folder")
     .option('--outputs <names>', 'graph outputs to keep, separated by commas; default: all')

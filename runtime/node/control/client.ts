@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Table } from 'apache-arrow'
 import type { Clock } from '../../base/index.ts'
 import type { JobRequest, JobStatus, NodeEvent, PeerView, SourceSpec } from '../../protocol/index.ts'
+import type { AddDataRequest, DataEntry } from '../data-shelf/data-entry.ts'
 import type {
   AdoptJobRequest,
   FollowedView,
@@ -122,6 +123,21 @@ export class Client implements AsyncDisposable {
     })
     const { path } = await this.#connection.read(body, uploadSchema)
     return { path, format: 'arrow' }
+  }
+
+  /** Has the node bring data here - an absolute path, or an http(s) address - and keep them. Resolves at once. */
+  addData(request: AddDataRequest, options?: RequestOptions): Promise<DataEntry> {
+    return this.#connection.call('addData', { body: request }, options)
+  }
+
+  /** Data that the node keeps, is bringing, or failed to bring. */
+  data(options?: RequestOptions): Promise<DataEntry[]> {
+    return this.#connection.call('data', {}, options)
+  }
+
+  /** Lets data go, or calls their arrival off. Throws `data.unknown`. */
+  async removeData(name: string, options?: RequestOptions): Promise<void> {
+    await this.#connection.call('removeData', { params: { name } }, options)
   }
 
   /** Everything that happens on the node, its present state first; survives a broken connection (see {@link follow}). */

@@ -9,6 +9,7 @@ import {
   peerViewSchema,
   resultPartSchema,
 } from '../../protocol/index.ts'
+import { addDataSchema, dataEntrySchema, dataNameSchema } from '../data-shelf/data-entry.ts'
 import {
   adoptRequestSchema,
   followedViewSchema,
@@ -86,6 +87,21 @@ export const ROUTES = {
     summary: 'Finished parts of the result',
     params: jobParams,
     reply: z.array(resultPartSchema),
+  },
+  addData: {
+    method: 'POST',
+    path: '/v1/datasets',
+    summary: 'Begins to bring data here; answers at once',
+    body: addDataSchema,
+    reply: dataEntrySchema,
+  },
+  data: { method: 'GET', path: '/v1/datasets', summary: 'Data that are kept here', reply: z.array(dataEntrySchema) },
+  removeData: {
+    method: 'DELETE',
+    path: '/v1/datasets/:name',
+    summary: 'Lets data go, or calls their arrival off',
+    params: z.object({ name: dataNameSchema }),
+    reply: nothing,
   },
   peers: { method: 'GET', path: '/v1/peers', summary: 'Peers and how they fare', reply: z.array(peerViewSchema) },
   members: { method: 'GET', path: '/v1/members', summary: 'Members of the cluster', reply: z.array(memberViewSchema) },

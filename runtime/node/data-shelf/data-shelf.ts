@@ -1,0 +1,291 @@
+import { createHash } from 'node:crypto'
+import { link, mkdir, rm, stat } from 'node:fs/promises'
+import { basename, isAbsolute, join } from 'node:path'
+import type { Dispatcher } from 'undici'
+import { type Clock, every, type Logger, limit, toAividaError, userError } from '../../base/index.ts'
+import { fileContent } from '../../data/blob/content.ts'
+import type { BlobStore } from '../../data/blob/index.ts'
+import { dropSpool, openRemote, shownUrl, spool } from '../../data/remote/index.ts'
+import { type AddDataRequest, type DataEntry, type DataKeeper, dataNameSchema } from './data-entry.ts'
+import { type DataRecord, readShelf, writeShelf } from './shelf-file.ts'
+
+/** Who pins data in the blob store: what its quota is counted by. */
+export const DATA_OWNER = 'data'
+
+/** What a {@link DataShelf} works on. */
+export interface DataShelfInit {
+  readonly blobs: BlobStore
+  /** For its list, the names of its files and unfinished downloads; made when it is missing. */
+  readonly folder: string
+  readonly clock: Clock
+  readonly logger: Logger
+  /** The way out, made when something is first downloaded. */
+  readonly egress: () => Dispatcher
+}
+
+/** Data on its way, or that did not make it. */
+interface Arrival {
+  view: DataEntry
+  readonly stop: AbortController
+  done: Promise<void>
+}
+
+/**
+ * Data that the operator brings to a node: files and downloads, each a blob, pinned until it is removed or its time is up.
+ * Equal bytes are one blob. What breaks off goes on when the same is added again.
+ */
+export class DataShelf implements DataKeeper {
+  readonly #init: DataShelfInit
+  readonly #kept = new Map<string, DataRecord>()
+  readonly #arrivals = new Map<string, Arrival>()
+  #stopSweeping = () => {}
+
+  private constructor(init: DataShelfInit) {
+    this.#init = init
+  }
+
+  /** Takes up what an earlier run kept. Throws errors of the disk. */
+  static async open(init: DataShelfInit): Promise<DataShelf> {
+    const shelf = new DataShelf(init)
+    await mkdir(join(init.folder, 'files'), { recursive: true, mode: 0o700 })
+    for (const record of await readShelf(shelf.#file))
+      if (init.blobs.has(record.blob)) shelf.#kept.set(record.name, record)
+    await shelf.#sweep()
+    shelf.#stopSweeping = every(
+      init.clock,
+      SWEEP_MS,
+      () => void shelf.#sweep().catch((error) => shelf.#complain(error)),
+    )
+    return shelf
+  }
+
+  /**
+   * Begins to bring data here, and answers at once; {@link list} tells how far it is. Throws `data.not-found`,
+   * `data.name`, `data.name-taken`, `data.busy`, `data.full`, `remote.address`.
+   */
+  async add({ source, name: given, keepMs, sha256 }: AddDataRequest): Promise<DataEntry> {
+    const { clock } = this.#init
+    const url = /^https?:/i.test(source) && URL.canParse(source) ? new URL(source) : undefined
+    const shown = url ? shownUrl(url) : source
+    const name = nameOf(url ? decodedName(url) : source, given)
+    const size = url ? undefined : await sizeOf(source)
+    const kept = this.#kept.get(name)
+    if (kept && kept.source !== shown)
+      throw userError(
+        'data.name-taken',
+        `${name} is what came from ${kept.source}; give another name by --name, or first: aivida data remove ${name}`,
+      )
+    if (this.#arrivals.get(name)?.view.state === 'arriving')
+      throw userError('data.busy', `${name} is arriving already; see: aivida data list`)
+    const arriving = [...this.#arrivals.values()].filter(({ view }) => view.state === 'arriving')
+    if (arriving.length >= limit('dataArrivals') || this.#kept.size >= limit('dataKept'))
+      throw userError('data.full', `${arriving.length} downloads are under way; add more when one has ended`)
+    const addedWallMs = Math.floor(clock.wallMs())
+    const arrival: Arrival = {
+      view: {
+        name,
+        source: shown,
+        state: 'arriving',
+        receivedBytes: 0,
+        addedWallMs,
+        ...(size !== undefined && { sizeBytes: size }),
+        ...(keepMs !== undefined && { untilWallMs: addedWallMs + keepMs }),
+      },
+      stop: new AbortController(),
+      done: Promise.resolve(),
+    }
+    this.#arrivals.set(name, arrival)
+    arrival.done = this.#bring(arrival, url ? source : { path: source }, sha256)
+    return arrival.view
+  }
+
+  /** All that is kept, arriving, or has failed to arrive, by name. */
+  async list(): Promise<DataEntry[]> {
+    await this.#sweep()
+    const kept = [...this.#kept.values()].map((record) => this.#viewOf(record))
+    const views = new Map(
+      [...kept, ...[...this.#arrivals.values()].map(({ view }) => view)].map((view) => [view.name, view]),
+    )
+    return [...views.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** Lets data go, or calls its arrival off. Throws `data.unknown`. */
+  async remove(name: string): Promise<void> {
+    const arrival = this.#arrivals.get(name)
+    const record = this.#kept.get(name)
+    if (!arrival && !record) throw userError('data.unknown', `no data called ${name} here; see: aivida data list`)
+    if (arrival) {
+      arrival.stop.abort()
+      await arrival.done
+      this.#arrivals.delete(name)
+      await dropSpool(this.#spoolFolder, arrival.view.source)
+    }
+    const came = this.#kept.get(name) // it may have come meanwhile
+    if (came) await this.#drop([came])
+  }
+
+  /** Calls off what is arriving; it goes on when it is added again. */
+  async stop(): Promise<void> {
+    this.#stopSweeping()
+    for (const { stop } of this.#arrivals.values()) stop.abort()
+    await Promise.all([...this.#arrivals.values()].map(({ done }) => done))
+  }
+
+  get #file(): string {
+    return join(this.#init.folder, 'shelf.json')
+  }
+
+  get #spoolFolder(): string {
+    return join(this.#init.folder, 'arriving')
+  }
+
+  #pathOf(name: string): string {
+    return join(this.#init.folder, 'files', name)
+  }
+
+  async #bring(arrival: Arrival, from: string | { readonly path: string }, expected?: string): Promise<void> {
+    const { signal } = arrival.stop
+    const { name, source, addedWallMs, untilWallMs } = arrival.view
+    try {
+      const path = typeof from === 'string' ? await this.#download(arrival, from) : from.path
+      const hash = createHash('sha256')
+      const content = passing(path, (piece) => {
+        hash.update(piece)
+        if (typeof from !== 'string') this.#progress(arrival, arrival.view.receivedBytes + piece.byteLength)
+      })
+      const check = async function* () {
+        yield* content
+        const found = hash.digest('hex')
+        if (expected !== undefined && found !== expected)
+          throw userError(
+            'data.hash',
+            `${source}: expected SHA-256 ${expected}, found ${found}; fetch it again, or correct what is expected`,
+            { expected, found },
+          )
+      }
+      const { blobs } = this.#init
+      const pin = { owner: DATA_OWNER, ...(untilWallMs !== undefined && { untilWallMs: this.#lastUse(untilWallMs) }) }
+      const { blob, sizeBytes } = await blobs.put(check(), { signal, pin })
+      const before = this.#kept.get(name)
+      if (before && before.blob !== blob) await this.#drop([before])
+      await this.#link(name, blob)
+      this.#kept.set(name, {
+        name,
+        source,
+        blob,
+        sizeBytes,
+        addedWallMs,
+        ...(untilWallMs !== undefined && { untilWallMs }),
+      })
+      await this.#pinAnew(blob)
+      await writeShelf(this.#file, [...this.#kept.values()])
+      if (typeof from === 'string') await dropSpool(this.#spoolFolder, source)
+      this.#arrivals.delete(name)
+    } catch (error) {
+      const failure = toAividaError(error)
+      if (failure.code === 'data.hash') await dropSpool(this.#spoolFolder, source)
+      arrival.view = { ...arrival.view, state: 'failed', error: failure.toJSON() }
+      if (!signal.aborted) this.#init.logger.warn({ name, source, code: failure.code }, 'data did not arrive')
+    }
+  }
+
+  async #download(arrival: Arrival, url: string): Promise<string> {
+    const { signal } = arrival.stop
+    const { egress, clock } = this.#init
+    const remote = await openRemote({ url, egress: egress(), clock, signal })
+    arrival.view = { ...arrival.view, sizeBytes: remote.sizeBytes }
+    const named = { ...remote, name: arrival.view.source } // not where a redirection led
+    return spool(named, { folder: this.#spoolFolder, signal, progress: (bytes) => this.#progress(arrival, bytes) })
+  }
+
+  #progress(arrival: Arrival, receivedBytes: number): void {
+    arrival.view = { ...arrival.view, receivedBytes }
+  }
+
+  /** A name in the file system for a blob: with its ending, by which jobs tell its format. */
+  async #link(name: string, blob: string): Promise<void> {
+    const open = await this.#init.blobs.open(blob)
+    try {
+      await rm(this.#pathOf(name), { force: true })
+      if (open.file) await link(open.file.path, this.#pathOf(name))
+    } finally {
+      await open.close()
+    }
+  }
+
+  /** The pin of a blob ends with the last of the names that it has. */
+  async #pinAnew(blob: string): Promise<void> {
+    const names = [...this.#kept.values()].filter((record) => record.blob === blob)
+    const { blobs } = this.#init
+    if (names.length === 0) return blobs.unpin(DATA_OWNER, blob)
+    const ends = names.map(({ untilWallMs }) => untilWallMs ?? Number.POSITIVE_INFINITY)
+    const last = Math.max(...ends)
+    await blobs.pin([blob], { owner: DATA_OWNER, ...(Number.isFinite(last) && { untilWallMs: this.#lastUse(last) }) })
+  }
+
+  /** Pins outlive what they are for by one sweep, so that nothing is evicted under its name. */
+  #lastUse(untilWallMs: number): number {
+    return untilWallMs + 2 * SWEEP_MS
+  }
+
+  async #sweep(): Promise<void> {
+    const now = this.#init.clock.wallMs()
+    const over = [...this.#kept.values()].filter(({ untilWallMs = Number.POSITIVE_INFINITY }) => untilWallMs <= now)
+    if (over.length > 0) await this.#drop(over)
+  }
+
+  async #drop(records: readonly DataRecord[]): Promise<void> {
+    for (const { name } of records) this.#kept.delete(name)
+    await writeShelf(this.#file, [...this.#kept.values()])
+    for (const { name, blob } of records) {
+      await rm(this.#pathOf(name), { force: true })
+      await this.#pinAnew(blob)
+    }
+  }
+
+  #viewOf(record: DataRecord): DataEntry {
+    return { ...record, state: 'here', receivedBytes: record.sizeBytes, path: this.#pathOf(record.name) }
+  }
+
+  #complain(error: unknown): void {
+    this.#init.logger.error({ error: String(error) }, 'data whose time is up could not be let go')
+  }
+}
+
+/** How often data whose time is up are let go. */
+const SWEEP_MS = 60_000
+
+async function* passing(path: string, seen: (piece: Uint8Array) => void): AsyncGenerator<Uint8Array> {
+  for await (const piece of fileContent(path)) {
+    seen(piece)
+    yield piece
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const found = isAbsolute(path) ? await stat(path).catch(() => undefined) : undefined
+  if (found?.isFile()) return found.size
+  throw userError(
+    'data.not-found',
+    `${path}: expected a file, or an http or https address, found ${found ? 'something else' : 'nothing'}; pack a folder into one file`,
+  )
+}
+
+function nameOf(source: string, given: string | undefined): string {
+  const name =
+    given ??
+    basename(source)
+      .replace(/[^A-Za-z0-9._-]+/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 100)
+  if (dataNameSchema.safeParse(name).success) return name
+  throw userError('data.name', `expected a name of letters, digits, dots, dashes and underscores; give one by --name`)
+}
+
+function decodedName({ pathname }: URL): string {
+  try {
+    return decodeURIComponent(pathname)
+  } catch {
+    return pathname
+  }
+}
