@@ -135,11 +135,13 @@ shelves(
     const { shelf } = await opened(dir, said)
     await shelf.add({ source: `${server.origin}/a%20b.bin?X-Amz-Signature=${TOKEN}` })
     const failed = await settled(shelf, 'a-b.bin')
-    assert.equal([failed.state, failed.error?.code, failed.receivedBytes], ['failed', 'remote.expired', 1_000_000])
+    assert.equal([failed.state, failed.error?.code], ['failed', 'remote.expired'])
+    const came = failed.receivedBytes
+    assert.ok(came > 0 && came <= 1_000_000, `${came}: a broken connection may bring less than was sent`)
     await shelf.add({ source: `${server.origin}/a%20b.bin?X-Amz-Signature=${TOKEN}-2` })
     const here = await settled(shelf, 'a-b.bin')
     assert.equal(await readFile(here.path!), Buffer.from(content))
-    assert.is(server.sentBytes, 1 + 1_000_000 + 1 + 500_000)
+    assert.is(server.sentBytes, 1 + 1_000_000 + 1 + (content.byteLength - came))
     const kept = await readdir(dir, { recursive: true, withFileTypes: true })
     const texts = await Promise.all(
       kept.filter((each) => each.isFile()).map((each) => readFile(join(each.parentPath, each.name), 'latin1')),
