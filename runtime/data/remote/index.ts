@@ -4,7 +4,7 @@
  */
 export { type EgressInit, egress } from './egress.ts'
 export { type PresignInit, presignedUrl, type S3Credentials } from './presign.ts'
-export { expiryMs, shownUrl } from './remote-error.ts'
+export { addressKey, expiryMs, shownUrl } from './remote-error.ts'
 export { openRemote, type RemoteFile, type RemoteInit } from './remote-file.ts'
 export { type S3Place, s3Url } from './s3-address.ts'
 export { type SignedLinkInit, signedLink } from './signed-link.ts'

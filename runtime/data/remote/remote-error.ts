@@ -1,4 +1,4 @@
-import { AividaError, wallTimeText } from '../../base/index.ts'
+import { AividaError, sha256, wallTimeText } from '../../base/index.ts'
 
 /** A URL as messages show it: without its query, user and password, which may be secrets. */
 export function shownUrl(url: URL): string {
@@ -6,6 +6,20 @@ export function shownUrl(url: URL): string {
 }
 
 const SHOWN_CHARACTERS = 300
+
+/**
+ * What an address names, without what lets in whoever holds it: two links to one object have the same, two objects that
+ * only their queries tell apart (`?file=a`, `?file=b`) do not. Holds a hash of the query, never the query.
+ */
+export function addressKey(url: URL): string {
+  const rest = [...url.searchParams].filter(([name]) => !SIGNING.test(name))
+  if (rest.length === 0) return `${url.origin}${url.pathname}`
+  return `${url.origin}${url.pathname}?${sha256(Buffer.from(JSON.stringify(rest)))}`
+}
+
+/** Parameters that sign a link: S3 and CloudFront, Google, Azure. */
+const SIGNING =
+  /^(x-amz-.*|awsaccesskeyid|x-goog-.*|googleaccessid|expires|signature|policy|key-pair-id|sig|se|sp|sv|sr|st|spr|sip|sk[a-z]+)$/i
 
 /** What of an answer decides what it means. */
 export interface Refusal {

@@ -5,7 +5,7 @@ import type { Dispatcher } from 'undici'
 import { type Clock, every, type Logger, limit, toAividaError, userError } from '../../base/index.ts'
 import { fileContent } from '../../data/blob/content.ts'
 import type { BlobStore } from '../../data/blob/index.ts'
-import { dropSpool, openRemote, shownUrl, spool } from '../../data/remote/index.ts'
+import { addressKey, dropSpool, openRemote, shownUrl, spool } from '../../data/remote/index.ts'
 import { type AddDataRequest, type DataEntry, type DataKeeper, dataNameSchema } from './data-entry.ts'
 import { type DataRecord, readShelf, writeShelf } from './shelf-file.ts'
 
@@ -26,6 +26,8 @@ export interface DataShelfInit {
 /** Data on its way, or that did not make it. */
 interface Arrival {
   view: DataEntry
+  /** Of its source; what is downloaded is kept under it. */
+  readonly key: string
   readonly stop: AbortController
   done: Promise<void>
 }
@@ -65,19 +67,20 @@ export class DataShelf implements DataKeeper {
    */
   async add({ source, name: given, keepMs, sha256 }: AddDataRequest): Promise<DataEntry> {
     const { clock } = this.#init
-    const url = /^https?:/i.test(source) && URL.canParse(source) ? new URL(source) : undefined
+    const url = addressOf(source)
     const shown = url ? shownUrl(url) : source
+    const key = url ? addressKey(url) : source
     const name = nameOf(url ? decodedName(url) : source, given)
     const size = url ? undefined : await sizeOf(source)
     const kept = this.#kept.get(name)
-    if (kept && kept.source !== shown)
+    if (kept && (kept.key ?? kept.source) !== key)
       throw userError(
         'data.name-taken',
         `${name} is what came from ${kept.source}; give another name by --name, or first: aivida data remove ${name}`,
       )
-    if (this.#arrivals.get(name)?.view.state === 'arriving')
-      throw userError('data.busy', `${name} is arriving already; see: aivida data list`)
     const arriving = [...this.#arrivals.values()].filter(({ view }) => view.state === 'arriving')
+    const same = arriving.find((other) => other.view.name === name || (url && other.key === key))
+    if (same) throw userError('data.busy', `${same.view.name} is arriving already; see: aivida data list`)
     if (arriving.length >= limit('dataArrivals') || this.#kept.size >= limit('dataKept'))
       throw userError('data.full', `${arriving.length} downloads are under way; add more when one has ended`)
     const addedWallMs = Math.floor(clock.wallMs())
@@ -91,6 +94,7 @@ export class DataShelf implements DataKeeper {
         ...(size !== undefined && { sizeBytes: size }),
         ...(keepMs !== undefined && { untilWallMs: addedWallMs + keepMs }),
       },
+      key,
       stop: new AbortController(),
       done: Promise.resolve(),
     }
@@ -118,7 +122,7 @@ export class DataShelf implements DataKeeper {
       arrival.stop.abort()
       await arrival.done
       this.#arrivals.delete(name)
-      await dropSpool(this.#spoolFolder, arrival.view.source)
+      await dropSpool(this.#spoolFolder, arrival.key)
     }
     const came = this.#kept.get(name) // it may have come meanwhile
     if (came) await this.#drop([came])
@@ -145,6 +149,7 @@ export class DataShelf implements DataKeeper {
 
   async #bring(arrival: Arrival, from: string | { readonly path: string }, expected?: string): Promise<void> {
     const { signal } = arrival.stop
+    const { key } = arrival
     const { name, source, addedWallMs, untilWallMs } = arrival.view
     try {
       const path = typeof from === 'string' ? await this.#download(arrival, from) : from.path
@@ -172,6 +177,7 @@ export class DataShelf implements DataKeeper {
       this.#kept.set(name, {
         name,
         source,
+        ...(key !== source && { key }),
         blob,
         sizeBytes,
         addedWallMs,
@@ -179,11 +185,11 @@ export class DataShelf implements DataKeeper {
       })
       await this.#pinAnew(blob)
       await writeShelf(this.#file, [...this.#kept.values()])
-      if (typeof from === 'string') await dropSpool(this.#spoolFolder, source)
+      if (typeof from === 'string') await dropSpool(this.#spoolFolder, key)
       this.#arrivals.delete(name)
     } catch (error) {
       const failure = toAividaError(error)
-      if (failure.code === 'data.hash') await dropSpool(this.#spoolFolder, source)
+      if (failure.code === 'data.hash') await dropSpool(this.#spoolFolder, key)
       arrival.view = { ...arrival.view, state: 'failed', error: failure.toJSON() }
       if (!signal.aborted) this.#init.logger.warn({ name, source, code: failure.code }, 'data did not arrive')
     }
@@ -194,7 +200,7 @@ export class DataShelf implements DataKeeper {
     const { egress, clock } = this.#init
     const remote = await openRemote({ url, egress: egress(), clock, signal })
     arrival.view = { ...arrival.view, sizeBytes: remote.sizeBytes }
-    const named = { ...remote, name: arrival.view.source } // not where a redirection led
+    const named = { ...remote, name: arrival.key } // not where a redirection led
     return spool(named, { folder: this.#spoolFolder, signal, progress: (bytes) => this.#progress(arrival, bytes) })
   }
 
@@ -243,7 +249,7 @@ export class DataShelf implements DataKeeper {
     }
   }
 
-  #viewOf(record: DataRecord): DataEntry {
+  #viewOf({ key: _, ...record }: DataRecord): DataEntry {
     return { ...record, state: 'here', receivedBytes: record.sizeBytes, path: this.#pathOf(record.name) }
   }
 
@@ -269,6 +275,13 @@ async function sizeOf(path: string): Promise<number> {
     'data.not-found',
     `${path}: expected a file, or an http or https address, found ${found ? 'something else' : 'nothing'}; pack a folder into one file`,
   )
+}
+
+/** What is written as a download; never taken for a path, which messages show whole. Throws `remote.address`. */
+function addressOf(source: string): URL | undefined {
+  if (!/^https?:/i.test(source)) return undefined
+  if (URL.canParse(source)) return new URL(source)
+  throw userError('remote.address', 'expected an http or https address, found one that no server can have')
 }
 
 function nameOf(source: string, given: string | undefined): string {

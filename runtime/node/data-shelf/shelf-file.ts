@@ -9,6 +9,8 @@ import { dataNameSchema } from './data-entry.ts'
 const recordSchema = z.object({
   name: dataNameSchema,
   source: z.string(),
+  /** What tells it from another source of the same appearance. Default: its appearance. */
+  key: z.string().optional(),
   blob: digestSchema,
   sizeBytes: countSchema,
   addedWallMs: countSchema,

@@ -50,6 +50,9 @@ presigning('addresses of buckets', () => {
   assert.is(s3Url('s3://bucket/a/b', { endpoint: 'http://127.0.0.1:9000/' }).href, 'http://127.0.0.1:9000/bucket/a/b')
   for (const address of ['s3://bucket', 's3://bucket/', 's3:///key', 's3://UPPER/key', 'https://x/y'])
     refusesSync('remote.address', () => s3Url(address, {}))
+  for (const key of ['a/../b', '..', 'a/./b']) refusesSync('remote.address', () => s3Url(`s3://bucket/${key}`, {}))
+  for (const endpoint of ['', 'localhost:9000', 'ftp://host'])
+    refusesSync('remote.address', () => s3Url('s3://bucket/key', { endpoint }))
   assert.is(
     expiryMs(new URL('https://x/?X-Goog-Date=20260101T000000Z&X-Goog-Expires=10')),
     Date.UTC(2026, 0, 1, 0, 0, 10),

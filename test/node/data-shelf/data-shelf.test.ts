@@ -1,4 +1,6 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -33,6 +35,27 @@ async function opened(dir: string, said: string[], { clock = systemClock, quota 
   const blobs = await directoryBlobStore({ dir: join(dir, 'blobs'), clock, quotaBytes: () => quota })
   const folder = join(dir, 'data')
   return { blobs, folder, shelf: await DataShelf.open({ blobs, folder, clock, logger, egress: () => way }) }
+}
+
+/** A server of files that their names in the query tell apart; bodies wait for `held`. */
+async function queryServer(held: Promise<void>) {
+  const server = createServer(async (request, response) => {
+    const body = new URL(request.url!, 'http://any').searchParams.get('file')!.repeat(100_000)
+    const part = request.headers.range !== 'bytes=0-0'
+    if (part) await held
+    const sent = part ? body : body.slice(0, 1)
+    response.writeHead(206, { 'content-range': `bytes 0-${sent.length - 1}/${body.length}`, 'last-modified': 'today' })
+    response.end(sent)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
 }
 
 /** The entry once it no longer arrives. */
@@ -168,8 +191,8 @@ shelves('an arrival is called off, by its name or with the node, and goes on lat
   await first.shelf.remove('x')
   assert.equal(await first.shelf.list(), [])
   const names = Array.from({ length: limit('dataArrivals') }, (_, i) => `copy-${i}`)
-  for (const name of names) await first.shelf.add({ source: `${server.origin}/x`, name })
-  await refuses('data.full', first.shelf.add({ source: `${server.origin}/x`, name: 'one-more' }))
+  for (const name of names) await first.shelf.add({ source: `${server.origin}/x?${name}`, name })
+  await refuses('data.full', first.shelf.add({ source: `${server.origin}/x?more`, name: 'one-more' }))
   await first.shelf.stop()
   release()
   const later = await opened(dir, said)
@@ -177,6 +200,29 @@ shelves('an arrival is called off, by its name or with the node, and goes on lat
   await later.shelf.add({ source: `${server.origin}/x` })
   assert.is((await settled(later.shelf, 'x')).state, 'here')
   await later.shelf.stop()
+})
+
+shelves('files that only the query of their address tells apart are not mixed up', async ({ dir, said }) => {
+  const { promise: held, resolve: go } = Promise.withResolvers<void>()
+  await using server = await queryServer(held)
+  const { shelf, folder } = await opened(dir, said)
+  const address = (query: string) => `${server.origin}/get?${query}`
+  await shelf.add({ source: address('file=a&X-Amz-Signature=1'), name: 'a' })
+  await refuses('data.busy', shelf.add({ source: address('X-Amz-Signature=2&file=a'), name: 'again' }))
+  await shelf.add({ source: address('file=b'), name: 'b' })
+  go()
+  for (const name of ['a', 'b']) {
+    const { path, state } = await settled(shelf, name)
+    assert.is(state, 'here')
+    assert.is(await readFile(path!, 'utf8'), name.repeat(100_000))
+  }
+  await refuses('data.name-taken', shelf.add({ source: address('file=b'), name: 'a' }))
+  await shelf.add({ source: address('file=a&X-Amz-Signature=3'), name: 'a' })
+  assert.is((await settled(shelf, 'a')).state, 'here')
+  assert.not.match(await readFile(join(folder, 'shelf.json'), 'utf8'), /file=|Signature/)
+  const nowhere = await refuses('remote.address', shelf.add({ source: `https://host:99999/x?sig=${TOKEN}` }))
+  assert.not.match(nowhere.message, TOKEN)
+  await shelf.stop()
 })
 
 shelves.run()
