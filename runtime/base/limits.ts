@@ -246,6 +246,7 @@ export const LIMITS = {
     unit: 'count',
     reason: 'state of a training step: parameters of a large model, with two moments each',
   },
+  stepFeedBytes: { value: 2 * GiB, unit: 'bytes', reason: 'batch and masks of one training step, in memory thrice' },
   modelNodes: { value: 100_000, unit: 'count', reason: 'a structural scan stays under a second' },
   modelDepth: { value: 8, unit: 'count', reason: 'nested subgraphs of honest models' },
   modelCallDepth: { value: 32, unit: 'count', reason: 'functions that call functions: module trees of exporters' },

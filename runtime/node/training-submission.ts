@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { userError } from '../base/index.ts'
+import { limit, userError } from '../base/index.ts'
 import { type StepSignature, stepSignatureOf } from '../compute/graph/index.ts'
 import { type ModelReport, scanModel } from '../compute/model/index.ts'
 import { batchSizeOf, checkColumns, checkSymbols, stepsPerEpoch, tensorsIn } from '../compute/training/index.ts'
@@ -34,6 +34,7 @@ export async function prepareTraining(
   const frozen = await keptFrozen(init, request, signature)
   const data = await keptRows(init, request.data, (table, range) => checkTable(signature, table, range))
   const perEpoch = stepsPerEpoch(signature, data)
+  checkCommitments(request)
   const evaluation = request.evaluation && (await keptEvaluation(init, request.evaluation, signature, perEpoch))
   const training: TrainingSpec = {
     state,
@@ -50,6 +51,17 @@ function stepsOf({ steps, epochs }: TrainRequest, perEpoch: number): number {
   if ((steps === undefined) === (epochs === undefined))
     throw userError('train.length', 'expected steps or epochs, one of the two: how long the training is')
   return steps ?? epochs! * perEpoch
+}
+
+/** What would be found when the first shard is done, and its work lost. */
+function checkCommitments({ stepsPerShard, commitEvery }: TrainRequest): void {
+  const most = limit('commitmentsPerShard')
+  if (stepsPerShard / commitEvery >= most)
+    // one more after the last step
+    throw userError(
+      'train.commitments',
+      `${stepsPerShard} steps a shard with a commitment every ${commitEvery} are more than the ${most} that a receipt holds; commit less often, or take smaller shards`,
+    )
 }
 
 function keptModel({ blobs, job }: TrainingSubmission, path: string): Promise<ModelRef> {
@@ -151,6 +163,8 @@ async function keptEvaluation(
       'train.metric',
       `the evaluation gives ${outputs.map(({ name }) => name).join(', ')}, and no f32 ${select.metric} to select by`,
     )
+  if (wanted.length === 0)
+    throw userError('train.columns', 'the evaluation takes no rows: it has no inputs but weights')
   const fixed = wanted.map(({ shape }) => shape?.[0]).find((dim) => typeof dim === 'number')
   const kept = await keptRows(init, data, async (table, range) => {
     checkColumns(
@@ -162,5 +176,10 @@ async function keptEvaluation(
     )
     await checkSymbols(table, range, bounded)
   })
+  if (fixed !== undefined && kept.rows < fixed)
+    throw userError(
+      'train.batch-too-large',
+      `the evaluation takes ${fixed} rows at once and has ${kept.rows}, so that it would measure nothing; give it more rows`,
+    )
   return { model, data: kept, batchSize: fixed ?? batchSize, everySteps: everySteps ?? perEpoch }
 }

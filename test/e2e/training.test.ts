@@ -134,6 +134,7 @@ test('what cannot be trained is refused when it is submitted', async () => {
     [{ state: file('data.rows') }, 'tensor.malformed', /safetensors/],
     [{ data: { ...request.data, firstRow: 1_000 } }, 'train.rows', /has 2000/],
     [{ epochs: 2 }, 'train.length', /one of the two/],
+    [{ stepsPerShard: 5_000, commitEvery: 1 }, 'train.commitments', /5000 steps a shard/],
   ] as const) {
     const failure = await refusal(changes)
     assert.is(failure.code, code, failure.message)

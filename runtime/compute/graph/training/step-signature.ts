@@ -1,6 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { z } from 'zod'
 import { limit, userError } from '../../../base/index.ts'
+import { elementCount } from '../../../data/tensor/check.ts'
+import { DTYPES } from '../../../data/tensor/tensor.ts'
 import { type Model, readModel } from '../onnx/model.ts'
 import { ModelProtoSchema, StringStringEntryProtoSchema } from '../onnx/onnx_pb.ts'
 
@@ -75,7 +77,8 @@ export function withStepSignature(model: Model, signature: StepSignature): Model
 }
 
 /**
- * The signature of a training step. Throws `step.not-a-step` for a model that has none or one of another version, and
+ * The signature of a training step. Throws `step.not-a-step` for a model that has none or one of another version,
+ * `step.too-large`, and
  * `model.*` as {@link readModel} does.
  */
 export function stepSignatureOf(bytes: Uint8Array): StepSignature {
@@ -95,7 +98,22 @@ export function stepSignatureOf(bytes: Uint8Array): StepSignature {
   if (!parsed.success)
     throw userError('step.not-a-step', `expected a training step of version 1: ${z.prettifyError(parsed.error)}`)
   assertDistinct(parsed.data)
+  assertFeeds(parsed.data)
   return parsed.data
+}
+
+/** What a node holds of each step beside the state; who wrote the signature may be a stranger. */
+function assertFeeds({ batch, masks }: StepSignature): void {
+  const bytes = [...batch, ...masks.map(({ shape }) => ({ shape, dtype: 'uint8' as const }))].reduce(
+    (sum, { dtype, shape }) => sum + DTYPES[dtype] * elementCount(shape),
+    0,
+  )
+  if (!(bytes <= limit('stepFeedBytes')))
+    throw userError(
+      'step.too-large',
+      `the batch and the masks of a step take ${bytes} bytes, at most ${limit('stepFeedBytes')} are fed; build it for fewer samples`,
+      { bytes },
+    )
 }
 
 /** An output that two tensors share would leave the memory set aside for one of them unwritten, and that is the next state. */

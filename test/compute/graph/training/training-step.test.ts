@@ -181,8 +181,8 @@ test('weights may come from elsewhere', () => {
 
 test('a signature that names a tensor twice is none', () => {
   const { signature, step } = trainingStep(small())
-  const lie = (changes: Partial<StepSignature>) =>
-    refusesSync('step.not-a-step', () =>
+  const lie = (changes: Partial<StepSignature>, code = 'step.not-a-step') =>
+    refusesSync(code, () =>
       stepSignatureOf(
         writeModel(withStepSignature({ ...readModel(step), metadataProps: [] }, { ...signature, ...changes })),
       ),
@@ -191,6 +191,8 @@ test('a signature that names a tensor twice is none', () => {
   assert.match(lie({ state: [first, { ...second, next: first.next }, ...rest] }), /dense_1\/weight\.next named twice/)
   assert.match(lie({ metrics: ['loss', first.next] }), /dense_1\/weight\.next named twice/)
   assert.match(lie({ scalars: { learningRate: 'labels' } }), /labels named twice/)
+  const huge = { name: 'mask', shape: [1e6, 1e6], keep: 0.5 }
+  assert.match(lie({ masks: [huge] }, 'step.too-large'), /take 1000000000\d+ bytes/)
 })
 
 test('mistakes are told where they were made', () => {
