@@ -5,6 +5,9 @@ import type { Checkpoint, Receipt, TrainShard } from '../../protocol/index.ts'
 /** How outputs that an evaluation gave are told from those of the steps. */
 export const VALIDATION = 'validation.'
 
+/** Of names of measurements that a checkpoint holds; the journal would refuse others, and the job would end by it. */
+const NAME_CHARACTERS = 64
+
 /**
  * What a shard of training came to, by its receipt and its metrics. Throws `receipt.state` when the receipt names no state,
  * `receipt.metrics` when there is not a row for each step, `tensor.*`.
@@ -16,12 +19,16 @@ export function trainedBy(
 ): Omit<Checkpoint, 'step'> {
   if (!state) throw peerError('receipt.state', `the receipt of ${worker} for ${lease}, a training, names no state`)
   const tensors = decodeTensors(metrics)
-  const wrong = Object.entries(tensors).find(([, { shape }]) => shape.length !== 1 || shape[0] !== steps)
+  const wrong = Object.values(tensors).some(
+    ({ dtype, shape }) => dtype === 'string' || shape.length !== 1 || shape[0] !== steps,
+  )
   if (wrong || !tensors.loss)
     throw peerError('receipt.metrics', `${worker} sent metrics for ${lease} that do not have a row for each step`)
   const validation = Object.entries(tensors).flatMap(([name, tensor]): [string, number][] => {
     const value = Number(typedArrayOf(tensor).at(-1))
-    return name.startsWith(VALIDATION) && Number.isFinite(value) ? [[name.slice(VALIDATION.length), value]] : []
+    const output = name.slice(VALIDATION.length)
+    const isKept = name.startsWith(VALIDATION) && output.length <= NAME_CHARACTERS && Number.isFinite(value)
+    return isKept ? [[output, value]] : []
   })
   return { state, ...(validation.length > 0 && { validation: Object.fromEntries(validation) }) }
 }
