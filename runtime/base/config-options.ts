@@ -136,7 +136,7 @@ export const CONFIG_OPTIONS = {
     description: 'threads of one engine child',
     live: false,
   }),
-  engineMemoryBytes: option(bytes(limit('engineMemoryBytes')), {
+  engineMemoryBytes: option(bytes(limit('engineMemoryMostBytes')), {
     default: limit('engineMemoryBytes'),
     unit: 'bytes',
     description: 'resident memory of one engine child, above which it is ended',

@@ -266,7 +266,16 @@ export const LIMITS = {
   engineWordsBytes: { value: 8 * KiB, unit: 'bytes', reason: 'what is kept of what a child last wrote to stderr' },
   engineStartMs: { value: 30_000, unit: 'ms', reason: 'from fork to ready: 0.2 s, ten times that on a busy machine' },
   engineMemoryPollMs: { value: 100, unit: 'ms', reason: 'how soon a child above its memory is seen' },
-  engineMemoryBytes: { value: 8 * GiB, unit: 'bytes', reason: 'resident memory of one engine child' },
+  engineMemoryBytes: {
+    value: 8 * GiB,
+    unit: 'bytes',
+    reason: 'resident memory of one engine child, unless its operator allows more',
+  },
+  engineMemoryMostBytes: {
+    value: 64 * GiB,
+    unit: 'bytes',
+    reason: 'what an operator may allow: a state of 20 GB is there twice while it is trained',
+  },
   slotMemoryBytes: { value: 512 * MiB, unit: 'bytes', reason: 'an engine, a model and a batch; below it, fewer slots' },
   exactClasses: { value: 16, unit: 'count', reason: 'proofs kept: builds and levels one machine goes through' },
   deviceSizeMs: { value: 5_000, unit: 'ms', reason: 'how long a person waits to hear how much would be fetched' },

@@ -16,7 +16,7 @@ import { type EngineProcess, type Exit, spawnEngine } from './process.ts'
 /** What an {@link EngineChild} needs. */
 export interface EngineChildInit {
   readonly clock: Clock
-  /** Above this much resident memory the child is killed. Bytes. Default and upper bound: `engineMemoryBytes`. */
+  /** Above this much resident memory the child is killed. Bytes. Default: `engineMemoryBytes`; at most `engineMemoryMostBytes`. */
   readonly memoryBytes?: number
   readonly settings?: Omit<ChildSettings, 'memoryBytes'>
   /** Default: a real process of {@link engineCommand}. */
@@ -48,7 +48,7 @@ export class EngineChild implements Engine {
   #nextSession = 1
 
   constructor({ clock, memoryBytes, settings, spawn }: EngineChildInit) {
-    this.#memoryBytes = Math.min(memoryBytes ?? limit('engineMemoryBytes'), limit('engineMemoryBytes'))
+    this.#memoryBytes = Math.min(memoryBytes ?? limit('engineMemoryBytes'), limit('engineMemoryMostBytes'))
     const start = spawn ?? ((all) => spawnEngine(engineCommand(all)))
     const process = start({ ...settings, memoryBytes: this.#memoryBytes })
     this.pid = process.pid
