@@ -59,6 +59,29 @@ test('what the script throws is printed as an error of ours, with its exit code'
   assert.is(code, 2)
 })
 
+test('it imports other files beside it, which may await as well, with and without their suffix', async () => {
+  await using control = await startTestControl()
+  writeFileSync(join(control.folder, 'one.ts'), 'export const one: number = await Promise.resolve(1)\n')
+  writeFileSync(join(control.folder, 'two.ts'), "import { one } from './one'\nexport const two = one + (await 1)\n")
+  const { out, err } = await run(control.folder, "import { two } from './two.ts'\nconsole.log(two)\n")
+  assert.is(err, '')
+  assert.is(out, '2\n')
+})
+
+for (const [what, script, expected] of [
+  ['cannot be compiled', 'export const rate = 3 +\n', /script\.ts:2:0: ERROR: Unexpected end of file/],
+  ['imports what is not there', "import './none.ts'\n", /Cannot find module .*none\.ts/],
+  ['throws', 'function f() {\n  throw new Error("no rows")\n}\nf()\n', /no rows\n {4}at f \(.*script\.ts:2:\d+\)/],
+] as const)
+  test(`a script that ${what} is at fault, not we: it says where, without the lines of what loaded it`, async () => {
+    await using control = await startTestControl()
+    const { err, code } = await run(control.folder, script)
+    assert.match(err, /^error script\.failed: script\.ts failed: /)
+    assert.match(err, expected)
+    assert.not.match(err, /node_modules|node:internal/)
+    assert.is(code, 2)
+  })
+
 test('a script that is not there is said', async () => {
   await using control = await startTestControl()
   const child = spawn(process.execPath, [MAIN, 'run', 'missing.ts'], {

@@ -15,11 +15,19 @@ export interface StoredTableInit {
 
 /**
  * A row file as a table that need not fit into memory: rows are read in pages as large, and cut, as the chunks of a
- * blob; the pages used last stay. Takes `bytes` over: closing the table closes them. Throws `rows.malformed`; its
- * `gather` what reading the bytes throws.
+ * blob; the pages used last stay. Takes `bytes` over: closing the table closes them. Throws `rows.malformed`, having
+ * closed them; its `gather` what reading the bytes throws.
  */
 export async function storedTable(bytes: ByteSource, init: StoredTableInit): Promise<RowTable> {
-  const { columns, rows: length, rowBytes, firstRowAt } = await readLayout(bytes)
+  const {
+    columns,
+    rows: length,
+    rowBytes,
+    firstRowAt,
+  } = await readLayout(bytes).catch(async (error) => {
+    await bytes.close()
+    throw error
+  })
   const pageBytes = limit('chunkBytes')
   const cache = new PageCache(bytes, pageBytes, Math.floor((init.cacheBytes ?? limit('rowCacheBytes')) / pageBytes))
   const fields = fieldsOf(columns)

@@ -142,6 +142,10 @@ stored('cut off, lengthened, or no row file at all', async () => {
     Buffer.from('AvRw\xff\xff\xff\x7f'),
   ])
     await refuses('rows.malformed', open(bytes))
+  let closed = 0
+  const garbage = { ...bytesInMemory('garbage', Buffer.alloc(9)), close: async () => void closed++ }
+  await refuses('rows.malformed', storedTable(garbage, { identity: '' }))
+  assert.is(closed, 1)
   const bytes = bytesInMemory('rows', written)
   const shrunk = await storedTable(
     { ...bytes, read: (at, length) => bytes.read(at, Math.min(length, 1_000)) },
