@@ -5,7 +5,7 @@ import { DATA_TYPE_CODES } from '../onnx/onnx-codes.ts'
 import { COMPOSITES } from '../operators/composed/index.ts'
 import { OPERATORS } from '../operators/index.ts'
 import { OperatorCall } from './operator.ts'
-import { sameShape } from './shapes.ts'
+import { sameShape, shown } from './shapes.ts'
 import type { Attributes, GraphNode, TensorType, Value } from './value.ts'
 
 /**
@@ -53,10 +53,12 @@ export class GraphBuilder {
     return this.#inputs
   }
 
-  /** A value the graph is given. Throws `graph.name-taken`. */
+  /** A value the graph is given. Throws `graph.name-taken`, `graph.shape`. */
   input(name: string, type: TensorType): Value {
     if (this.#names.has(name))
       throw userError('graph.name-taken', `expected a new name for an input, found ${name}, which is taken`)
+    if (type.shape.some((dim) => !Number.isSafeInteger(dim) || dim < 0))
+      throw userError('graph.shape', `${name}: expected whole sizes of at least 0, found ${shown(type.shape)}`)
     const value = this.#value(name, type)
     this.#inputs.push(value)
     return value

@@ -2,6 +2,7 @@ import type { GraphBuilder } from '../build/graph-builder.ts'
 import type { Value } from '../build/value.ts'
 import type { Parameter } from '../layers/parameters.ts'
 import { isDecaying, type Optimizer } from './optimizer.ts'
+import { AMOUNT, CARRIED, checkSettings } from './settings.ts'
 
 /** Settings of {@link adam}. */
 export interface AdamOptions {
@@ -30,6 +31,12 @@ export function adam(options: AdamOptions = {}): Optimizer {
 export function adamw(options: AdamWOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options
   const { decays = isDecaying } = options
+  checkSettings('adam', {
+    beta1: [beta1, CARRIED],
+    beta2: [beta2, CARRIED],
+    epsilon: [epsilon, { least: 0, exclusive: true }],
+    weightDecay: [weightDecay, AMOUNT],
+  })
   return ({ g, learningRate, step, state }, trained) => {
     // The moments are kept as sums, M = m / (1 - beta1) and V = v / (1 - beta2), and what that and the corrections of
     // their bias amount to goes into two scalars: two products less for each element.

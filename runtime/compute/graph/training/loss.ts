@@ -5,6 +5,7 @@ import { sameShape, shown } from '../build/shapes.ts'
 import type { Value } from '../build/value.ts'
 import type { NamedValues } from '../layers/layer.ts'
 import type { Scope } from '../layers/scope.ts'
+import { checkSettings } from './settings.ts'
 
 /** What training makes smaller: `loss`, a scalar, and other scalars to look at, from what the model gave and the batch. */
 export type Loss = (s: Scope, outputs: NamedValues, batch: NamedValues) => NamedValues & { readonly loss: Value }
@@ -31,6 +32,7 @@ export interface CrossEntropyOptions extends LossOptions {
  * the share of rows whose largest logit is at the label.
  */
 export function crossEntropy({ smoothing = 0, ...options }: CrossEntropyOptions = {}): Loss {
+  checkSettings('crossEntropy', { smoothing: [smoothing, { least: 0, most: 1 }] })
   return (s, outputs, batch) => {
     const { g } = s
     const { output, labels } = compared(outputs, batch, options)

@@ -4,6 +4,7 @@ import type { Value } from '../build/value.ts'
 import type { Parameter } from '../layers/parameters.ts'
 import { adam } from './adam.ts'
 import type { Optimizer, Trained } from './optimizer.ts'
+import { AMOUNT, CARRIED, checkSettings } from './settings.ts'
 
 /** Settings of {@link muon}. */
 export interface MuonOptions {
@@ -27,6 +28,7 @@ const ITERATIONS = 5
  * Kernels count as matrices `[filters, all the rest]`.
  */
 export function muon({ momentum = 0.95, matrices, rest = adam(), restRate = 0.05 }: MuonOptions = {}): Optimizer {
+  checkSettings('muon', { momentum: [momentum, CARRIED], restRate: [restRate, AMOUNT] })
   return (update, trained) => {
     const { g, learningRate, state } = update
     const last = trained.findLast(({ parameter }) => isMatrix(parameter))?.parameter

@@ -1,5 +1,6 @@
 import type { Parameter } from '../layers/parameters.ts'
 import { isDecaying, type Optimizer } from './optimizer.ts'
+import { AMOUNT, CARRIED, checkSettings } from './settings.ts'
 
 /** How {@link sgd} goes on from step to step. */
 export interface SgdOptions {
@@ -23,6 +24,7 @@ export function sgd({
   weightDecay = 0,
   decays = isDecaying,
 }: SgdOptions = {}): Optimizer {
+  checkSettings('sgd', { momentum: [momentum, CARRIED], weightDecay: [weightDecay, AMOUNT] })
   return ({ g, learningRate, state }, trained) =>
     trained.map(({ parameter, gradient }) => {
       const { value } = parameter

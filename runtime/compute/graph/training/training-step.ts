@@ -15,6 +15,7 @@ import { evaluationOf, inferenceOf } from './inference-model.ts'
 import type { Loss } from './loss.ts'
 import { batched, outputsOf, type Preparation } from './model-pass.ts'
 import type { Optimizer } from './optimizer.ts'
+import { checkSettings } from './settings.ts'
 import { type StepSignature, withStepSignature } from './step-signature.ts'
 import { updated } from './step-state.ts'
 
@@ -70,10 +71,16 @@ export interface TrainingStep {
 /**
  * Builds a training step. Throws `graph.*` in words that name the layer: shapes that do not meet (`graph.shape`), a
  * parameter that the loss does not depend on (`graph.unreached`), an operator without a gradient (`graph.no-gradient`),
- * a batch that is not cut evenly (`graph.batch`).
+ * a batch that is not cut evenly (`graph.batch`), a setting out of its bounds (`graph.setting`).
  */
 export function trainingStep(init: TrainingInit): TrainingStep {
   const { inputs, batchSize, seed = 0, target = 'cpu', weights, clip, accumulate = 1 } = init
+  checkSettings('trainingStep', {
+    batchSize: [batchSize, { least: 1, whole: true }],
+    accumulate: [accumulate, { least: 1, whole: true }],
+    clip: [clip, { least: 0, exclusive: true }],
+    seed: [seed, { least: 0, whole: true }],
+  })
   const g = new GraphBuilder(target)
   const parameters = new Parameters(g, { seed, ...(weights && { weights }) })
   const masks: MaskInput[] = []
