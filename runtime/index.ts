@@ -17,6 +17,7 @@ import { Client } from './node/control/client.ts'
 export { AividaError, type ErrorCategory, type ErrorRecord, isAividaError } from './base/errors.ts'
 export * from './compute/graph/import/index.ts'
 export * from './compute/graph/layers/index.ts'
+export { type Model, readModel } from './compute/graph/onnx/model.ts'
 export * from './compute/graph/training/index.ts'
 export * from './data/rows/index.ts'
 export {

@@ -5,7 +5,13 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Network, type TrainingStep, trainingStep } from '../../../../runtime/compute/graph/index.ts'
+import type { ImportedModel } from '../../../../runtime/compute/graph/import/index.ts'
+import {
+  type Network,
+  type TrainingInit,
+  type TrainingStep,
+  trainingStep,
+} from '../../../../runtime/compute/graph/index.ts'
 import { crossEntropy, sgd } from '../../../../runtime/compute/graph/training/index.ts'
 
 /** The README's snippets on models. */
@@ -15,13 +21,17 @@ function snippets(): readonly string[] {
   return [...section.split('\n## ')[0]!.matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1]!)
 }
 
-/** Runs snippets as a module, and gives what it is told to export. */
-async function run<T>(code: string, exported: string): Promise<T> {
+/** Runs snippets as a module beside files that they read, and gives what it is told to export. */
+async function run<T>(code: string, exported: string, files: Readonly<Record<string, Uint8Array>> = {}): Promise<T> {
   const face = new URL('../../../../runtime/index.ts', import.meta.url).href
   const tfjs = pathToFileURL(createRequire(import.meta.url).resolve('@tensorflow/tfjs')).href
   const folder = mkdtempSync(join(tmpdir(), 'aivida-readme-'))
   try {
-    const resolved = code
+    const readable = Object.entries(files).reduce((text, [name, bytes]) => {
+      writeFileSync(join(folder, name), bytes)
+      return text.replaceAll(`'${name}'`, JSON.stringify(join(folder, name)))
+    }, code)
+    const resolved = readable
       .replaceAll("from 'aivida'", `from '${face}'`)
       .replace("from '@tensorflow/tfjs'", `from '${tfjs}'`)
     writeFileSync(join(folder, 'models.mts'), `${resolved}\nexport { ${exported} }\n`)
@@ -33,7 +43,7 @@ async function run<T>(code: string, exported: string): Promise<T> {
 
 test('what the README says of models runs', async () => {
   const blocks = snippets()
-  assert.is(blocks.length, 3)
+  assert.is(blocks.length, 4)
   // `dense` is imported by both.
   const code = blocks.slice(0, 2).join('').replace('import { attention, dense,', 'import { attention,')
   const { step, reader } = await run<{ step: TrainingStep['step']; reader: Network }>(code, 'step, reader')
@@ -52,9 +62,27 @@ test('what the README says of models runs', async () => {
   assert.ok(built.parameters.some(({ name }) => name === 'attention_1/query/weight'))
 })
 
+test('what it says of ONNX files runs', async () => {
+  const { initialState, inference } = await run<TrainingStep>(snippets()[0]!, 'initialState, inference')
+  const file = inference(initialState())
+  const { recipe, inputs, tuned, imported } = await run<{
+    recipe: Pick<TrainingInit, 'loss' | 'optimizer'>
+    inputs: TrainingInit['inputs']
+    tuned: Network
+    imported: ImportedModel
+  }>(snippets()[2]!, 'recipe, inputs, tuned, imported', { 'model.onnx': file })
+  assert.equal(
+    imported.inputs.map(({ name }) => name),
+    ['images'],
+  )
+  const { signature } = trainingStep({ model: tuned, inputs, batchSize: 2, ...recipe })
+  assert.ok(signature.state.some(({ role }) => role === 'adapter'))
+  assert.not.ok(signature.state.some(({ role }) => role === 'parameter'))
+})
+
 test('what it says of models of TensorFlow.js runs', async () => {
   const { built, learningRate } = await run<{ built: TrainingStep; learningRate: number }>(
-    snippets()[2]!,
+    snippets()[3]!,
     'built, learningRate',
   )
   assert.is(learningRate, 0.001)
