@@ -3,6 +3,7 @@ import type { TrainingInit } from '../../compute/graph/index.ts'
 import type { RowTable } from '../../data/rows/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
 import type { LearningRate, Requirements, Selection } from '../../protocol/index.ts'
+import { checkDefinition } from './definition-check.ts'
 
 /** Rows to learn from: a table, tensors whose axis 0 is the rows, or the path of a row file. Columns by the step's inputs. */
 export type TrainingData = RowTable | NamedTensors | string
@@ -40,10 +41,11 @@ export interface Training {
 }
 
 /**
- * Defines a training. Throws `train.length` when it does not say how long, `train.share` for a share that leaves nothing to learn
- * from or to measure on.
+ * Defines a training. Throws `train.option` for an option that there is none of, is missing or of another kind,
+ * `train.length` when it does not say how long, `train.share` for a share that leaves nothing to learn from or to measure on.
  */
 export function training(definition: TrainingDefinition): Training {
+  checkDefinition(definition)
   const { epochs, steps, validation } = definition
   if ((epochs === undefined) === (steps === undefined))
     throw userError('train.length', 'expected epochs or steps, one of the two: how long the training is')
