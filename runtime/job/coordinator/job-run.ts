@@ -61,6 +61,8 @@ export class JobRun {
   readonly workforce: Workforce
   readonly tally: Tally
   state: JobStatus['state'] = 'running'
+  /** It is over, and what is left of it is being written: it is told to be running until that can be read. */
+  isKeeping = false
   /** By which this node took the job over, or gave it up. */
   adoption: Signed | undefined
   /** What was left of the journal when it was given up. */
@@ -320,6 +322,7 @@ export class JobRun {
   ): Promise<void> {
     if (this.state !== 'running') return
     this.state = state
+    this.isKeeping = state !== 'adopted'
     this.error = error?.toJSON()
     this.finishedWallMs = Math.floor(this.#ports.clock.wallMs())
     this.#abort.abort(aborted(`the job is ${state}`))
@@ -327,7 +330,8 @@ export class JobRun {
     this.#output.stop()
     this.#outputs.clear()
     this.#scheduling.ended(this.spec.job)
-    if (state !== 'adopted') await this.#keepStates()
+    if (this.isKeeping) await this.#keepStates()
+    this.isKeeping = false
     await before?.().catch(() => {}) // a journal that cannot be read has nothing to show
     await this.#journal.append(endOf(this, state)).catch((cause) => {
       this.#ports.logger.error(

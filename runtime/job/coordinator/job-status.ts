@@ -21,10 +21,10 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     name: spec.request.name ?? '',
     program: spec.request.program,
     account: spec.account,
-    state: run.state,
+    state: run.isKeeping ? 'running' : run.state,
     epoch: run.epoch,
     createdWallMs: spec.createdWallMs,
-    ...(run.finishedWallMs !== undefined && { finishedWallMs: run.finishedWallMs }),
+    ...(!run.isKeeping && run.finishedWallMs !== undefined && { finishedWallMs: run.finishedWallMs }),
     shards: {
       ...countShards(run, record),
       copies: (record ?? tally).copies,
@@ -35,7 +35,7 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     workers: workersOf(run, scheduler, nameOf),
     refusals: record ? sum(refusalsOf(record)) : {},
     outputDir: spec.outputDir,
-    ...(run.error && { error: run.error }),
+    ...(!run.isKeeping && run.error && { error: run.error }),
     ...(run.adoption && { adoption: adoptionView(run.adoption) }),
   }
 }
