@@ -77,6 +77,16 @@ test('a file that exports a training is trained, and leaves a model that infers'
   )
 })
 
+test('a CSV beside the file is trained on as it is', async () => {
+  const rows = Array.from({ length: 400 }, (_, row) => Math.sin(12.9898 * (row + 1)))
+  await writeFile(join(folder, 'signs.csv'), `labels,x\n${rows.map((x) => `${x > 0 ? 1 : 0},${x}\n`).join('')}`)
+  const data = SCRIPT.replace(/data: .*/, "data: 'signs.csv',").replace('shape: [2]', 'shape: [1]')
+  await writeFile(join(folder, 'signs.ts'), data)
+  const { out, code, err } = await train('signs.ts', '--json')
+  assert.is(code, 0, err)
+  assert.equal(JSON.parse(out).rows.done, 70) // ten passes over 360 rows in batches of 50
+})
+
 test('it goes on from a checkpoint, and tells as JSON', async () => {
   const { out, code, err } = await train('train.ts', '--from', join('result', 'last.safetensors'), '--json')
   assert.is(code, 0, err)

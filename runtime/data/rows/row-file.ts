@@ -73,10 +73,15 @@ export function interleaved(columns: readonly RowColumn[], tensors: NamedTensors
   return bytes
 }
 
+/** Whether bytes begin as a row file does: told from the first four, so that no name has to say it. */
+export function isRowFile(head: Uint8Array): boolean {
+  return MAGIC.equals(head.subarray(0, MAGIC.length))
+}
+
 /** Reads the header of a row file. Throws `rows.malformed`. */
 export async function readLayout(bytes: ByteSource): Promise<RowLayout> {
   const prefix = Buffer.from(await bytes.read(0, PREFIX_BYTES))
-  if (prefix.byteLength < PREFIX_BYTES || !MAGIC.equals(prefix.subarray(0, MAGIC.length)))
+  if (prefix.byteLength < PREFIX_BYTES || !isRowFile(prefix))
     throw malformed(bytes.name, 'expected a row file, found other bytes at its beginning')
   const headerBytes = prefix.readUInt32LE(MAGIC.length)
   if (headerBytes > limit('rowHeaderBytes'))

@@ -20,7 +20,7 @@ const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as num
 
 const COUNT: Expected = { what: 'a whole number of at least 1', fits: isCount }
 const TEXT: Expected = { what: 'a text that is not empty', fits: isText }
-const DATA = 'a table, tensors by name, or the path of a row file'
+const DATA = 'a table, tensors by name, or the path of a file of rows'
 
 /** Every option, `satisfies` its type: one that is added there and not here does not compile. */
 const OPTIONS = {

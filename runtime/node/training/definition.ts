@@ -5,7 +5,10 @@ import type { NamedTensors } from '../../data/tensor/index.ts'
 import type { LearningRate, Requirements, Selection } from '../../protocol/index.ts'
 import { checkDefinition } from './definition-check.ts'
 
-/** Rows to learn from: a table, tensors whose axis 0 is the rows, or the path of a row file. Columns by the step's inputs. */
+/**
+ * Rows to learn from: a table, tensors whose axis 0 is the rows, or a path - of a row file, or of what `openSource` opens (CSV,
+ * Parquet, JSON, Arrow, a folder of images), which is made one first. Columns are called as the step's inputs.
+ */
 export type TrainingData = RowTable | NamedTensors | string
 
 /** A learning rate: a number that stays, or a schedule. A cosine without an end ends with the training. */

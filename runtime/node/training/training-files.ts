@@ -6,12 +6,11 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type TrainingStep, trainingStep } from '../../compute/graph/index.ts'
 import { stepsPerEpoch } from '../../compute/training/index.ts'
-import { encodeRows, memoryTable, type RowTable, storedTable } from '../../data/rows/index.ts'
-import { openBytes } from '../../data/sources/byte-source.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
 import { safetensorsHead } from '../../data/tensor/safetensors.ts'
 import type { JobRequest, LearningRate } from '../../protocol/index.ts'
-import { isShare, type Training, type TrainingData, type TrainingDefinition } from './definition.ts'
+import { isShare, type Training, type TrainingDefinition } from './definition.ts'
+import { rowsOf } from './training-rows.ts'
 
 /** A training as a request whose files are there. */
 export interface WrittenTraining {
@@ -22,7 +21,7 @@ export interface WrittenTraining {
 }
 
 /**
- * Builds the step of a training and writes what the node reads into a folder of its own. Throws `graph.*`, `rows.*`,
+ * Builds the step of a training and writes what the node reads into a folder of its own. Throws `graph.*`, `rows.*`, `source.*`,
  * `train.batch-too-large`.
  */
 export async function writeTraining({ definition }: Training): Promise<WrittenTraining> {
@@ -49,7 +48,7 @@ async function requestOf(
   const frozen = step.frozen()
   const hasFrozen = Object.keys(frozen).length > 0
   if (hasFrozen) await writeTensors(path('frozen.safetensors'), frozen)
-  const data = await rowsOf(path('data.rows'), definition.data)
+  const data = await rowsOf(path('data.rows'), definition.data, step.signature)
   const held = isShare(validation) ? Math.max(1, Math.floor(data.rows * validation.share)) : 0
   const rows = data.rows - held
   const perEpoch = stepsPerEpoch(step.signature, { rows })
@@ -59,7 +58,7 @@ async function requestOf(
       ? undefined
       : isShare(validation)
         ? { path: data.path, firstRow: rows, rows: held }
-        : { path: (await rowsOf(path('validation.rows'), validation)).path }
+        : { path: (await rowsOf(path('validation.rows'), validation, step.signature)).path }
   if (measured) await writeFile(path('evaluation.onnx'), step.evaluation())
   return {
     program: 'train',
@@ -91,22 +90,6 @@ function evaluationOf(
 function rateOf(rate: TrainingDefinition['learningRate'], steps: number): LearningRate {
   if (typeof rate === 'number') return { kind: 'constant', rate }
   return rate.kind === 'cosine' ? { totalSteps: steps, ...rate } : rate
-}
-
-/** A row file, and how many rows it has; what is one already is used where it is. */
-async function rowsOf(path: string, data: TrainingData): Promise<{ path: string; rows: number }> {
-  if (typeof data === 'string') {
-    const table = await storedTable(await openBytes(resolve(data)), { identity: data })
-    await table.close()
-    return { path: resolve(data), rows: table.length }
-  }
-  const table = isTable(data) ? data : memoryTable(data)
-  await pipeline(Readable.from(encodeRows(table)), createWriteStream(path))
-  return { path, rows: table.length }
-}
-
-function isTable(data: RowTable | NamedTensors): data is RowTable {
-  return typeof (data as Partial<RowTable>).gather === 'function'
 }
 
 async function writeTensors(path: string, tensors: NamedTensors): Promise<void> {
