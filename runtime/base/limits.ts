@@ -133,6 +133,9 @@ export const LIMITS = {
   shardsPerPart: { value: 4_096, unit: 'count', reason: 'results that wait in memory for their file to be whole' },
   shardsInFlight: { value: 4_096, unit: 'count', reason: 'what a program may have emitted and not heard of' },
   commitmentsPerShard: { value: 1_024, unit: 'count', reason: 'hashes of a state in one receipt: 64 KB of it' },
+  membersPerRound: { value: 256, unit: 'count', reason: 'replicas that train one model together' },
+  slicesPerRound: { value: 256, unit: 'count', reason: 'a slice each member, and a name for each in every lease' },
+  roundsPerSnapshot: { value: 64, unit: 'count', reason: 'updates that a newcomer applies before it takes part' },
   stepsPerShard: { value: 100_000, unit: 'count', reason: 'rows of metrics that one result of training holds' },
   leaseMs: { value: 60_000, unit: 'ms', reason: 'extended by progress; a worker that makes none loses the shard' },
   returnMs: {

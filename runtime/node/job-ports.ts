@@ -119,6 +119,7 @@ export async function workerPorts(
     fetchInputs: async (lease, grant, signal) => {
       if (lease.spec.kind === 'train') return training.fetch(lease, lease.spec, grant, signal)
       const ref = inputsOf(lease.spec)
+      if (!ref) return new Uint8Array()
       await engines.fetch(ref, inputs, lease, grant, signal)
       return inputs.readAll(ref.blob)
     },

@@ -3,6 +3,7 @@ import { limit } from '../base/index.ts'
 import { refusalCountsSchema } from './messages.ts'
 import { accountIdSchema, countSchema, digestSchema, jobIdSchema, modelRefSchema, peerIdSchema } from './names.ts'
 import { requirementsSchema } from './requirements.ts'
+import { roundOutcomeSchema } from './rounds.ts'
 import { checkpointSchema, type TrainingSpec, trainingSpecSchema, trainRequestSchema } from './training.ts'
 
 /** Where batch inference reads its rows from. Paths are on the machine of the submitting node. */
@@ -124,6 +125,8 @@ export const resultPartSchema = z.object({
   furtherShards: z.array(digestSchema).optional(),
   /** Of training: what the shard came to. */
   checkpoint: checkpointSchema.optional(),
+  /** Of a training by rounds: what the round came to. The metrics are those of all members that counted. */
+  round: roundOutcomeSchema.optional(),
 })
 
 /** See {@link resultPartSchema}. */

@@ -23,6 +23,13 @@ export const receiptSchema = z.object({
    * whoever doubts the result runs the steps between two of them again.
    */
   commitments: z.array(digestSchema).max(limit('commitmentsPerShard')).optional(),
+  /**
+   * Of a round: compressed updates that other members fetch from the worker: of a `train` shard one for each slice, of a
+   * `reduce` shard the one that all contributions became. The first commitment of a replica is then the SHA-256 of the
+   * shared state that it began with, and `state` is what is its own (`Replica.inner`); of `reduce`, `state` is what
+   * compression left over.
+   */
+  updates: z.array(blobRefSchema).max(limit('slicesPerRound')).optional(),
 })
 
 /** See {@link receiptSchema}. */

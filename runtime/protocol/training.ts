@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { limit } from '../base/index.ts'
 import { learningRateSchema } from './learning-rate.ts'
-import { blobRefSchema, countSchema } from './names.ts'
+import { blobRefSchema, countSchema, digestSchema, modelRefSchema, peerIdSchema } from './names.ts'
 import { requirementsSchema } from './requirements.ts'
+import { roundsRequestSchema } from './rounds.ts'
 import { evaluationSchema, rowRangeSchema } from './shard.ts'
 
 const pathSchema = z.string().min(1).max(4096)
@@ -65,6 +66,8 @@ export const trainRequestSchema = z
       })
       .strict()
       .optional(),
+    /** Several workers train one model together. `steps` are then batches, whoever learns from them. Default: one worker. */
+    rounds: roundsRequestSchema.optional(),
     /** Folder for metrics and checkpoints. Default: `results/<job>` in the node's data folder. */
     outputDir: pathSchema.optional(),
     requirements: requirementsSchema.strict().default({}),
@@ -86,6 +89,18 @@ export const trainingSpecSchema = z.object({
   /** Rows of one step. */
   batchSize: countSchema.min(1),
   evaluation: evaluationSchema.extend({ everySteps: countSchema.min(1) }).optional(),
+  /** Of a training by rounds. */
+  rounds: z
+    .object({
+      /** Elements of the flattened state; see `replicaSchema`. */
+      length: countSchema.min(1),
+      /** Statistics among them: the last ones. */
+      plain: countSchema,
+      /** The step in two parts. */
+      gradient: modelRefSchema.optional(),
+      update: modelRefSchema.optional(),
+    })
+    .optional(),
 })
 
 /** See {@link trainingSpecSchema}. */
@@ -99,6 +114,8 @@ export const checkpointSchema = z.object({
   state: blobRefSchema,
   /** What the evaluation gave, by name, where there was one; what is no number is left out. */
   validation: z.record(z.string().max(64), z.number()).optional(),
+  /** Of a training by rounds: before which round this is the shared state, what it is named, and which member has it. */
+  shared: z.object({ round: countSchema, lineage: digestSchema, at: peerIdSchema }).optional(),
 })
 
 /** See {@link checkpointSchema}. */

@@ -289,7 +289,7 @@ export class Coordinator {
       const inline = new Set(await this.#offers.send(peer, offered))
       for (const { run, shard } of offered) {
         const inputs = inputsOf(shard)
-        if (inline.has(inputs)) run.tally.bytes.sent += inputs.sizeBytes
+        if (inputs && inline.has(inputs)) run.tally.bytes.sent += inputs.sizeBytes
       }
     } catch (error) {
       this.#ports.logger.debug({ peer, error: String(error) }, 'an offer could not be sent')

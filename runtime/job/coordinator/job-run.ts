@@ -143,7 +143,7 @@ export class JobRun {
   /** Starts reading and computing; from here on the run ends by itself. */
   start(): void {
     this.#started = true
-    this.#apply(this.#program.start())
+    this.#apply(this.#program.start(this.#ports.clock.monoMs()))
     this.#feed?.run().catch((error) => this.fail(toAividaError(error)))
   }
 
@@ -190,7 +190,7 @@ export class JobRun {
     this.#done.add(shard)
     const trained = spec?.kind === 'train' ? trainedBy(spec, receipt, outputs) : undefined
     // The policy of today: the first one is believed.
-    this.#hear({ type: 'accepted', shard, outputs: receipt.outputs, ...(trained && { trained }) })
+    this.#hear({ type: 'accepted', shard, outputs: receipt.outputs, receipt, ...(trained && { trained }) })
     this.#outputs.delete(shard)
   }
 
@@ -236,7 +236,7 @@ export class JobRun {
   }
 
   #hear(event: ProgramEvent): void {
-    if (this.state === 'running' && this.#started) this.#apply(this.#program.hear(event))
+    if (this.state === 'running' && this.#started) this.#apply(this.#program.hear(event, this.#ports.clock.monoMs()))
   }
 
   #apply(step: ProgramStep<unknown>): void {
@@ -272,7 +272,7 @@ export class JobRun {
     const spec = this.shards.get(shard)
     if (!spec) return
     this.shards.delete(shard)
-    if (spec.kind === 'train') return
+    if (spec.kind !== 'infer') return
     this.#inputBytes -= spec.inputs.sizeBytes
     this.#ports.dropInput(this.spec.job, spec.inputs)
     this.#feed?.look()

@@ -35,7 +35,7 @@ export class Offers {
     const leases = orders.map(({ order, job, epoch, shard }) =>
       leaseOf([swarm.self, ...this.#coWorkers(job.job, peer)], peer, order, job, epoch, shard),
     )
-    const inline = await this.#inline(orders.map(({ shard }) => inputsOf(shard)))
+    const inline = await this.#inline(orders.flatMap(({ shard }) => inputsOf(shard) ?? []))
     await swarm.send(
       peer,
       {

@@ -7,8 +7,8 @@ const WINDOW = 1_024
 
 /** A program on its way, which keeps its state to itself. */
 export interface RunningProgram {
-  start(): ProgramStep<unknown>
-  hear(event: ProgramEvent): ProgramStep<unknown>
+  start(nowMs: number): ProgramStep<unknown>
+  hear(event: ProgramEvent, nowMs: number): ProgramStep<unknown>
 }
 
 /** The program that a job asks for; `parts` is what an earlier run came to. */
@@ -32,5 +32,8 @@ function running<S>(program: JobProgram<S>): RunningProgram {
     state = step.state
     return step
   }
-  return { start: () => keep(program.start()), hear: (event) => keep(program.step(state, event)) }
+  return {
+    start: (nowMs) => keep(program.start(nowMs)),
+    hear: (event, nowMs) => keep(program.step(state, event, nowMs)),
+  }
 }

@@ -8,7 +8,9 @@ import {
   logKey,
   peerIdSchema,
   type ResultPart,
+  type RoundManifest,
   resultPartSchema,
+  roundManifestSchema,
   type Signed,
   type Signer,
   signedSchema,
@@ -24,6 +26,8 @@ const entrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('worker'), peer: peerIdSchema }),
   /** The result is committed here: the part file is durable before this entry is. */
   z.object({ type: z.literal('part'), part: resultPartSchema }),
+  /** A round of a training was opened; it is closed by the `part` that tells what it came to. */
+  z.object({ type: z.literal('round'), manifest: roundManifestSchema }),
   /**
    * This node coordinates the job now, in another's place. Parts count from here on: those of before that are kept are
    * journalled again.
@@ -51,10 +55,10 @@ export type JobEntry = z.infer<typeof entrySchema>
 /** Kept form of a {@link JobEntry}. */
 export const jobEntryCodec: Codec<JobEntry> = codec({
   name: 'job-entry',
-  version: 4,
+  version: 5,
   schema: entrySchema,
-  // Version 2 added `worker`, version 3 `adopted` and `source`, version 4 jobs that train.
-  upgrades: { 1: (entry) => entry, 2: (entry) => entry, 3: (entry) => entry },
+  // Version 2 added `worker`, version 3 `adopted` and `source`, version 4 jobs that train, version 5 `round`.
+  upgrades: { 1: (entry) => entry, 2: (entry) => entry, 3: (entry) => entry, 4: (entry) => entry },
 })
 
 /** A job as its journal tells it. */
@@ -68,6 +72,8 @@ export interface JobRecord {
   readonly adoption?: Signed
   /** Identity of the input; absent when it was never opened. */
   readonly source?: string
+  /** Of a training: rounds that were opened, by number; of one that was opened again the newest. */
+  readonly rounds?: readonly RoundManifest[]
   readonly ended?: Extract<JobEntry, { type: 'ended' }>
 }
 
@@ -142,15 +148,18 @@ export class JobJournal {
     const parts = new Map<number, ResultPart>()
     const workers = new Set<string>()
     let source: string | undefined
+    const rounds = new Map<number, RoundManifest>()
     for await (const { entry } of this.#log.read(1)) {
       const event = jobEntryCodec.decode(entry)
       if (event.type === 'created') spec = event.spec
       else if (event.type === 'part') parts.set(event.part.index, event.part)
       else if (event.type === 'worker') workers.add(event.peer)
       else if (event.type === 'source') source = event.identity
+      else if (event.type === 'round') rounds.set(event.manifest.round, event.manifest)
       else if (event.type === 'adopted') {
         parts.clear() // its input may lie elsewhere, too: it begins anew
         source = undefined
+        rounds.clear()
         adoption = event.adoption
         spec &&= adoptedSpec(spec, event)
       } else ended = event
@@ -163,6 +172,7 @@ export class JobJournal {
         workers: [...workers],
         ...(adoption && { adoption }),
         ...(source !== undefined && { source }),
+        ...(rounds.size > 0 && { rounds: [...rounds.values()].sort((a, b) => a.round - b.round) }),
         ...(ended && { ended }),
       }
     )

@@ -1,6 +1,6 @@
 import { assertNever, type Digest } from '../../base/index.ts'
 import { type BlobRef, type ModelRef, type ShardSpec, shardId } from '../../protocol/index.ts'
-import type { JobProgram, PartOrder, ProgramEvent, ProgramStep } from './program.ts'
+import type { PartOrder, ProgramEvent, ProgramStep, TimelessProgram } from './program.ts'
 
 /** What batch inference is told once. */
 export interface InferenceOptions {
@@ -30,7 +30,7 @@ export interface InferenceState {
  * Batch inference as a pipeline: one shard and one output part per batch of the source, never more than `window`
  * batches on their way, so that the input may be larger than memory.
  */
-export function inference(options: InferenceOptions): JobProgram<InferenceState> {
+export function inference(options: InferenceOptions): TimelessProgram<InferenceState> {
   return {
     start: () => demand(options, { waiting: new Map(), open: 0, ended: false }, {}),
     step: (state, event) => react(options, state, event),
@@ -59,6 +59,8 @@ function react(options: InferenceOptions, state: InferenceState, event: ProgramE
     }
     case 'result': // provisional: a part is written once, so it waits for acceptance
     case 'partial':
+    case 'workers': // whoever there is: its shards go to any of them
+    case 'time':
       return demand(options, state, {})
     default:
       return assertNever(event)

@@ -1,6 +1,13 @@
 import type { Digest } from '../../base/index.ts'
-import type { BlobRef, Checkpoint, ShardSpec } from '../../protocol/index.ts'
+import type { BlobRef, Checkpoint, Receipt, RoundManifest, RoundOutcome, ShardSpec } from '../../protocol/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
+
+/** A worker that could be given shards of the job. */
+export interface AvailableWorker {
+  readonly peer: string
+  /** Shards that it computes at once, on all of its devices that meet the job's requirements. */
+  readonly slots: number
+}
 
 /** What a job program hears. `result` is provisional: a program that must not be wrong waits for `accepted`. */
 export type ProgramEvent =
@@ -20,12 +27,21 @@ export type ProgramEvent =
       readonly type: 'accepted'
       readonly shard: Digest
       readonly outputs: BlobRef
-      /** Of training: what it came to. The state is here. */
+      /** Of training: what it came to. The state is here, unless the shard is one of a round: see `ProgramStep.release`. */
       readonly trained?: Omit<Checkpoint, 'step'>
+      /** Who computed it, and what it says beside its outputs. */
+      readonly receipt: Pick<Receipt, 'worker' | 'computeMs' | 'state' | 'updates' | 'commitments'>
     }
   /** A result that was heard of turned out wrong: forget it. */
   | { readonly type: 'retracted'; readonly shard: Digest }
   | { readonly type: 'poison'; readonly shard: Digest; readonly failures: readonly ShardFailure[] }
+  /**
+   * All that could be given shards now, by peer: told once at the start, and whenever it changes. A worker that is silent
+   * for a moment is still among them.
+   */
+  | { readonly type: 'workers'; readonly workers: readonly AvailableWorker[] }
+  /** The time that was asked for has come; see `ProgramStep.wakeAtMs`. */
+  | { readonly type: 'time' }
 
 /** An accepted result that is to become part `index` of the job's output. */
 export interface PartOrder {
@@ -36,6 +52,16 @@ export interface PartOrder {
   readonly outputs: BlobRef
   /** Of training: what the shard came to. */
   readonly checkpoint?: Checkpoint
+  /** Of a training by rounds: what the round came to, for the journal. */
+  readonly round?: RoundOutcome
+  /** Further shards whose outputs belong to this part, after those of `shard`, in this order. */
+  readonly others?: readonly { readonly shard: Digest; readonly outputs: BlobRef; readonly rows: number }[]
+}
+
+/** A shard that one worker alone may compute: it has what the shard begins with. */
+export interface PlacedShard {
+  readonly shard: ShardSpec
+  readonly peer: string
 }
 
 /** What a program answers to an event. */
@@ -47,6 +73,17 @@ export interface ProgramStep<S> {
   readonly cancel: readonly Digest[]
   /** Results to keep, each once. */
   readonly parts: readonly PartOrder[]
+  /** New shards for one worker each. One that it cannot compute becomes poison; while it is away the shard waits. */
+  readonly placed?: readonly PlacedShard[]
+  /** Rounds that were opened: journalled before the results of their shards are. */
+  readonly rounds?: readonly RoundManifest[]
+  /**
+   * Accepted shards whose results their workers may let go, once the parts so far are durable. Of shards in `placed` nothing is
+   * let go before it is said here, or the job is over; of all others it is as soon as their part is durable.
+   */
+  readonly release?: readonly Digest[]
+  /** When to be told `time`, on the clock of `nowMs`; replaces the time asked for before. Default: as before. */
+  readonly wakeAtMs?: number
   /** States that are of no more use, once the parts so far are durable. Default: none. */
   readonly forget?: readonly BlobRef[]
   /** Batches of the source it wants beyond those it was given: the demand that holds a large input back. */
@@ -59,9 +96,15 @@ export interface ProgramStep<S> {
 
 /**
  * A job as a pure machine: inference, training rounds, sweeps are programs of this one shape. It emits shards when it
- * learns something, so nothing is planned ahead; the scheduler knows none of them.
+ * learns something, so nothing is planned ahead; the scheduler knows none of them. `nowMs` is a monotonic clock's.
  */
 export interface JobProgram<S> {
+  start(nowMs: number): ProgramStep<S>
+  step(state: S, event: ProgramEvent, nowMs: number): ProgramStep<S>
+}
+
+/** A {@link JobProgram} to which time is nothing. */
+export interface TimelessProgram<S> {
   start(): ProgramStep<S>
   step(state: S, event: ProgramEvent): ProgramStep<S>
 }

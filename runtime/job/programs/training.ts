@@ -9,7 +9,7 @@ import {
   type TrainRequest,
   type TrainShard,
 } from '../../protocol/index.ts'
-import type { JobProgram, PartOrder, ProgramEvent, ProgramStep } from './program.ts'
+import type { PartOrder, ProgramEvent, ProgramStep, TimelessProgram } from './program.ts'
 
 /** What a training is told once. */
 export interface TrainingOptions {
@@ -44,7 +44,7 @@ export interface Progress {
  * Training as a chain: each shard takes the state that the one before it came to, and one is under way at a time. The
  * last state is kept, and the best; it ends after its last step, or when it gets no better.
  */
-export function training(options: TrainingOptions): JobProgram<TrainingState> {
+export function training(options: TrainingOptions): TimelessProgram<TrainingState> {
   const start = { last: undefined, best: undefined, sinceBest: 0, shard: undefined, shards: 0 }
   return {
     start() {
@@ -76,6 +76,8 @@ function react(options: TrainingOptions, state: TrainingState, event: ProgramEve
       return { ...idle(state), done: { ok: false, shard: event.shard, failures: event.failures } }
     case 'result': // provisional: the next shard is made from what is accepted
     case 'partial':
+    case 'workers':
+    case 'time':
     case 'batch':
     case 'source-ended':
       return idle(state)

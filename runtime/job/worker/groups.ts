@@ -28,11 +28,11 @@ export function groupFrom(state: WorkerState, first: Held): Held[] {
   const isShort = pace !== undefined && !first.alone && first.lease.spec.kind === 'infer'
   const most = !isShort ? 1 : Math.min(GROUP_LEASES, Math.floor(GROUP_MS / pace))
   const group = [first]
-  let bytes = inputsOf(first.lease.spec).sizeBytes
+  let bytes = inputsOf(first.lease.spec)?.sizeBytes ?? 0
   if (most <= 1) return group
   for (const held of state.held.values()) {
     if (held === first || held.phase !== 'ready' || held.alone || !sameCall(first.lease, held.lease)) continue
-    bytes += inputsOf(held.lease.spec).sizeBytes
+    bytes += inputsOf(held.lease.spec)?.sizeBytes ?? 0
     if (bytes > GROUP_BYTES) break
     group.push(held)
     if (group.length === most) break
@@ -42,7 +42,14 @@ export function groupFrom(state: WorkerState, first: Held): Held[] {
 
 /** Whether one session of one engine child serves both. */
 function sameCall(a: Lease, b: Lease): boolean {
-  if (b.spec.kind !== 'infer' || a.job !== b.job || a.device !== b.device || a.account !== b.account) return false
+  if (
+    a.spec.kind !== 'infer' ||
+    b.spec.kind !== 'infer' ||
+    a.job !== b.job ||
+    a.device !== b.device ||
+    a.account !== b.account
+  )
+    return false
   const [mine, other] = [a.spec.model, b.spec.model]
   return (
     mine.graph.blob === other.graph.blob &&

@@ -149,7 +149,7 @@ export class Worker {
         throw peerError('lease.shard', `lease ${lease.id} of ${from} names a shard that is not what it asks for`)
       if (this.#knownResult(lease)) known.add(lease.id)
       const inputs = inputsOf(lease.spec)
-      const bytes = inline.get(inputs.blob)
+      const bytes = inputs && inline.get(inputs.blob)
       if (bytes && !this.#ports.matches(inputs, bytes))
         throw peerError('blob.wrong-chunk', `the inline inputs of ${lease.id} are not what the lease names`)
       if (bytes) given.set(lease.id, bytes)

@@ -9,6 +9,7 @@ import { EPOCH_FILE, raiseEpoch, recover } from '../../../runtime/log/recovery.t
 import { isDamage, leftoverBytes, scanGroups, segmentName } from '../../../runtime/log/segment.ts'
 import { readSnapshot } from '../../../runtime/log/snapshot-file.ts'
 import { JobArchive } from '../../../runtime/node/job-archive.ts'
+import { modelsOf } from '../../../runtime/protocol/index.ts'
 import { Cluster, ClusterStore, openMembership } from '../../../runtime/swarm/charter/index.ts'
 import { jobStatus } from '../../support/fake-node-service.ts'
 import { memoryDisk } from '../../support/memory-disk.ts'
@@ -62,7 +63,7 @@ const jobSpec = {
   job: lease.job,
   account: lease.account,
   request: { program: 'infer' as const, model: '/m.onnx', input: { path: '/rows' }, ...defaults() },
-  model: spec.model,
+  model: modelsOf(spec)[0]!,
   outputDir: '/out',
   createdWallMs: NOW,
 }

@@ -15,12 +15,14 @@ const batch = (index: number, letter: string) => ({
 })
 const spec = (letter: string) => ({ kind: 'infer' as const, model, inputs: blob(letter), rows: 8, outputs: [] })
 
+const receipt = { worker: 'someone', computeMs: 1 }
+
 test('asks for a window of batches, and for one more as each part is ordered', () => {
   const p = program()
   const { state, pull } = p.start()
   assert.is(pull, 2)
   assert.is(p.step(state, batch(0, 'b')).pull, 0)
-  const step = p.step(state, { type: 'accepted', shard: shardId(spec('b')), outputs: blob('f') })
+  const step = p.step(state, { type: 'accepted', shard: shardId(spec('b')), outputs: blob('f'), receipt })
   assert.is(step.pull, 1)
   assert.equal(step.parts, [{ index: 0, firstRow: 0, rows: 8, shard: shardId(spec('b')), outputs: blob('f') }])
 })
@@ -31,7 +33,7 @@ test('emits one shard a batch, and one for equal batches, whose result becomes b
   assert.equal(p.step(state, batch(0, 'b')).shards, [spec('b')])
   assert.equal(p.step(state, batch(1, 'b')).shards, [])
   assert.equal(p.step(state, batch(2, 'c')).shards, [spec('c')])
-  const { parts } = p.step(state, { type: 'accepted', shard: shardId(spec('b')), outputs: blob('f') })
+  const { parts } = p.step(state, { type: 'accepted', shard: shardId(spec('b')), outputs: blob('f'), receipt })
   assert.equal(
     parts.map((part) => part.index),
     [0, 1],
@@ -43,7 +45,7 @@ test('is done when the source has ended and every part is ordered', () => {
   const { state } = p.start()
   p.step(state, batch(0, 'b'))
   assert.is(p.step(state, { type: 'source-ended' }).done, undefined)
-  const last = p.step(state, { type: 'accepted', shard: shardId(spec('b')), outputs: blob('f') })
+  const last = p.step(state, { type: 'accepted', shard: shardId(spec('b')), outputs: blob('f'), receipt })
   assert.equal(last.done, { ok: true })
   assert.is(last.pull, 0)
 })

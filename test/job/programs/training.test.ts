@@ -11,6 +11,7 @@ const ref = (name: string) => ({ blob: sha256(Buffer.from(name)), sizeBytes: 1 }
 const model = { graph: ref('step'), weights: [] }
 const data = { table: ref('rows'), firstRow: 0, rows: 100 }
 const outputs = ref('metrics')
+const receipt = { worker: 'someone', computeMs: 1 }
 
 function options(
   changes: Partial<TrainingOptions['training']> = {},
@@ -41,7 +42,7 @@ function play(chosen: TrainingOptions, losses: Readonly<Record<number, number>> 
     const end = spec!.fromStep + spec!.steps
     const loss = losses[end]
     const trained = { state: ref(`${end}`), ...(loss !== undefined && { validation: { loss } }) }
-    step = program.step(step.state, { type: 'accepted', shard: shardId(spec!), outputs, trained })
+    step = program.step(step.state, { type: 'accepted', shard: shardId(spec!), outputs, trained, receipt })
     parts.push(...step.parts)
     forgotten.push(...(step.forget ?? []).map(({ blob }) => blob))
   }
@@ -136,7 +137,7 @@ test('a result that was taken back is asked for again; what is not under way is 
   assert.equal(program.step(state, { type: 'retracted', shard: id }).shards, shards)
   assert.equal(program.step(state, { type: 'retracted', shard: ref('other').blob }).shards, [])
   const trained = { state: ref('100') }
-  assert.equal(program.step(state, { type: 'accepted', shard: ref('other').blob, outputs, trained }).parts, [])
+  assert.equal(program.step(state, { type: 'accepted', shard: ref('other').blob, outputs, trained, receipt }).parts, [])
   const failures = [{ peer: 'p', code: 'train.diverged', message: '', retryable: false }]
   assert.equal(program.step(state, { type: 'poison', shard: id, failures }).done, { ok: false, shard: id, failures })
 })

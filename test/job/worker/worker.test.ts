@@ -132,7 +132,7 @@ function offer(
 /** Offers shards with their inputs inline, as leases `<prefix>0`, `<prefix>1`, ... */
 function offerAll(s: VirtualNode, w: VirtualNode, shards: Work[], prefix: string, over: Partial<Lease> = {}) {
   const leases = shards.map((shard, at) => leaseOf(s, w, shard, `${prefix}${at}`, over))
-  return offer(s, w, leases, { inline: shards.map(({ spec, bytes }) => ({ ref: inputsOf(spec), bytes })) })
+  return offer(s, w, leases, { inline: shards.map(({ spec, bytes }) => ({ ref: inputsOf(spec)!, bytes })) })
 }
 
 /** The worker's process killed and started anew over what it kept. */
@@ -217,7 +217,7 @@ test('known work is answered without computing, after a restart too, but only to
 test('large outputs of known work are answered while they are here, and computed again when they are not', async () => {
   const { swarm, w, s, graph, heard } = await world()
   const shard = shardOf(graph, ...Array.from({ length: 10_000 }, (_, at) => at))
-  await offer(s, w, [leaseOf(s, w, shard, 'first')], { inline: [{ ref: inputsOf(shard.spec), bytes: shard.bytes }] })
+  await offer(s, w, [leaseOf(s, w, shard, 'first')], { inline: [{ ref: inputsOf(shard.spec)!, bytes: shard.bytes }] })
   await swarm.pass(2_000)
   const outputs = heard.receipts[0]!.outputs
   assert.ok(w.kept.blobs.has(outputs.blob))
@@ -475,14 +475,14 @@ test('an offer that is forged or does not fit itself is an offence as a whole, a
   const [one, two] = [shardOf(graph, 1), shardOf(graph, 2)]
   const good = leaseOf(s, w, one, 'l0')
   const wrongShard = { ...leaseOf(s, w, two, 'l1'), shard: good.shard }
-  const body = { ref: inputsOf(one.spec), bytes: one.bytes }
+  const body = { ref: inputsOf(one.spec)!, bytes: one.bytes }
   const badOnes = (good: Lease): [Lease[], OfferInit][] => [
     [[good], { signer: other.key }],
     [[good], { submitter: other.peer }],
     [[good, wrongShard], {}],
     [
       [good, leaseOf(s, w, two, 'l1')],
-      { inline: [{ ref: inputsOf(two.spec), bytes: new Uint8Array(two.bytes.byteLength) }] },
+      { inline: [{ ref: inputsOf(two.spec)!, bytes: new Uint8Array(two.bytes.byteLength) }] },
     ],
     [[good], { inline: [{ ref: { ...body.ref, sizeBytes: 1 }, bytes: one.bytes }] }],
   ]
@@ -505,7 +505,7 @@ test('an offer that is forged or does not fit itself is an offence as a whole, a
 test('a lease that was taken and is over is not taken again, and one for another worker never', async () => {
   const { swarm, w, s, graph, heard } = await world()
   const shard = shardOf(graph, 1)
-  const inline = { inline: [{ ref: inputsOf(shard.spec), bytes: shard.bytes }] }
+  const inline = { inline: [{ ref: inputsOf(shard.spec)!, bytes: shard.bytes }] }
   await offer(s, w, [leaseOf(s, w, shard, 'l0')], inline)
   await swarm.pass(2_000)
   assert.equal([heard.accepted.length, heard.receipts.length], [1, 1])

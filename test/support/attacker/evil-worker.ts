@@ -4,6 +4,7 @@ import {
   controlMessageCodec,
   type Device,
   type Lease,
+  modelsOf,
   offerCodec,
   openDocument,
   PROTOCOLS,
@@ -91,7 +92,7 @@ export async function evilWorker(
   async function hoard(lease: Lease, grant: Signed): Promise<void> {
     told.served++
     const stream = channel(await transport.open(target.peer, PROTOCOLS.blob))
-    const { graph, weights } = lease.spec.model
+    const { graph, weights } = modelsOf(lease.spec)[0]!
     const blob: Digest = (weights[0] ?? graph).blob
     await stream.send(blobRequestCodec.encode({ type: 'open', blob, grant: signedCodec.encode(grant), tree: false }))
     for (let i = 0; i < 60; i++) await stream.send(blobRequestCodec.encode({ type: 'chunk', index: 0 }))
