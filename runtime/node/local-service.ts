@@ -2,22 +2,21 @@ import { statfs } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
 import { type Config, deadline, limit, peerError, type Random, userError } from '../base/index.ts'
 import type { DiskBudget } from '../data/blob/index.ts'
-import { type Coordinator, statusOfRecord } from '../job/coordinator/index.ts'
+import type { Coordinator } from '../job/coordinator/index.ts'
 import type { Worker } from '../job/worker/index.ts'
-import { systemDisk } from '../log/index.ts'
 import type { Adoption, Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
-import type { Cluster, Member as ClusterMember, Door, MemberRole } from '../swarm/charter/index.ts'
-import { memberRoleSchema } from '../swarm/charter/index.ts'
-import { peerOfAddress } from '../swarm/membership/address-book.ts'
-import { skewSentence } from '../swarm/membership/network-watch.ts'
+import type { Cluster, Door } from '../swarm/charter/index.ts'
 import { assertFreeFolder } from './adoption-ports.ts'
 import type { DataKeeper } from './data-shelf/data-entry.ts'
 import { followedViews } from './followed-views.ts'
 import type { JobArchive } from './job-archive.ts'
 import { type JobFollowing, readSlice } from './job-following.ts'
+import { keepEnded, resumeJobs } from './job-lives.ts'
 import type { JobParts } from './job-ports.ts'
 import type { Scrubbing } from './log-scrub.ts'
 import type { NodeKeys } from './membership.ts'
+import { MembershipDesk } from './membership-desk.ts'
+import { nodeWarnings } from './node-warnings.ts'
 import { absentPeer, peerViews, strangerViews } from './peer-views.ts'
 import type { Sampler } from './samples.ts'
 import {
@@ -32,8 +31,7 @@ import {
   type PendingView,
   unknownJob,
 } from './service.ts'
-import { journalledJobs, notResumed, prepareJob } from './submission.ts'
-import { ticketSeeds } from './ticket-seeds.ts'
+import { prepareJob } from './submission.ts'
 import { SOFTWARE, VERSION } from './version.ts'
 
 /** What the service of a running node works on. */
@@ -62,6 +60,7 @@ export class LocalService implements NodeService {
   readonly ended: Promise<void>
   readonly restored: Promise<void>
   readonly #init: LocalServiceInit
+  readonly #membership: MembershipDesk
   readonly #startedWallMs: number
   readonly #end = Promise.withResolvers<void>()
   readonly #restored = Promise.withResolvers<void>()
@@ -70,6 +69,7 @@ export class LocalService implements NodeService {
 
   constructor(init: LocalServiceInit) {
     this.#init = init
+    this.#membership = new MembershipDesk(init)
     this.#startedWallMs = Math.floor(init.clock.wallMs())
     this.ended = this.#end.promise
     this.restored = this.#restored.promise
@@ -128,7 +128,7 @@ export class LocalService implements NodeService {
       pid: process.pid,
       startedWallMs: this.#startedWallMs,
       addresses: [...swarm.card().addresses],
-      warnings: this.#warnings(),
+      warnings: nodeWarnings(this.#init),
       devices: [...devices()],
       network: swarm.network(),
       disk: { usedBytes: budget.usage().totalBytes, budgetBytes: config.diskBudgetBytes, freeBytes: bavail * bsize },
@@ -212,53 +212,28 @@ export class LocalService implements NodeService {
     return this.#peers()
   }
 
-  async members(): Promise<readonly MemberView[]> {
-    const { cluster, swarm, name } = this.#init
-    const present = new Set([swarm.self, ...swarm.members().map(({ peer }) => peer)])
-    for (const [peer, { isHere }] of swarm.acquaintances()) if (isHere) present.add(peer)
-    return cluster.roster.members().map((member: ClusterMember) => ({
-      peer: member.node,
-      name: member.node === swarm.self ? name : (swarm.cardOf(member.node)?.name ?? ''),
-      ...(member.account !== undefined && { account: member.account }),
-      role: member.role,
-      present: present.has(member.node),
-    }))
+  members(): Promise<readonly MemberView[]> {
+    return this.#membership.members()
   }
 
-  async invite({ uses = 1, expiresMs = 86_400_000, role = 'member' }: InviteRequest): Promise<Invite> {
-    const { door, swarm, clock } = this.#init
-    const expiresWallMs = Math.floor(clock.wallMs()) + expiresMs
-    const seeds = ticketSeeds(swarm, this.#init.cluster)
-    if (seeds.length === 0)
-      throw userError(
-        'invite.no-address',
-        'this node has no address that others could reach; see --listen and --announce',
-      )
-    const ticket = door.invite({ seeds, role: roleOf(role), uses, expiresWallMs })
-    return { ticket, uses, expiresWallMs, role }
+  invite(request: InviteRequest): Promise<Invite> {
+    return this.#membership.invite(request)
   }
 
-  async setSeeds(addresses: readonly string[]): Promise<void> {
-    const { cluster, swarm, keys } = this.#init
-    if (!keys.account)
-      throw userError('charter.not-admin', "only an admin names seeds; do it where the admin's account key is")
-    const nameless = addresses.find((address) => peerOfAddress(address) === undefined)
-    if (nameless !== undefined)
-      throw userError(
-        'seeds.address',
-        `expected an address that ends in /p2p/PEER, found ${nameless}; see: aivida status`,
-      )
-    await cluster.amend({ type: 'terms', terms: { seeds: [...addresses] } }, keys.account)
-    swarm.charterChanged()
+  setSeeds(addresses: readonly string[]): Promise<void> {
+    return this.#membership.setSeeds(addresses)
   }
 
-  async remove(peer: string, reason: string): Promise<void> {
-    const { cluster, swarm, keys } = this.#init
-    if (!cluster.roster.member(peer)) throw userError('member.unknown', `${peer} is not a member; see: aivida members`)
-    if (!keys.account)
-      throw userError('charter.not-admin', "only an admin removes members; do it where the admin's account key is")
-    await cluster.amend({ type: 'remove-member', member: peer, reason: reason.slice(0, 256) }, keys.account)
-    swarm.charterChanged()
+  remove(peer: string, reason: string): Promise<void> {
+    return this.#membership.remove(peer, reason)
+  }
+
+  pending(): Promise<readonly PendingView[]> {
+    return this.#membership.pending()
+  }
+
+  approve(peer: string): Promise<void> {
+    return this.#membership.approve(peer)
   }
 
   async leave(): Promise<void> {
@@ -266,18 +241,6 @@ export class LocalService implements NodeService {
     await this.drain()
     await swarm.sayGoodbye(await cluster.leave())
     this.#end.resolve()
-  }
-
-  async pending(): Promise<readonly PendingView[]> {
-    return this.#init.door.requests.map(({ node, admittedWallMs }) => ({
-      peer: node,
-      name: '',
-      askedWallMs: admittedWallMs,
-    }))
-  }
-
-  async approve(peer: string): Promise<void> {
-    await this.#init.door.approve(peer)
   }
 
   drain(): Promise<void> {
@@ -291,40 +254,15 @@ export class LocalService implements NodeService {
     void this.drain().finally(() => this.#end.resolve())
   }
 
-  /** Takes up the jobs that an earlier run left unfinished, and what is known of those that ended. */
+  /** See the function of that name. */
   async resumeJobs(): Promise<void> {
-    const { folder, archive, coordinator, blobs, logger, journals, following, disk = systemDisk } = this.#init
-    for (const job of await journalledJobs(folder.jobs, disk)) {
-      try {
-        if (await archive.load(job)) continue
-        const journal = await journals.open(job)
-        const record = await journal.load()
-        if (record && !record.ended) {
-          coordinator.resume(record, journal)
-          if (record.adoption) following.adopter.resumed(record.adoption)
-          logger.info({ job, parts: record.parts.length }, 'a job goes on from its journal')
-          continue
-        }
-        await journal.close()
-        if (record) await archive.keep(statusOfRecord(record, journal.epoch), record.parts)
-        await blobs.unpin(job)
-      } catch (error) {
-        logger.error({ job, error: notResumed(job, error) }, 'a job could not be taken up again')
-      }
-    }
+    await resumeJobs(this.#init)
     this.#restored.resolve()
   }
 
-  /** A job has ended: keeps how, and lets its model go. */
-  async keepEnded(status: JobStatus): Promise<void> {
-    const { archive, coordinator, blobs, logger } = this.#init
-    try {
-      await archive.keep(status, coordinator.parts(status.job) ?? [])
-    } catch (error) {
-      logger.error({ job: status.job, error: String(error) }, 'the end of a job could not be kept')
-    } finally {
-      await blobs.unpin(status.job).catch((error) => logger.error({ error: String(error) }, 'a model stayed pinned'))
-    }
+  /** See the function of that name. */
+  keepEnded(status: JobStatus): Promise<void> {
+    return keepEnded(this.#init, status)
   }
 
   #statuses(): JobStatus[] {
@@ -358,34 +296,4 @@ export class LocalService implements NodeService {
     const gone = absentPeer(peer, { state: 'lost', silentMs: limit('lostAfterMs') })
     this.events.publish({ type: 'peer', peer: gone })
   }
-
-  #warnings(): string[] {
-    const { swarm, config, clock, scrubbing } = this.#init
-    const addresses = swarm.card().addresses
-    const warnings: string[] = []
-    if (config.listen.length > 0 && addresses.length === 0)
-      warnings.push('no address is listened at: nobody can call this node')
-    else if (
-      config.listen.some((address) => address.includes('/quic-v1')) &&
-      !addresses.some((a) => a.includes('/quic-v1'))
-    )
-      warnings.push('QUIC (UDP) is unavailable: TCP only, several times slower for many streams')
-    const { island, clockSkewMs = 0 } = swarm.network()
-    if (island) warnings.push(island.message)
-    if (Math.abs(clockSkewMs) > limit('clockWarnMs')) warnings.push(skewSentence(clockSkewMs))
-    for (const { peer, carrier } of swarm.members())
-      if (carrier === 'tcp') warnings.push(`${peer.slice(-8)} is reached over TCP: UDP does not get through`)
-    for (const [host, { code, message, gatedUntilMs }] of swarm.warden.hosts())
-      if (gatedUntilMs > clock.monoMs()) warnings.push(`strangers from ${host} are kept out (${code}: ${message})`)
-    for (const [peer, error] of swarm.refusedHellos())
-      if (error.category === 'user') warnings.push(`${peer.slice(-8)} refused us: ${error.message}`)
-    for (const { message } of scrubbing.damage.values()) warnings.push(message)
-    return warnings
-  }
-}
-
-function roleOf(role: string): MemberRole {
-  const parsed = memberRoleSchema.safeParse(role)
-  if (parsed.success) return parsed.data
-  throw userError('invite.role', `expected a role of ${memberRoleSchema.options.join(', ')}, found ${role}`)
 }
