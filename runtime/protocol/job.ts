@@ -113,6 +113,21 @@ export const workerShareSchema = z.object({
   state: z.enum(['alive', 'suspect', 'lost']),
 })
 
+/** Who computed shards of a part that follow each other, and in which class: what a replay has to know. */
+export const computedBySchema = z.object({
+  peer: peerIdSchema,
+  determinismClass: z.string().max(256),
+  /** So many of the part's shards, in their order. */
+  shards: countSchema.min(1),
+  /** Inside the engine. */
+  computeMs: z.number().nonnegative(),
+  /** Of training, for one shard: see `receiptSchema`. */
+  commitments: z.array(digestSchema).max(limit('commitmentsPerShard')).optional(),
+})
+
+/** See {@link computedBySchema}. */
+export type ComputedBy = z.infer<typeof computedBySchema>
+
 /** One finished part of a result: an Arrow file, named by its index; of training, the metrics of its steps. */
 export const resultPartSchema = z.object({
   index: countSchema,
@@ -127,6 +142,10 @@ export const resultPartSchema = z.object({
   checkpoint: checkpointSchema.optional(),
   /** Of a training by rounds: what the round came to. The metrics are those of all members that counted. */
   round: roundOutcomeSchema.optional(),
+  /** Who computed it: the shards in their order. Absent from older journals. */
+  computedBy: z.array(computedBySchema).max(limit('shardsPerPart')).optional(),
+  /** When its file was durable. */
+  atWallMs: countSchema.optional(),
 })
 
 /** See {@link resultPartSchema}. */

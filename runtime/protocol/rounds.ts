@@ -116,8 +116,10 @@ export const countedSchema = z.object({
   updates: z.array(blobRefSchema).min(1).max(limit('slicesPerRound')),
   /** What its member goes on from. */
   inner: blobRefSchema,
-  /** Inside the engine; bytes of its updates and of those that it applied. For speeds and reports. */
+  /** Inside the engine; for speeds and reports. */
   computeMs: z.number().nonnegative(),
+  /** From when the round was opened until its receipt was here; for reports. */
+  doneMs: z.number().nonnegative().optional(),
 })
 
 /** See {@link countedSchema}. */
@@ -133,7 +135,15 @@ export const roundOutcomeSchema = z.object({
     .max(limit('membersPerRound')),
   /** A slice each. */
   aggregates: z
-    .array(heldUpdateSchema.extend({ shard: digestSchema, residual: blobRefSchema.optional() }))
+    .array(
+      heldUpdateSchema.extend({
+        shard: digestSchema,
+        residual: blobRefSchema.optional(),
+        /** As of a contribution. */
+        computeMs: z.number().nonnegative().optional(),
+        doneMs: z.number().nonnegative().optional(),
+      }),
+    )
     .max(limit('slicesPerRound')),
   /** The shared state after it. */
   lineage: digestSchema,

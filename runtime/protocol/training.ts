@@ -72,6 +72,11 @@ export const trainRequestSchema = z
     outputDir: pathSchema.optional(),
     requirements: requirementsSchema.strict().default({}),
     name: z.string().max(128).optional(),
+    /** What it was written as, for the record of the job: a file that says what is trained. Nothing is made from it. */
+    script: z
+      .object({ name: z.string().min(1).max(256), text: z.string().max(limit('scriptCharacters')) })
+      .strict()
+      .optional(),
   })
   .strict()
 

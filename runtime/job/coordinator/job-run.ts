@@ -31,6 +31,7 @@ import { checkpointsIn, programOf, type RunningProgram } from './program-of.ts'
 import { Results, type VerifiedResult } from './results.ts'
 import { Tally } from './tally.ts'
 import { trainedBy } from './trained-results.ts'
+import { WorkRecord } from './work-record.ts'
 import { Workforce } from './workforce.ts'
 
 /** Bytes of inputs held for shards on their way; at least one batch is always let in. */
@@ -79,6 +80,7 @@ export class JobRun {
   readonly #feed: InputFeed | undefined
   readonly #results: Results
   readonly #output: OutputParts
+  readonly #work = new WorkRecord()
   /** Shards whose results were accepted here or in an earlier epoch. */
   readonly #done: Set<Digest>
   #started = false
@@ -119,7 +121,10 @@ export class JobRun {
       request: spec.request,
       journal,
       before: before.parts,
-      write: (parts) => ports.writeParts(spec, parts),
+      write: async (parts) => {
+        const written = await ports.writeParts(spec, parts)
+        return written.map((part) => this.#work.signed(part, ports.clock.wallMs()))
+      },
       committed: (part) => {
         this.tally.committed(part)
         ports.emit({ type: 'part', job: spec.job, part })
@@ -187,6 +192,7 @@ export class JobRun {
     const spec = this.shards.get(shard)
     this.tally.accepted(receipt, spec ? rowsOf(spec) : 0, outputs)
     this.#outputs.set(shard, outputs)
+    this.#work.accepted(receipt)
     this.#done.add(shard)
     const trained = spec?.kind === 'train' ? trainedBy(spec, receipt, outputs) : undefined
     // The policy of today: the first one is believed.

@@ -59,6 +59,13 @@ async function openCluster(files: Readonly<Record<string, Uint8Array>>): Promise
 }
 
 const part = { index: 0, file: 'part-0.arrow', firstRow: 0, rows: 8, sha256: lease.shard, shard: lease.shard }
+const computedBy = {
+  peer: lease.worker,
+  determinismClass: 'ort-1.30.0/cpu/x64-avx2/all',
+  shards: 1,
+  computeMs: 1.5,
+  commitments: [lease.shard],
+}
 const jobSpec = {
   job: lease.job,
   account: lease.account,
@@ -138,7 +145,7 @@ export const keptTargets: readonly Target[] = [
   },
   codecTarget(jobEntryCodec, [
     { type: 'created', spec: jobSpec },
-    { type: 'part', part },
+    { type: 'part', part: { ...part, computedBy: [computedBy], atWallMs: NOW } },
     { type: 'ended', state: 'failed', atWallMs: NOW, error },
   ]),
   codecTarget(workerEntryCodec, [
