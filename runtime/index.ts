@@ -44,6 +44,18 @@ export {
   type TrainingRate,
   training,
 } from './node/training/definition.ts'
+export {
+  type DilocoOptions,
+  diloco,
+  type GradientsOptions,
+  gradients,
+  median,
+  type RoundsDefinition,
+  type TrainingSync,
+  trimmedMean,
+  type UpdateCompression,
+  type UpdateCompressions,
+} from './node/training/rounds-definition.ts'
 export type { TrainingEvent, TrainingHandle } from './node/training/training-handle.ts'
 export type {
   Checkpoint,

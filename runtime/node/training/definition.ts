@@ -4,6 +4,7 @@ import type { RowTable } from '../../data/rows/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
 import type { LearningRate, Requirements, Selection } from '../../protocol/index.ts'
 import { checkDefinition } from './definition-check.ts'
+import { type RoundsDefinition, roundsOf } from './rounds-definition.ts'
 
 /**
  * Rows to learn from: a table, tensors whose axis 0 is the rows, or a path - of a row file, or of what `openSource` opens (CSV,
@@ -15,12 +16,12 @@ export type TrainingData = RowTable | NamedTensors | string
 export type TrainingRate = number | LearningRate | Omit<Extract<LearningRate, { kind: 'cosine' }>, 'totalSteps'>
 
 /** What is trained, on what, how, and for how long. */
-export interface TrainingDefinition extends TrainingInit {
+export interface TrainingDefinition extends TrainingInit, RoundsDefinition {
   readonly data: TrainingData
   /** Rows that are not learned from, or which share of `data`, its last rows, is set aside. Default: no evaluation. */
   readonly validation?: TrainingData | { readonly share: number }
   readonly learningRate: TrainingRate
-  /** How long: passes over the rows, or steps; one of the two. */
+  /** How long: passes over the rows, or steps; one of the two. Of several workers, steps are those of all together. */
   readonly epochs?: number
   readonly steps?: number
   /** Steps from one evaluation to the next. Default: those of an epoch. */
@@ -44,11 +45,12 @@ export interface Training {
 }
 
 /**
- * Defines a training. Throws `train.option` for an option that there is none of, is missing or of another kind,
- * `train.length` when it does not say how long, `train.share` for a share that leaves nothing to learn from or to measure on.
+ * Defines a training. Throws `train.option` for an option that there is none of, is missing, of another kind or does not
+ * go with another, `train.length` when it does not say how long, `train.share` for a share that leaves nothing to learn from or to measure on.
  */
 export function training(definition: TrainingDefinition): Training {
   checkDefinition(definition)
+  roundsOf(definition)
   const { epochs, steps, validation } = definition
   if ((epochs === undefined) === (steps === undefined))
     throw userError('train.length', 'expected epochs or steps, one of the two: how long the training is')

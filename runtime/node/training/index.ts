@@ -3,5 +3,6 @@
  * the handle of one that runs.
  */
 export * from './definition.ts'
+export * from './rounds-definition.ts'
 export * from './training-files.ts'
 export * from './training-handle.ts'

@@ -10,6 +10,7 @@ import type { NamedTensors } from '../../data/tensor/index.ts'
 import { safetensorsHead } from '../../data/tensor/safetensors.ts'
 import type { JobRequest, LearningRate } from '../../protocol/index.ts'
 import { isShare, type Training, type TrainingDefinition } from './definition.ts'
+import { roundsOf } from './rounds-definition.ts'
 import { rowsOf } from './training-rows.ts'
 
 /** A training as a request whose files are there. */
@@ -45,6 +46,7 @@ async function requestOf(
   const path = (file: string) => join(dir, file)
   await writeFile(path('step.onnx'), step.step)
   if (from === undefined) await writeTensors(path('state.safetensors'), step.initialState())
+  const rounds = roundsOf(definition)
   const frozen = step.frozen()
   const hasFrozen = Object.keys(frozen).length > 0
   if (hasFrozen) await writeTensors(path('frozen.safetensors'), frozen)
@@ -70,6 +72,7 @@ async function requestOf(
     ...(seed !== undefined && { seed }),
     learningRate: rateOf(definition.learningRate, steps),
     ...(measured && { evaluation: evaluationOf(definition, path('evaluation.onnx'), measured, perEpoch) }),
+    ...(rounds && { rounds }),
     ...(stepsPerShard !== undefined && { stepsPerShard }),
     ...(commitEvery !== undefined && { commitEvery }),
     ...(requirements && { requirements }),

@@ -45,6 +45,9 @@ test('an option that there is none of is refused, with the one that was meant', 
     [{ epoch: 2 }, 'epoch', /did you mean epochs\?/],
     [{ frobnicate: 2 }, 'frobnicate', /known are model, loss, optimizer/],
     [{ select: { patiance: 2 } }, 'select.patiance', /did you mean select\.patience\?/],
+    [{ worker: 2 }, 'worker', /did you mean workers\?/],
+    [{ workers: { min: 2, most: 4 } }, 'workers.most', /known are min, max/],
+    [{ sync: 'auto' }, 'sync', /say how many: workers: 4/],
     [{ requirements: { memory: 2 } }, 'requirements.memory', /requirements\.memory/],
   ] as const) {
     const { code, category, facts, message: found } = refusal(changes)
@@ -65,6 +68,13 @@ test('an option that is missing or of another kind says what was expected and wh
     [{ batchSize: '2' }, /expected a whole number of at least 1 for batchSize, found "2"/],
     [{ data: undefined }, /expected .* for data, found nothing/],
     [{ validation: { shar: 0.1 } }, /or \{ share: 0\.1 \} for validation, found \{ shar: 0\.1 \}/],
+    [{ workers: 0 }, /expected a number of workers from 1 to 256, or \{ min: 2, max: 8 \} for workers, found 0/],
+    [{ workers: { min: 0, max: 2 } }, /for workers, found \{ min: 0, max: 2 \}/],
+    [{ workers: 2, sync: 'diloco' }, /expected 'auto', diloco\(\) or gradients\(\) for sync, found "diloco"/],
+    [{ workers: 2, aggregation: 'median' }, /expected 'mean', median\(\) or trimmedMean\(1\) for aggregation/],
+    [{ workers: 2, late: { factor: 2, maxAge: 1 } }, /for late, found \{ factor: 2, maxAge: 1 \}/],
+    [{ workers: 2, deadline: { factor: 0.5 } }, /for deadline/],
+    [{ workers: 2, snapshotEvery: 65 }, /a whole number from 1 to 64 for snapshotEvery, found 65/],
     [{ select: { goal: 'least' } }, /for select, found \{ goal: "least" \}/],
   ] as const) {
     const { code, message: found } = refusal(changes)
