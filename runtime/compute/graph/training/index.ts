@@ -5,5 +5,19 @@ export { nextTokens, type Preparation } from './model-pass.ts'
 export * from './muon.ts'
 export * from './optimizer.ts'
 export * from './sgd.ts'
-export * from './step-signature.ts'
+export {
+  type GradientSignature,
+  gradientSignatureOf,
+  type UpdateSignature,
+  updateSignatureOf,
+} from './split-signature.ts'
+export type { SplitStep } from './split-step.ts'
+export {
+  STEP_METADATA_KEY,
+  type StateTensor,
+  type StepSignature,
+  stepSignatureOf,
+  stepSignatureSchema,
+  withStepSignature,
+} from './step-signature.ts'
 export * from './training-step.ts'

@@ -6,8 +6,10 @@ import { DTYPES } from '../../../data/tensor/tensor.ts'
 import { type Model, readModel } from '../onnx/model.ts'
 import { ModelProtoSchema, StringStringEntryProtoSchema } from '../onnx/onnx_pb.ts'
 
-const nameSchema = z.string().min(1).max(512)
-const shapeSchema = z.array(z.int().min(0)).max(limit('tensorRank'))
+/** Of a graph's input or output. */
+export const nameSchema = z.string().min(1).max(512)
+/** Of a tensor. */
+export const shapeSchema = z.array(z.int().min(0)).max(limit('tensorRank'))
 
 /** A tensor that a step reads and gives back changed. */
 export const stateTensorSchema = z.object({
@@ -97,13 +99,16 @@ export function stepSignatureOf(bytes: Uint8Array): StepSignature {
   const parsed = stepSignatureSchema.safeParse(found)
   if (!parsed.success)
     throw userError('step.not-a-step', `expected a training step of version 1: ${z.prettifyError(parsed.error)}`)
-  assertDistinct(parsed.data)
+  const { state, frozen, batch, masks, scalars, metrics } = parsed.data
+  const taken = [...state, ...frozen, ...batch, ...masks].map(({ name }) => name)
+  const given = Object.values(scalars).filter((name) => name !== undefined)
+  assertDistinct([...taken, ...given], [...state.map(({ next }) => next), ...metrics])
   assertFeeds(parsed.data)
   return parsed.data
 }
 
-/** What a node holds of each step beside the state; who wrote the signature may be a stranger. */
-function assertFeeds({ batch, masks }: StepSignature): void {
+/** What a node holds of each step beside the state; who wrote the signature may be a stranger. Throws `step.too-large`. */
+export function assertFeeds({ batch, masks }: Pick<StepSignature, 'batch' | 'masks'>): void {
   const bytes = [...batch, ...masks.map(({ shape }) => ({ shape, dtype: 'uint8' as const }))].reduce(
     (sum, { dtype, shape }) => sum + DTYPES[dtype] * elementCount(shape),
     0,
@@ -116,11 +121,12 @@ function assertFeeds({ batch, masks }: StepSignature): void {
     )
 }
 
-/** An output that two tensors share would leave the memory set aside for one of them unwritten, and that is the next state. */
-function assertDistinct({ state, frozen, batch, masks, scalars, metrics }: StepSignature): void {
-  const taken = [...state, ...frozen, ...batch, ...masks].map(({ name }) => name)
-  const inputs = [...taken, ...Object.values(scalars).filter((name) => name !== undefined)]
-  const twice = repeated(inputs) ?? repeated([...state.map(({ next }) => next), ...metrics])
+/**
+ * An output that two tensors share would leave the memory set aside for one of them unwritten, and that is the next state.
+ * Throws `step.not-a-step`.
+ */
+export function assertDistinct(inputs: readonly string[], outputs: readonly string[]): void {
+  const twice = repeated(inputs) ?? repeated(outputs)
   if (twice !== undefined)
     throw userError('step.not-a-step', `expected different tensors in a training step, found ${twice} named twice`)
 }

@@ -21,7 +21,7 @@ export interface Kept {
 export function updated(
   g: GraphBuilder,
   optimizer: Optimizer,
-  { parameters, trained }: { parameters: Parameters; trained: readonly Trained[] },
+  { parameters, trained }: { parameters: Pick<Parameters, 'all' | 'statistics'>; trained: readonly Trained[] },
 ): { readonly state: ReadonlyMap<string, Kept>; readonly scalars: readonly ('learningRate' | 'step')[] } {
   const scalars = new Map<'learningRate' | 'step', Value>()
   const scalar = (name: 'learningRate' | 'step') => {

@@ -1,21 +1,19 @@
-import { userError } from '../../../base/index.ts'
 import type { NamedTensors } from '../../../data/tensor/tensor.ts'
 import { emit } from '../build/emit.ts'
-import { GraphBuilder, type Target } from '../build/graph-builder.ts'
-import type { TensorType, Value } from '../build/value.ts'
-import type { Layer, NamedValues, Network } from '../layers/layer.ts'
-import { type Parameter, Parameters } from '../layers/parameters.ts'
-import { type MaskInput, Scope } from '../layers/scope.ts'
+import type { Target } from '../build/graph-builder.ts'
+import type { TensorType } from '../build/value.ts'
+import type { Layer, Network } from '../layers/layer.ts'
+import type { Parameter } from '../layers/parameters.ts'
 import { writeModel } from '../onnx/model.ts'
 import { withWeights, withWeightsBeside } from '../onnx/weights.ts'
-import { accumulated } from './accumulation.ts'
 import { clippedByNorm } from './clipping.ts'
-import { columnBounds } from './column-bounds.ts'
 import { evaluationOf, inferenceOf } from './inference-model.ts'
+import { columnsOf, learningPass, masksOf, metricsOf } from './learning-pass.ts'
 import type { Loss } from './loss.ts'
-import { batched, outputsOf, type Preparation } from './model-pass.ts'
+import type { Preparation } from './model-pass.ts'
 import type { Optimizer } from './optimizer.ts'
 import { checkSettings } from './settings.ts'
+import { type SplitStep, splitStep } from './split-step.ts'
 import { type StepSignature, withStepSignature } from './step-signature.ts'
 import { updated } from './step-state.ts'
 
@@ -57,6 +55,8 @@ export interface TrainingStep {
   readonly initialState: () => NamedTensors
   /** Inputs that no step changes, in the signature's order. */
   readonly frozen: () => NamedTensors
+  /** The same step in two graphs, for replicas whose gradients are averaged between them. Built at each call. */
+  readonly split: () => SplitStep
   /** Loss and metrics of a batch of any size, as scalars, as the model is used: weights are inputs, by the state's names. */
   readonly evaluation: () => Uint8Array
   /** The trained model as it leaves, for batches of any size: weights of a state inside, adapters merged. */
@@ -74,37 +74,19 @@ export interface TrainingStep {
  * a batch that is not cut evenly (`graph.batch`), a setting out of its bounds (`graph.setting`).
  */
 export function trainingStep(init: TrainingInit): TrainingStep {
-  const { inputs, batchSize, seed = 0, target = 'cpu', weights, clip, accumulate = 1 } = init
+  const { batchSize, seed = 0, clip, accumulate = 1 } = init
   checkSettings('trainingStep', {
     batchSize: [batchSize, { least: 1, whole: true }],
     accumulate: [accumulate, { least: 1, whole: true }],
     clip: [clip, { least: 0, exclusive: true }],
     seed: [seed, { least: 0, whole: true }],
   })
-  const g = new GraphBuilder(target)
-  const parameters = new Parameters(g, { seed, ...(weights && { weights }) })
-  const masks: MaskInput[] = []
-  const batch = Object.fromEntries(
-    Object.entries(inputs).map(([name, type]) => [name, g.input(name, batched(type, batchSize))]),
-  )
-  const lossOf = (part: NamedValues) => {
-    const penalties = new Set<Value>()
-    const s = new Scope({ g, mode: 'training', parameters, masks, penalties, adapters: new Map(), places: new Map() })
-    const given = init.prepare?.(s, part) ?? part
-    return g.within('loss', () => {
-      const found = init.loss(s, outputsOf(init.model, s, given), given)
-      return { ...found, loss: [...penalties].reduce((sum, penalty) => g.add(sum, penalty), found.loss) }
-    })
-  }
-  const learned = () => parameters.all.filter(({ role }) => role === 'parameter' || role === 'adapter')
-  const { losses, sums } = accumulated(g, { batch, batchSize, parts: accumulate, lossOf, trained: learned })
-  parameters.checkWeights()
+  const { g, parameters, batch, masks, learned, losses, sums } = learningPass(init)
   const { clipped, norm } = clip === undefined ? { clipped: sums, norm: undefined } : clippedByNorm(g, sums, clip)
-  const trained = learned().map((parameter, i) => ({ parameter, gradient: clipped[i]! }))
+  const trained = learned.map((parameter, i) => ({ parameter, gradient: clipped[i]! }))
   const { state, scalars } = updated(g, init.optimizer, { parameters, trained })
   const metrics = { ...metricsOf(g, losses, init.metrics), ...(norm && { gradientNorm: norm }) }
   const frozen = parameters.all.filter(({ role }) => role === 'frozen')
-  const bounds = columnBounds(g.nodes)
   const signature: StepSignature = {
     version: 1,
     state: Array.from(state, ([name, { shape, role }]) => ({
@@ -115,8 +97,8 @@ export function trainingStep(init: TrainingInit): TrainingStep {
       role,
     })),
     frozen: frozen.map(({ name, shape }) => ({ name, dtype: 'float32', shape: [...shape] })),
-    batch: Object.values(batch).map((column) => columnOf(column, bounds.get(column))),
-    masks: masks.map(({ value, keep }) => ({ name: value.name, shape: [...value.shape], keep })),
+    batch: columnsOf(g, batch),
+    masks: masksOf(masks),
     scalars: Object.fromEntries(scalars.map((name) => [name, name])),
     metrics: Object.keys(metrics),
   }
@@ -128,6 +110,7 @@ export function trainingStep(init: TrainingInit): TrainingStep {
     parameters: parameters.all,
     initialState: () => Object.fromEntries(Array.from(state, ([name, { initial }]) => [name, initial()])),
     frozen: () => Object.fromEntries(frozen.map(({ name, initial }) => [name, initial()])),
+    split: () => splitStep(init),
     evaluation: () => evaluationOf(init),
     inference: (trainedState) => {
       const { model, weights } = inferenceOf(init, trainedState, frozen)
@@ -139,28 +122,4 @@ export function trainingStep(init: TrainingInit): TrainingStep {
       return { graph: writeModel(parts.model), pieces: parts.pieces }
     },
   }
-}
-
-/** The means over the parts. */
-function metricsOf(
-  g: GraphBuilder,
-  parts: readonly (NamedValues & { readonly loss: Value })[],
-  asked: readonly string[] | undefined,
-): Record<string, Value> {
-  const has = Object.keys(parts[0]!).filter((name) => name !== 'loss')
-  for (const name of asked ?? [])
-    if (!has.includes(name))
-      throw userError('graph.metric', `expected metrics that the loss has (${has.join(', ')}), found ${name}`)
-  return Object.fromEntries(
-    ['loss', ...(asked ?? has)].map((name) => {
-      const sum = parts.map((part) => part[name]!).reduce((a, b) => g.add(a, b))
-      return [name, g.scale(sum, 1 / parts.length)]
-    }),
-  )
-}
-
-function columnOf({ name, dtype, shape }: Value, below: number | undefined): StepSignature['batch'][number] {
-  if (dtype !== 'float32' && dtype !== 'int64' && dtype !== 'int32' && dtype !== 'uint8')
-    throw userError('graph.dtype', `${name}: expected samples of float32, int64, int32 or uint8, found ${dtype}`)
-  return { name, dtype, shape: [...shape], ...(below !== undefined && { below }) }
 }
