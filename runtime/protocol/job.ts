@@ -3,7 +3,7 @@ import { limit } from '../base/index.ts'
 import { refusalCountsSchema } from './messages.ts'
 import { accountIdSchema, countSchema, digestSchema, jobIdSchema, modelRefSchema, peerIdSchema } from './names.ts'
 import { requirementsSchema } from './requirements.ts'
-import { roundOutcomeSchema } from './rounds.ts'
+import { roundOutcomeSchema, roundsViewSchema } from './rounds.ts'
 import { checkpointSchema, type TrainingSpec, trainingSpecSchema, trainRequestSchema } from './training.ts'
 
 /** Where batch inference reads its rows from. Paths are on the machine of the submitting node. */
@@ -180,6 +180,8 @@ export const jobStatusSchema = z.object({
   workers: z.array(workerShareSchema).max(limit('peers')),
   /** Why devices do not take this job's shards, with counts. */
   refusals: refusalCountsSchema,
+  /** Of a training by rounds that runs. */
+  rounds: roundsViewSchema.optional(),
   outputDir: z.string(),
   error: errorRecordSchema.optional(),
   /** The job changed its coordinator: from which node to which. Where it is `done`, it was adopted unaware of that. */

@@ -125,6 +125,21 @@ export const countedSchema = z.object({
 /** See {@link countedSchema}. */
 export type Counted = z.infer<typeof countedSchema>
 
+/** Where a training by rounds stands, for people. */
+export const roundsViewSchema = z.object({
+  /** Rounds that were closed. */
+  closed: countSchema,
+  /** Members of the round that is open; none between two. */
+  members: z.array(peerIdSchema).max(limit('membersPerRound')),
+  /** Why none is open: "waits for 4 workers, 2 are here". */
+  waits: z.string().max(512).optional(),
+  /** How the members are kept together, in a line; where `auto` chose, with the reason. */
+  sync: z.string().max(1024).optional(),
+})
+
+/** See {@link roundsViewSchema}. */
+export type RoundsView = z.infer<typeof roundsViewSchema>
+
 /** What a round came to: part of the journal entry that commits its metrics. */
 export const roundOutcomeSchema = z.object({
   round: countSchema,

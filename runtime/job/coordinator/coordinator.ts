@@ -213,6 +213,7 @@ export class Coordinator {
           this.#dispatch({ type: 'job-closed', job }, run.state === 'adopted')
           this.#offers.forget(job)
         },
+        changed: (job) => this.#statuses.touch(job),
         publish: (job) => this.#statuses.flush(job),
       },
       before,

@@ -13,6 +13,7 @@ import {
   type JobSpec,
   type JobStatus,
   type ResultPart,
+  type RoundsView,
   rowsOf,
   type ShardSpec,
   type Signed,
@@ -47,6 +48,8 @@ export interface RunScheduling {
   settle(peer: string, lease: string): void
   /** The job has ended, one way or another; whatever it leases is called off. */
   ended(job: string): void
+  /** What is shown of it changed. */
+  changed(job: string): void
   /** Its end is durable: clients may hear of it. */
   publish(job: string): void
 }
@@ -70,6 +73,8 @@ export class JobRun {
   givenUp: Promise<GivenUp> | undefined
   error: ErrorRecord | undefined
   finishedWallMs: number | undefined
+  /** Of a training by rounds: what its program shows of it. */
+  view: RoundsView | undefined
   readonly #ports: CoordinatorPorts
   readonly #journal: JobJournal
   readonly #scheduling: RunScheduling
@@ -263,6 +268,10 @@ export class JobRun {
     const open = emitted.map(([id]) => id).filter((id) => !this.#takeEarly(id))
     if (open.length > 0) this.#scheduling.add(job, open)
     this.#feed?.want(step.pull)
+    if (step.view) {
+      this.view = step.view
+      this.#scheduling.changed(job)
+    }
     for (const state of step.forget ?? []) this.#output.afterAll(() => this.#ports.dropState(job, state))
     if (step.done) this.#finish(step.done)
   }

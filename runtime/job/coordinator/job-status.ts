@@ -34,6 +34,7 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     bytes: { ...bytes },
     workers: workersOf(run, scheduler, nameOf),
     refusals: record ? sum(refusalsOf(record)) : {},
+    ...(run.view && run.state === 'running' && { rounds: run.view }),
     outputDir: spec.outputDir,
     ...(!run.isKeeping && run.error && { error: run.error }),
     ...(run.adoption && { adoption: adoptionView(run.adoption) }),

@@ -1,5 +1,13 @@
 import type { Digest } from '../../base/index.ts'
-import type { BlobRef, Checkpoint, Receipt, RoundManifest, RoundOutcome, ShardSpec } from '../../protocol/index.ts'
+import type {
+  BlobRef,
+  Checkpoint,
+  Receipt,
+  RoundManifest,
+  RoundOutcome,
+  RoundsView,
+  ShardSpec,
+} from '../../protocol/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
 
 /** A worker that could be given shards of the job. */
@@ -82,6 +90,8 @@ export interface ProgramStep<S> {
    * let go before it is said here, or the job is over; of all others it is as soon as their part is durable.
    */
   readonly release?: readonly Digest[]
+  /** What people are shown of where it stands; replaces what was shown before. Default: as before. */
+  readonly view?: RoundsView
   /** When to be told `time`, on the clock of `nowMs`; replaces the time asked for before. Default: as before. */
   readonly wakeAtMs?: number
   /** States that are of no more use, once the parts so far are durable. Default: none. */
