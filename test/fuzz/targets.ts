@@ -7,6 +7,7 @@ import { journalTargets } from './targets/journals.ts'
 import { keptTargets } from './targets/kept.ts'
 import { keyTargets } from './targets/keys.ts'
 import { modelTargets } from './targets/models.ts'
+import { updateTargets } from './targets/updates.ts'
 import { wireTargets } from './targets/wire.ts'
 
 /** See the head of this file. */
@@ -18,5 +19,6 @@ export const TARGETS: readonly Target[] = [
   ...keyTargets,
   ...dataTargets,
   ...modelTargets,
+  ...updateTargets,
   ...keptTargets,
 ]
