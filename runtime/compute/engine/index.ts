@@ -5,6 +5,15 @@
  * call `test/conformance/engine.ts` from its test.
  */
 
+export type {
+  ChildReplica,
+  Content,
+  ContributionForm,
+  MergedRounds,
+  ReducedSlice,
+  ReplicaBeginning,
+  SliceReduction,
+} from './child/child-replica.ts'
 export type { ChildSession } from './child/child-session.ts'
 export type {
   ChildTraining,

@@ -52,6 +52,10 @@ export class OrtStepper implements Stepper {
     return this.#sides[this.#present].tensors
   }
 
+  write(tensor: number, bytes: Uint8Array): void {
+    this.#sides[this.#present].tensors[tensor]!.data.set(bytes)
+  }
+
   end(): void {
     for (const { tensors } of this.#sides) for (const { data } of tensors) (data.buffer as ArrayBuffer).transfer(0)
   }

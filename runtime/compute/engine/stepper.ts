@@ -31,6 +31,8 @@ export interface Stepper {
   step(inputs: NamedTensors): Promise<readonly number[]>
   /** The present state, in order: views, good until the next step. */
   state(): readonly Tensor[]
+  /** Overwrites one tensor of the present state with as many bytes. They are copied. */
+  write(tensor: number, bytes: Uint8Array): void
   /** Frees the state at once: the next one may need the room before a collector comes by. */
   end(): void
 }
@@ -57,6 +59,11 @@ export class RunStepper implements Stepper {
 
   state(): readonly Tensor[] {
     return this.#state
+  }
+
+  /** In memory of its own: that of an output may be the engine's, or another output's too. */
+  write(tensor: number, bytes: Uint8Array): void {
+    this.#state = this.#state.with(tensor, { ...this.#state[tensor]!, data: bytes.slice() })
   }
 
   end(): void {

@@ -5,6 +5,8 @@
 export { checkColumns, checkSymbols, type WantedColumn } from './columns.ts'
 export { type MaskInit, maskOf } from './masks.ts'
 export { type MeasureInit, measure } from './measure.ts'
+export { innerFile, snapshotFile } from './replica-files.ts'
+export { beginReplica, type LiveReplica, mergeRounds, type ReplicaFiles, restoreInner } from './replica-steps.ts'
 export { stateFile, tensorsIn } from './state-blob.ts'
 export { batchSizeOf, StepFeeder, type StepFeederInit, stepsPerEpoch } from './step-feed.ts'
 export {

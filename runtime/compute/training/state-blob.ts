@@ -57,7 +57,18 @@ export async function* stateFile(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   yield safetensorsHead(state)
-  for await (const { tensor, bytes } of training.state(signal)) {
+  yield* statePieces({ state }, training, step, state.keys(), signal)
+}
+
+/** The bytes of some tensors of the present state, by their numbers. Throws as {@link stateFile} does. */
+export async function* statePieces(
+  { state }: Pick<StepSignature, 'state'>,
+  training: ChildTraining,
+  step: number,
+  which: Iterable<number>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for await (const { tensor, bytes } of training.state(signal, which)) {
     const { name, dtype } = state[tensor]!
     if (dtype === 'float32' && !isFinite32(bytes)) throw notFinite(name, step)
     yield bytes

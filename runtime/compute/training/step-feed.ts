@@ -2,14 +2,15 @@ import { userError } from '../../base/index.ts'
 import { epochOrder, type Permutation, placesOf, type RowTable, roomFor } from '../../data/rows/index.ts'
 import { elementCount } from '../../data/tensor/check.ts'
 import { DTYPES, type NamedTensors, type Tensor } from '../../data/tensor/tensor.ts'
-import { learningRateAt, type RowRange, type TrainShard } from '../../protocol/index.ts'
+import type { RowRange, TrainShard } from '../../protocol/index.ts'
 import type { StepFeed, StepGroup } from '../engine/index.ts'
 import type { StepSignature } from '../graph/training/step-signature.ts'
 import { maskOf } from './masks.ts'
+import { type PlannedShard, StepPlan, type StepRun } from './step-plan.ts'
 
 /** What {@link StepFeeder} needs. */
 export interface StepFeederInit {
-  readonly shard: Pick<TrainShard, 'data' | 'fromStep' | 'steps' | 'seed' | 'learningRate' | 'commitEvery'>
+  readonly shard: PlannedShard & Pick<TrainShard, 'data' | 'seed'>
   readonly signature: StepSignature
   readonly table: RowTable
   /** Groups whose memory is in use at once; see `SteppingOptions.ahead`. */
@@ -45,6 +46,7 @@ export class StepFeeder {
   /** How many steps the next group may have: for steps so short that the way to the engine counts. */
   groupSteps = 1
   readonly #init: StepFeederInit
+  readonly #plan: StepPlan
   readonly #stepsPerEpoch: number
   readonly #mostSteps: number
   readonly #rooms: NamedTensors[]
@@ -53,6 +55,7 @@ export class StepFeeder {
 
   constructor(init: StepFeederInit) {
     this.#init = init
+    this.#plan = new StepPlan(init.shard)
     const { signature, table, shard, ahead } = init
     this.#stepsPerEpoch = stepsPerEpoch(signature, shard.data)
     const batchBytes = signature.batch.reduce((sum, { dtype, shape }) => sum + DTYPES[dtype] * elementCount(shape), 0)
@@ -64,44 +67,40 @@ export class StepFeeder {
 
   /** All steps of the shard, in order. Throws what gathering rows throws. */
   async *groups(): AsyncGenerator<StepGroup, void, void> {
-    const { fromStep, steps, commitEvery } = this.#init.shard
-    const end = fromStep + steps
-    for (let step = fromStep, group = 0; step < end; group++) {
-      const toEpochEnd = this.#stepsPerEpoch - (step % this.#stepsPerEpoch)
-      const toCommit = commitEvery - (step % commitEvery)
-      const count = Math.min(Math.max(1, this.groupSteps), this.#mostSteps, toEpochEnd, toCommit, end - step)
-      const feeds = await this.#feeds(step, count, this.#rooms[group % this.#rooms.length]!)
-      step += count
-      yield { steps: feeds, commit: step % commitEvery === 0 || step === end }
+    const { steps } = this.#init.shard
+    for (let at = 0, group = 0; at < steps; group++) {
+      const run = this.#plan.runFrom(at, this.#stepsPerEpoch, Math.min(this.groupSteps, this.#mostSteps))
+      const feeds = await this.#feeds(run, this.#rooms[group % this.#rooms.length]!)
+      at += run.count
+      yield { steps: feeds, commit: run.commit }
     }
   }
 
-  async #feeds(step: number, count: number, room: NamedTensors): Promise<StepFeed[]> {
+  async #feeds({ at, batch, count }: StepRun, room: NamedTensors): Promise<StepFeed[]> {
     const { signature, table, shard } = this.#init
     const { firstRow } = shard.data
     const batchSize = batchSizeOf(signature)
-    const from = (step % this.#stepsPerEpoch) * batchSize
-    const places = placesOf(this.#orderOf(Math.floor(step / this.#stepsPerEpoch)), from, from + count * batchSize)
+    const from = (batch % this.#stepsPerEpoch) * batchSize
+    const places = placesOf(this.#orderOf(Math.floor(batch / this.#stepsPerEpoch)), from, from + count * batchSize)
     for (let i = 0; i < places.length; i++) places[i]! += firstRow
     const gathered = await table.gather(places, room)
     return Array.from({ length: count }, (_, i) => ({
       tensors: {
         ...Object.fromEntries(signature.batch.map(({ name }) => [name, rowsOf(gathered[name]!, i, batchSize)])),
         ...Object.fromEntries(
-          signature.masks.map((mask) => [mask.name, maskOf({ ...mask, seed: shard.seed, step: step + i })]),
+          signature.masks.map((mask) => [mask.name, maskOf({ ...mask, seed: shard.seed, step: batch + i })]),
         ),
       },
-      scalars: this.#scalars(step + i),
+      scalars: this.#scalars(at + i),
     }))
   }
 
-  #scalars(step: number): Record<string, number> {
-    const { scalars } = this.#init.signature
+  #scalars(at: number): Record<string, number> {
+    const { signature, shard } = this.#init
+    const { learningRate, step } = signature.scalars
     return {
-      ...(scalars.learningRate !== undefined && {
-        [scalars.learningRate]: learningRateAt(this.#init.shard.learningRate, step),
-      }),
-      ...(scalars.step !== undefined && { [scalars.step]: step + 1 }),
+      ...(learningRate !== undefined && { [learningRate]: this.#plan.rateAt(at) }),
+      ...(step !== undefined && { [step]: shard.fromStep + at + 1 }),
     }
   }
 

@@ -1,11 +1,12 @@
 import { AividaError, type Clock, type Digest } from '../../base/index.ts'
 import type { RowTable } from '../../data/rows/index.ts'
 import type { NamedTensors } from '../../data/tensor/tensor.ts'
-import { learningRateAt, type TrainingProgress, type TrainShard } from '../../protocol/index.ts'
+import type { TrainingProgress, TrainShard } from '../../protocol/index.ts'
 import { AHEAD, type ChildSession, type ChildTraining, type Stepped } from '../engine/index.ts'
 import type { StepSignature } from '../graph/training/step-signature.ts'
 import { measure } from './measure.ts'
 import { StepFeeder } from './step-feed.ts'
+import { StepPlan } from './step-plan.ts'
 
 /** What {@link trainSteps} works on. */
 export interface TrainStepsInit {
@@ -26,7 +27,8 @@ export interface TrainStepsInit {
 export interface TrainedSteps {
   /**
    * A row for each step: `step [n] i64` counted from 1, `learningRate [n] f32`, each metric `[n] f32`; each scalar of the
-   * evaluation as `validation.NAME [n] f32`, NaN but in the last row. The same wherever it is computed.
+   * evaluation as `validation.NAME [n] f32`, NaN but in the last row. Of a replica `member [n] i64` too; one without steps
+   * has a single row of `step`, the batches that counted, and its evaluation. The same wherever it is computed.
    */
   readonly metrics: NamedTensors
   readonly commitments: readonly Digest[]
@@ -41,7 +43,8 @@ const GROUP_MS = 25
  */
 export async function trainSteps(init: TrainStepsInit): Promise<TrainedSteps> {
   const { clock, shard, signature, training, table, evaluation, signal, onSteps } = init
-  const { fromStep, steps, learningRate } = shard
+  const { fromStep, steps } = shard
+  const plan = new StepPlan(shard)
   const feeder = new StepFeeder({ shard, signature, table, ahead: AHEAD })
   const columns = signature.metrics.map(() => new Float32Array(steps))
   const commitments: Digest[] = []
@@ -51,7 +54,7 @@ export async function trainSteps(init: TrainStepsInit): Promise<TrainedSteps> {
     for (const values of metrics) {
       for (const [i, column] of columns.entries()) column[done] = values[i]!
       const loss = values[signature.metrics.indexOf('loss')] ?? values[0]!
-      if (!Number.isFinite(loss)) throw diverged(shard, fromStep + done, loss)
+      if (!Number.isFinite(loss)) throw diverged(fromStep + done, loss, plan.rateAt(done))
       done++
     }
     if (commitment !== undefined) commitments.push(commitment)
@@ -74,31 +77,38 @@ export async function trainSteps(init: TrainStepsInit): Promise<TrainedSteps> {
     shard.evaluation && evaluation
       ? await measure({ evaluation: shard.evaluation, ...evaluation, training, signal })
       : {}
+  const rows = steps === 0 ? [Math.round(shard.replica?.position ?? fromStep)] : range(steps, (i) => fromStep + i + 1)
   return {
     commitments,
     metrics: {
-      step: int64(Array.from({ length: steps }, (_, i) => fromStep + i + 1)),
-      learningRate: float32(Array.from({ length: steps }, (_, i) => learningRateAt(learningRate, fromStep + i))),
-      ...Object.fromEntries(signature.metrics.map((name, i) => [name, float32(columns[i]!)])),
+      step: int64(rows),
+      ...(steps > 0 && {
+        ...(shard.replica && { member: int64(range(steps, () => shard.replica!.member)) }),
+        learningRate: float32(range(steps, (at) => plan.rateAt(at))),
+        ...Object.fromEntries(signature.metrics.map((name, i) => [name, float32(columns[i]!)])),
+      }),
       ...Object.fromEntries(
         Object.entries(measured).map(([name, value]) => [
           `validation.${name}`,
-          float32(Array.from({ length: steps }, (_, i) => (i === steps - 1 ? value : Number.NaN))),
+          float32(range(rows.length, (i) => (i === rows.length - 1 ? value : Number.NaN))),
         ]),
       ),
     },
   }
 }
 
-/** `train.diverged`: the loss of a step is no number. `step` 0 is the first. */
-export function diverged(shard: TrainShard, step: number, loss: number): AividaError {
-  const rate = learningRateAt(shard.learningRate, step)
+/** `train.diverged`: the loss of a step is no number, at this learning rate. `step` 0 is the first. */
+export function diverged(step: number, loss: number, rate: number): AividaError {
   return new AividaError({
     code: 'train.diverged',
     category: 'user',
     message: `the loss of step ${step + 1} is ${loss}, at a learning rate of ${rate}; lower it, warm it up, or clip the gradient`,
     facts: { step: step + 1, loss: String(loss), learningRate: rate },
   })
+}
+
+function range(length: number, at: (i: number) => number): number[] {
+  return Array.from({ length }, (_, i) => at(i))
 }
 
 function float32(values: ArrayLike<number>) {

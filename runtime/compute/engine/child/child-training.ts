@@ -1,6 +1,7 @@
 import type { Digest } from '../../../base/hash.ts'
 import { limit } from '../../../base/limits.ts'
 import type { DType, NamedTensors } from '../../../data/tensor/tensor.ts'
+import { ChildReplica, type ReplicaBeginning } from './child-replica.ts'
 import type { ChildSession } from './child-session.ts'
 import type { EngineChild } from './engine-child.ts'
 import { protocol } from './frame.ts'
@@ -153,9 +154,16 @@ export class ChildTraining {
     return this.#child.stepping(groups, requestOf, metrics.length, options)
   }
 
-  /** The bytes of the present state, tensor by tensor in order, never more than some MiB of it outside of the child. */
-  async *state(signal?: AbortSignal): AsyncGenerator<StatePiece, void, void> {
-    for (const [tensor, { sizeBytes }] of this.#init.state.entries())
+  /**
+   * The bytes of the present state, tensor by tensor in order, never more than some MiB of it outside of the child. `which`
+   * of them by their numbers; default: all.
+   */
+  async *state(
+    signal?: AbortSignal,
+    which: Iterable<number> = this.#init.state.keys(),
+  ): AsyncGenerator<StatePiece, void, void> {
+    for (const tensor of which) {
+      const { sizeBytes } = this.#init.state[tensor]!
       for (let offset = 0; offset < sizeBytes; offset += READ_BYTES) {
         const length = Math.min(READ_BYTES, sizeBytes - offset)
         const request: Request = { op: 'read-state', session: this.#session, tensor, offset, length }
@@ -164,6 +172,12 @@ export class ChildTraining {
         if (header.op !== 'state' || bytes?.byteLength !== length) throw protocol('bytes of the state')
         yield { tensor, bytes }
       }
+    }
+  }
+
+  /** Makes it one of many replicas of what its state is now. Throws `engine.*`. */
+  replica(init: ReplicaBeginning, signal?: AbortSignal): Promise<ChildReplica> {
+    return ChildReplica.begin(this.#child, this.#session, init, signal)
   }
 
   /** Frees the state in the child. */

@@ -4,6 +4,7 @@ import { checkTensors } from '../../../data/tensor/check.ts'
 import type { NamedTensors } from '../../../data/tensor/tensor.ts'
 import type { Engine, EngineInfo, LoadOptions, ModelSource, RunOptions, RunResult } from '../engine.ts'
 import { openModelFiles } from '../model-file.ts'
+import { type ReducedSlice, reduceIn, type SliceReduction } from './child-replica.ts'
 import { ChildSession } from './child-session.ts'
 import { type StepGroup, type SteppingOptions, steppedOf } from './child-training.ts'
 import { type ChildSettings, engineCommand } from './command.ts'
@@ -25,9 +26,11 @@ export interface EngineChildInit {
 
 /** A request whose parts come from elsewhere. */
 export interface AskOptions {
-  /** Default: no parts. */
+  /** Parts that are at hand, sent as one message where they are small. Default: none. */
+  readonly parts?: readonly Uint8Array[]
+  /** Parts that are not. Default: none. */
   readonly partBytes?: readonly number[]
-  /** The parts, back to back. */
+  /** These, back to back. */
   readonly content?: () => AsyncIterable<Uint8Array>
   /** Default: `engineRunMs`. */
   readonly limitMs?: number
@@ -117,14 +120,19 @@ export class EngineChild implements Engine {
   }
 
   /** Asks for something, with parts whose bytes come from elsewhere. Throws what the child answers, and `engine.*`. */
-  async ask(request: Request, what: string, { partBytes = [], content, limitMs, signal }: AskOptions = {}) {
-    const head = this.#head(request, partBytes)
+  async ask(request: Request, what: string, { parts = [], partBytes, content, limitMs, signal }: AskOptions = {}) {
+    const head = this.#head(request, partBytes ?? parts.map(({ byteLength }) => byteLength))
     const send = async () => {
-      if (!content) return this.#link.writeAll([head])
+      if (!content) return this.#link.writeAll([head, ...parts])
       await this.#link.write(head)
       for await (const piece of content()) await this.#link.write(piece)
     }
     return this.#link.call({ what, limitMs: limitMs ?? limit('engineRunMs'), signal, send })
+  }
+
+  /** Makes one update of several. Throws `update.*`, `engine.*`. */
+  reduce(slice: SliceReduction, signal?: AbortSignal): Promise<ReducedSlice> {
+    return reduceIn(this, slice, signal)
   }
 
   /** Sends groups of steps, some ahead of what is computed, each of which gives `width` numbers. One may take as long as a run. */

@@ -12,6 +12,7 @@ import { CHANNEL_FD, type EngineChoice, LIFELINE_FD } from './command.ts'
 import { tooLarge } from './endings.ts'
 import { protocol } from './frame.ts'
 import { packResults, type Reply, type Request, unpackInputs } from './messages.ts'
+import { reduceUpdates } from './replica-requests.ts'
 import { Trainings } from './trainings.ts'
 
 /** Kills this process when the parent's end of the lifeline closes. Plain JavaScript: it starts sooner and smaller. */
@@ -52,6 +53,8 @@ async function answer(request: Request, parts: readonly Uint8Array[]): Promise<[
       await sessions.get(request.session)?.close()
       sessions.delete(request.session)
       return [{ op: 'closed' }, []]
+    case 'reduce':
+      return reduceUpdates(request, parts)
     default:
       return trainings.answer(request, parts)
   }

@@ -1,6 +1,7 @@
 import { type ErrorRecord, fromRecord } from '../../../base/errors.ts'
 import type { Digest } from '../../../base/hash.ts'
 import type { DType, NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
+import type { Aggregation, Compression, OuterStep } from '../../../protocol/update.ts'
 import type { ModelReport } from '../../model/scan.ts'
 import type { EngineInfo, LoadOptions, RunResult } from '../engine.ts'
 import { protocol } from './frame.ts'
@@ -69,6 +70,60 @@ export type Request =
     }
   /** Frees the state. */
   | { readonly op: 'end-training'; readonly session: number }
+  /** Makes a training a replica of what is in these tensors of its state. Part, with `momentum`: that of the outer step; else it is zero. */
+  | {
+      readonly op: 'begin-replica'
+      readonly session: number
+      readonly shared: readonly number[]
+      /** Elements at the end that are statistics. */
+      readonly plain: number
+      readonly momentum: boolean
+    }
+  /** Applies rounds to what is shared, and begins from there. Parts: the slices of the first round, then those of the second ... */
+  | {
+      readonly op: 'merge'
+      readonly session: number
+      readonly rounds: number
+      readonly ends: readonly number[]
+      readonly compressed: Compression
+      readonly outer: OuterStep
+    }
+  /** How far the state is from what is shared, a part for each slice. */
+  | {
+      readonly op: 'contribute'
+      readonly session: number
+      readonly ends: readonly number[]
+      readonly compression: Compression
+    }
+  /** Overwrites tensors of the state, and what compression left over. Parts: the tensors, then, with `residual`, that; else it is zero. */
+  | {
+      readonly op: 'restore'
+      readonly session: number
+      readonly tensors: readonly number[]
+      readonly residual: boolean
+    }
+  /** Bytes of what a replica has beside the state. */
+  | {
+      readonly op: 'read-replica'
+      readonly session: number
+      readonly what: ReplicaPart
+      readonly offset: number
+      readonly length: number
+    }
+  /** One update of several; of no session. Parts: the contributions, then, with `residual`, what compression left over before. */
+  | {
+      readonly op: 'reduce'
+      readonly contributions: readonly { readonly member: number; readonly weight: number }[]
+      readonly length: number
+      readonly plain: number
+      readonly aggregation: Aggregation
+      readonly compressed: Compression
+      readonly compression: Compression
+      readonly residual: boolean
+    }
+
+/** What a replica has beside the state of its training: f32, as many as there are shared elements that are no statistics. */
+export type ReplicaPart = 'momentum' | 'residual'
 
 /** A tensor of a training's state, by its names as an input and as an output. */
 export interface StateHead extends TensorHead {
@@ -93,6 +148,10 @@ export type Reply =
   | { readonly op: 'stepped'; readonly commitment?: Digest }
   /** One part: the bytes that were asked for. */
   | { readonly op: 'state' }
+  /** SHA-256 over what is shared and its outer momentum. */
+  | { readonly op: 'merged'; readonly commitment: Digest }
+  /** Parts: an update for each slice; of `reduce` the one update, and what compression left over where something is. */
+  | { readonly op: 'updates' }
   | { readonly op: 'failed'; readonly error: ErrorRecord }
 
 /** The inputs of several runs as a header and its parts. */

@@ -37,5 +37,7 @@ export const replySchema = z.discriminatedUnion('op', [
   z.object({ op: z.literal('training') }),
   z.object({ op: z.literal('stepped'), commitment: digestSchema.optional() }),
   z.object({ op: z.literal('state') }),
+  z.object({ op: z.literal('merged'), commitment: digestSchema }),
+  z.object({ op: z.literal('updates') }),
   z.object({ op: z.literal('failed'), error }),
 ]) as z.ZodType<Reply>

@@ -8,14 +8,19 @@ import type { EngineSession } from '../engine.ts'
 import { RunStepper, type Stepper, scalarOf } from '../stepper.ts'
 import { protocol } from './frame.ts'
 import { type Reply, type Request, type StepHead, taker, tensorsOf } from './messages.ts'
+import type { Replica } from './replica.ts'
+import { replicate } from './replica-requests.ts'
 
 /** Requests that are about a training. */
-export type TrainingRequest = Exclude<Request, { op: 'load' | 'run' | 'close' }>
+export type TrainingRequest = Exclude<Request, { op: 'load' | 'run' | 'close' | 'reduce' }>
 
-type Answer = [Reply, readonly Uint8Array[]]
-type Asked<O extends TrainingRequest['op']> = Extract<TrainingRequest, { op: O }>
+/** A reply and its parts. */
+export type Answer = [Reply, readonly Uint8Array[]]
+/** A request of this name. */
+export type Asked<O extends TrainingRequest['op']> = Extract<TrainingRequest, { op: O }>
 
-interface Training {
+/** A model in training. */
+export interface Training {
   readonly session: EngineSession
   readonly stepper: Stepper
   /** Of the state's tensors, in order. */
@@ -23,6 +28,8 @@ interface Training {
   readonly frozen: NamedTensors
   /** Whether a step's inputs were held against the graph; the engine itself looks at those that follow. */
   checked: boolean
+  /** When it is one of many. */
+  replica?: Replica
   /** Why a step failed: those that were sent after it must not be run on the state before it. */
   failed: unknown
 }
@@ -47,6 +54,12 @@ export class Trainings {
         return this.#evaluate(request, parts)
       case 'read-state':
         return this.#read(request)
+      case 'begin-replica':
+      case 'merge':
+      case 'contribute':
+      case 'restore':
+      case 'read-replica':
+        return replicate(this.#training(request.session), request, parts)
       case 'end-training':
         this.end(request.session)
         return [{ op: 'training' }, []]

@@ -185,7 +185,7 @@ test('only so many models stay loaded; the least recently used goes', async () =
   }
   assert.is(loads(0), count + 1)
   assert.equal(
-    processes[0]!.requests.filter(({ header }) => header.op === 'close').map(({ header }) => header.session),
+    processes[0]!.requests.flatMap(({ header }) => (header.op === 'close' ? [header.session] : [])),
     [2],
   )
 })

@@ -1,0 +1,85 @@
+import type { Digest } from '../../base/index.ts'
+import type { SafetensorsSource } from '../../data/tensor/safetensors.ts'
+import type { Replica } from '../../protocol/index.ts'
+import type { ChildReplica, ChildSession, ChildTraining } from '../engine/index.ts'
+import type { StepSignature } from '../graph/training/step-signature.ts'
+import { layoutOf, type SharedLayout, sliceEnds } from '../update/index.ts'
+import { checkReplicaNames, innerIn, momentumIn } from './replica-files.ts'
+import { tensorsIn } from './state-blob.ts'
+
+/** A replica in an engine child. */
+export interface LiveReplica {
+  readonly signature: StepSignature
+  readonly layout: SharedLayout
+  readonly training: ChildTraining
+  readonly replica: ChildReplica
+}
+
+/** What a {@link LiveReplica} begins with. */
+export interface ReplicaFiles {
+  /** The shared state: a snapshot, or the state that a training begins with. */
+  readonly state: SafetensorsSource
+  readonly frozen?: SafetensorsSource | undefined
+}
+
+/**
+ * Begins a replica in a session of the step. Its inner state is that of the file, with nothing left over of earlier updates.
+ * Throws `rounds.state`, `train.state`, `tensor.malformed`, `engine.*`.
+ */
+export async function beginReplica(
+  session: ChildSession,
+  signature: StepSignature,
+  { state, frozen }: ReplicaFiles,
+  signal?: AbortSignal,
+): Promise<LiveReplica> {
+  checkReplicaNames(signature)
+  const layout = layoutOf(signature)
+  const init = {
+    state: await tensorsIn(state, signature.state),
+    frozen: frozen ? await tensorsIn(frozen, signature.frozen) : [],
+    metrics: signature.metrics,
+  }
+  const training = await session.train(init, signal)
+  const momentum = await momentumIn(state, layout)
+  const { length, plain } = layout
+  const shared = layout.tensors.map(({ index }) => index)
+  const replica = await training.replica({ shared, length, plain, ...(momentum && { momentum }) }, signal)
+  return { signature, layout, training, replica }
+}
+
+/** Has a replica go on from an inner state: that of a file of its own, or of a whole state. Throws as {@link beginReplica}. */
+export async function restoreInner(
+  { signature, layout, replica }: LiveReplica,
+  file: SafetensorsSource,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { tensors, residual } = await innerIn(file, signature, layout)
+  await replica.restore(tensors, residual, signal)
+}
+
+/** Bytes of updates that go to the child at once, within a round. */
+const MERGED_BYTES = 64 << 20
+
+/**
+ * Applies rounds in order, some at a time, read as they are needed; gives the SHA-256 of the shared state that they lead to.
+ * Rounds of fewer members may have fewer slices. Throws what reading throws, and `update.*`.
+ */
+export async function mergeRounds(
+  { replica, layout }: LiveReplica,
+  { compressed, outer, updates }: Pick<Replica, 'compressed' | 'outer' | 'updates'>,
+  read: (blob: Digest) => Promise<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<Digest> {
+  for (let from = 0; ; ) {
+    const rounds: Uint8Array[][] = []
+    const slices = updates[from]?.length ?? 1
+    for (let bytes = 0; updates[from]?.length === slices && bytes < MERGED_BYTES; from++) {
+      const round = await Promise.all(updates[from]!.map(({ update }) => read(update.blob)))
+      rounds.push(round)
+      bytes += round.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    }
+    const ends = sliceEnds(layout.length, layout.plain, slices)
+    const commitment = await replica.merge({ rounds, ends, compressed, outer }, signal)
+    if (from === updates.length) return commitment
+  }
+}
