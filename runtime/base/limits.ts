@@ -137,6 +137,7 @@ export const LIMITS = {
   slicesPerRound: { value: 256, unit: 'count', reason: 'a slice each member, and a name for each in every lease' },
   roundsPerSnapshot: { value: 64, unit: 'count', reason: 'updates that a newcomer applies before it takes part' },
   scriptCharacters: { value: 64 * 1024, unit: 'characters', reason: 'a script in a request, which is journalled' },
+  trialsPerSweep: { value: 512, unit: 'count', reason: 'each with a training of its own, in one entry of a journal' },
   stepsPerShard: { value: 100_000, unit: 'count', reason: 'rows of metrics that one result of training holds' },
   leaseMs: { value: 60_000, unit: 'ms', reason: 'extended by progress; a worker that makes none loses the shard' },
   returnMs: {

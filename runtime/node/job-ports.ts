@@ -85,8 +85,14 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
       )
       return written.map((part, i) => {
         const [shard, ...furtherShards] = ordered[i]!.pieces.map(({ order }) => order.shard) as [Digest]
-        const { checkpoint } = ordered[i]!.pieces[0]!.order
-        return { ...part, shard, ...(furtherShards.length > 0 && { furtherShards }), ...(checkpoint && { checkpoint }) }
+        const { checkpoint, trial } = ordered[i]!.pieces[0]!.order
+        return {
+          ...part,
+          shard,
+          ...(furtherShards.length > 0 && { furtherShards }),
+          ...(checkpoint && { checkpoint }),
+          ...(trial && { trial }),
+        }
       })
     },
     nameOf: (peer) => swarm.cardOf(peer)?.name ?? '',
@@ -174,7 +180,7 @@ function outputOf(tensors: NamedTensors, name: string): Tensor {
 
 /** Which outputs of a shard become columns. Those of an evaluation, which few shards have, are part of the checkpoint. */
 function outputsOf(request: JobSpec['request']): (name: string) => boolean {
-  if (request.program === 'train') return (name) => !name.startsWith(VALIDATION)
+  if (request.program !== 'infer') return (name) => !name.startsWith(VALIDATION)
   return (name) => request.outputs.length === 0 || request.outputs.includes(name)
 }
 

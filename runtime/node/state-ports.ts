@@ -3,12 +3,13 @@ import { type BlobStore, fetchBlob, type OpenBlob } from '../data/blob/index.ts'
 import type { CoordinatorPorts } from '../job/coordinator/index.ts'
 import { type Disk, replaceFiles } from '../log/disk.ts'
 import type { JobParts } from './job-ports.ts'
+import { TRIALS_FILE, trialsFile } from './trials-file.ts'
 
 /** The states of trainings at their submitter: on disk, pinned by their job, and in the end files of its result. */
 export function statePorts(
   { swarm, clock, blobs, provider, logger }: JobParts,
   disk: Disk,
-): Pick<CoordinatorPorts, 'fetchState' | 'dropState' | 'writeStates'> {
+): Pick<CoordinatorPorts, 'fetchState' | 'dropState' | 'writeStates' | 'writeTrials'> {
   const offended = (peer: string, error: AividaError) => swarm.report(peer, error)
   return {
     async fetchState(job, { blob, sizeBytes }, peer, signal) {
@@ -20,6 +21,11 @@ export function statePorts(
       blobs
         .unpin(job, blob)
         .catch((error) => logger.warn({ blob, error: String(error) }, 'a state could not be let go'))
+    },
+    async writeTrials({ outputDir }, trials) {
+      const bytes = await trialsFile(trials)
+      await disk.makeDir(outputDir)
+      await replaceFiles(disk, outputDir, [{ name: TRIALS_FILE, pieces: [bytes] }])
     },
     async writeStates({ outputDir }, states) {
       const entries = Object.entries(states)

@@ -7,6 +7,7 @@ import { openSource, type Source } from '../data/sources/index.ts'
 import { newJobId } from '../job/coordinator/index.ts'
 import type { Disk } from '../log/index.ts'
 import { type InferenceJob, type JobRequest, type JobSpec, jobRequestSchema } from '../protocol/index.ts'
+import { assertDescribable, prepareSweep } from './sweep-submission.ts'
 import { prepareTraining } from './training-submission.ts'
 
 /** What turns a request into a job. */
@@ -22,7 +23,7 @@ export interface SubmissionInit {
 /**
  * Checks a request as far as that is possible without computing, and names its model by content. What is wrong with a
  * row in the middle of the input is found when it is reached.
- * Throws `model.*`, `source.*`, `job.no-such-output`, `job.output-exists`, and what {@link prepareTraining} throws.
+ * Throws `model.*`, `source.*`, `job.no-such-output`, `job.output-exists`, and what {@link prepareTraining} and {@link prepareSweep} throw.
  */
 export async function prepareJob(init: SubmissionInit, request: JobRequest): Promise<JobSpec> {
   const parsed = jobRequestSchema.parse(request)
@@ -34,6 +35,11 @@ export async function prepareJob(init: SubmissionInit, request: JobRequest): Pro
   try {
     if (parsed.program === 'train')
       return { ...common, request: parsed, ...(await prepareTraining({ blobs: init.models, job }, parsed)) }
+    if (parsed.program === 'sweep') {
+      const spec = { ...common, request: parsed, ...(await prepareSweep({ blobs: init.models, job }, parsed)) }
+      assertDescribable(spec)
+      return spec
+    }
     const model = await importModel(parsed.model, init.models, { pin: { owner: job } })
     const spec = { ...common, request: parsed, model }
     const report = await scanJobModel(spec, init.models)

@@ -4,6 +4,7 @@ import { refusalCountsSchema } from './messages.ts'
 import { accountIdSchema, countSchema, digestSchema, jobIdSchema, modelRefSchema, peerIdSchema } from './names.ts'
 import { requirementsSchema } from './requirements.ts'
 import { roundOutcomeSchema, roundsViewSchema } from './rounds.ts'
+import { type SweepSpec, sweepRequestSchema, sweepSpecSchema, trialPartSchema } from './sweep.ts'
 import { checkpointSchema, type TrainingSpec, trainingSpecSchema, trainRequestSchema } from './training.ts'
 
 /** Where batch inference reads its rows from. Paths are on the machine of the submitting node. */
@@ -46,7 +47,11 @@ export const inferRequestSchema = z
   .strict()
 
 /** What clients submit; later programs join this union. */
-export const jobRequestSchema = z.discriminatedUnion('program', [inferRequestSchema, trainRequestSchema])
+export const jobRequestSchema = z.discriminatedUnion('program', [
+  inferRequestSchema,
+  trainRequestSchema,
+  sweepRequestSchema,
+])
 
 /** A request as a client writes it (defaults may be left out). */
 export type JobRequest = z.input<typeof jobRequestSchema>
@@ -59,6 +64,8 @@ export const jobSpecSchema = z.object({
   model: modelRefSchema,
   /** Of `train`: what it is beside its model. */
   training: trainingSpecSchema.optional(),
+  /** Of `sweep`: what it tries. Its `model` is that of the first of these. */
+  sweep: sweepSpecSchema.optional(),
   outputDir: z.string(),
   createdWallMs: countSchema,
   /** What the input was when the job was made: another one under the same path is not taken for it. */
@@ -77,9 +84,20 @@ export type TrainingJob = JobSpec & {
   readonly training: TrainingSpec
 }
 
-/** Tells the two kinds of jobs apart. */
+/** A sweep. */
+export type SweepJob = JobSpec & {
+  readonly request: Extract<JobSpec['request'], { program: 'sweep' }>
+  readonly sweep: SweepSpec
+}
+
+/** Tells the kinds of jobs apart. */
 export function isTraining(spec: JobSpec): spec is TrainingJob {
   return spec.request.program === 'train' && spec.training !== undefined
+}
+
+/** See {@link isTraining}. */
+export function isSweep(spec: JobSpec): spec is SweepJob {
+  return spec.request.program === 'sweep' && spec.sweep !== undefined
 }
 
 /** See {@link isTraining}. */
@@ -142,6 +160,8 @@ export const resultPartSchema = z.object({
   checkpoint: checkpointSchema.optional(),
   /** Of a training by rounds: what the round came to. The metrics are those of all members that counted. */
   round: roundOutcomeSchema.optional(),
+  /** Of a sweep: whose the checkpoint is. */
+  trial: trialPartSchema.optional(),
   /** Who computed it: the shards in their order. Absent from older journals. */
   computedBy: z.array(computedBySchema).max(limit('shardsPerPart')).optional(),
   /** When its file was durable. */

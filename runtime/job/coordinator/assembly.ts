@@ -94,7 +94,7 @@ export class Assembly {
 
 /** How many shards of a job share a file. */
 export function batchesPerPart(request: JobSpec['request']): number {
-  if (request.program === 'train') return 1
+  if (request.program === 'train' || request.program === 'sweep') return 1
   const { rowsPerShard, rowsPerPart = rowsPerShard } = request
   return Math.max(1, Math.min(limit('shardsPerPart'), Math.floor(rowsPerPart / rowsPerShard)))
 }

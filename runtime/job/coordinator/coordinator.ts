@@ -223,7 +223,7 @@ export class Coordinator {
       type: 'job-opened',
       job: spec.job,
       epoch: journal.epoch,
-      kind: spec.request.program,
+      kind: spec.request.program === 'infer' ? 'infer' : 'train',
       requirements: spec.request.requirements,
       maxLeases: maxShardsOf(spec),
       awaited: run.workforce.peers(),

@@ -9,6 +9,7 @@ import {
 } from '../../base/index.ts'
 import {
   isInference,
+  isSweep,
   isTraining,
   type JobSpec,
   type JobStatus,
@@ -25,11 +26,13 @@ import type { ShardFailure } from '../scheduler/index.ts'
 import { shardsOf } from './assembly.ts'
 import { endOf, type GivenUp, whatIsLeft } from './giving-up.ts'
 import { type FedBatch, InputFeed } from './input-feed.ts'
+import { keepTrials } from './kept-trials.ts'
 import { OutputParts } from './output-parts.ts'
 import { poisonError } from './poison.ts'
 import type { CoordinatorPorts } from './ports.ts'
 import { checkpointsIn, programOf, type RunningProgram } from './program-of.ts'
 import { Results, type VerifiedResult } from './results.ts'
+import { stepsOf } from './sweep-of.ts'
 import { Tally } from './tally.ts'
 import { trainedBy } from './trained-results.ts'
 import { WorkRecord } from './work-record.ts'
@@ -108,6 +111,7 @@ export class JobRun {
     this.#done = new Set(before.parts.flatMap(shardsOf))
     this.adoption = before.adoption
     this.workforce = new Workforce(spec.job, journal, ports.logger, before.workers)
+    if (isSweep(spec)) this.tally.rows.total = stepsOf(spec)
     if (isTraining(spec)) this.tally.rows.total = spec.training.steps
     if (isInference(spec))
       this.#feed = new InputFeed({
@@ -345,6 +349,7 @@ export class JobRun {
     this.#output.stop()
     this.#outputs.clear()
     this.#scheduling.ended(this.spec.job)
+    if (this.isKeeping && isSweep(this.spec)) await keepTrials(this.#ports, this.spec, this.#program.trials?.() ?? [])
     if (this.isKeeping) await this.#keepStates()
     this.isKeeping = false
     await before?.().catch(() => {}) // a journal that cannot be read has nothing to show

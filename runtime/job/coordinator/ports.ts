@@ -14,6 +14,7 @@ import type {
 } from '../../protocol/index.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
 import type { JobJournal } from '../journal/index.ts'
+import type { TrialReport } from '../programs/index.ts'
 import type { OrderedPart } from './commits.ts'
 
 /** The outside world of a coordinator. */
@@ -41,6 +42,8 @@ export interface CoordinatorPorts {
   readonly dropState: (job: string, ref: BlobRef) => void
   /** Writes states as files of the result, durably: `last.safetensors`, `best.safetensors`. Throws `disk.*`. */
   readonly writeStates: (spec: JobSpec, states: Readonly<Record<string, BlobRef>>) => Promise<void>
+  /** Writes the table of a sweep's trials as a file of the result, durably. Throws `disk.*`. */
+  readonly writeTrials: (spec: JobSpec, trials: readonly TrialReport[]) => Promise<void>
   /** Checks that the bytes are those that `ref` names. */
   readonly matches: (ref: BlobRef, bytes: Uint8Array) => boolean
   /** Writes parts durably. Throws `disk.full`, `disk.budget`, `tensor.*` when outputs are not what was asked for. */

@@ -1,6 +1,22 @@
 import { invariant } from '../../base/index.ts'
-import { type Checkpoint, isInference, isTraining, type JobSpec, type ResultPart } from '../../protocol/index.ts'
-import { inference, type JobProgram, type ProgramEvent, type ProgramStep, training } from '../programs/index.ts'
+import {
+  type Checkpoint,
+  isInference,
+  isSweep,
+  isTraining,
+  type JobSpec,
+  type ResultPart,
+} from '../../protocol/index.ts'
+import {
+  inference,
+  type JobProgram,
+  type ProgramEvent,
+  type ProgramStep,
+  sweep,
+  type TrialReport,
+  training,
+} from '../programs/index.ts'
+import { sweepOptions, trialReports } from './sweep-of.ts'
 
 /** Batches read or computing at once; see `InferenceOptions.window`. */
 const WINDOW = 1_024
@@ -9,11 +25,14 @@ const WINDOW = 1_024
 export interface RunningProgram {
   start(nowMs: number): ProgramStep<unknown>
   hear(event: ProgramEvent, nowMs: number): ProgramStep<unknown>
+  /** Of a sweep: what became of its trials, now that it is over. */
+  readonly trials?: () => TrialReport[]
 }
 
 /** The program that a job asks for; `parts` is what an earlier run came to. */
 export function programOf(spec: JobSpec, parts: readonly ResultPart[]): RunningProgram {
   if (isInference(spec)) return running(inference({ model: spec.model, outputs: spec.request.outputs, window: WINDOW }))
+  if (isSweep(spec)) return running(sweep(sweepOptions(spec, parts)), (state) => trialReports(spec, state, true))
   invariant(isTraining(spec), `${spec.job} is a training without what it trains`)
   const { model, request } = spec
   const select = request.evaluation?.select
@@ -26,7 +45,7 @@ export function checkpointsIn(parts: readonly ResultPart[]): Checkpoint[] {
   return [...parts].sort((a, b) => a.index - b.index).flatMap(({ checkpoint }) => checkpoint ?? [])
 }
 
-function running<S>(program: JobProgram<S>): RunningProgram {
+function running<S>(program: JobProgram<S>, trials?: (state: S) => TrialReport[]): RunningProgram {
   let state: S
   const keep = (step: ProgramStep<S>) => {
     state = step.state
@@ -35,5 +54,6 @@ function running<S>(program: JobProgram<S>): RunningProgram {
   return {
     start: (nowMs) => keep(program.start(nowMs)),
     hear: (event, nowMs) => keep(program.step(state, event, nowMs)),
+    ...(trials && { trials: () => trials(state) }),
   }
 }

@@ -55,10 +55,10 @@ export type JobEntry = z.infer<typeof entrySchema>
 /** Kept form of a {@link JobEntry}. */
 export const jobEntryCodec: Codec<JobEntry> = codec({
   name: 'job-entry',
-  version: 5,
+  version: 6,
   schema: entrySchema,
-  // Version 2 added `worker`, version 3 `adopted` and `source`, version 4 jobs that train, version 5 `round`.
-  upgrades: { 1: (entry) => entry, 2: (entry) => entry, 3: (entry) => entry, 4: (entry) => entry },
+  // Version 2 added `worker`, version 3 `adopted` and `source`, version 4 jobs that train, version 5 `round`, version 6 sweeps.
+  upgrades: { 1: (entry) => entry, 2: (entry) => entry, 3: (entry) => entry, 4: (entry) => entry, 5: (entry) => entry },
 })
 
 /** A job as its journal tells it. */

@@ -7,6 +7,7 @@ import type {
   RoundOutcome,
   RoundsView,
   ShardSpec,
+  TrialPart,
 } from '../../protocol/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
 
@@ -62,6 +63,8 @@ export interface PartOrder {
   readonly checkpoint?: Checkpoint
   /** Of a training by rounds: what the round came to, for the journal. */
   readonly round?: RoundOutcome
+  /** Of a sweep: whose the checkpoint is. */
+  readonly trial?: TrialPart
   /** Further shards whose outputs belong to this part, after those of `shard`, in this order. */
   readonly others?: readonly { readonly shard: Digest; readonly outputs: BlobRef; readonly rows: number }[]
 }

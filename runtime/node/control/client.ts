@@ -24,6 +24,11 @@ export type InferRequest = Omit<Extract<JobRequest, { program: 'infer' }>, 'prog
   readonly input: string | SourceSpec | Table
 }
 
+type TrainingFiles = Pick<
+  Extract<JobRequest, { program: 'train' }>,
+  'model' | 'state' | 'frozen' | 'data' | 'evaluation'
+>
+
 /** What a {@link Client} is made from. */
 export interface ClientInit {
   readonly socketPath: string
@@ -215,14 +220,20 @@ function absolute(request: JobRequest): JobRequest {
   const at = <T extends { readonly path: string }>(file: T): T => ({ ...file, path: resolve(file.path) })
   if (request.program === 'infer')
     return { ...request, model: resolve(request.model), input: at(request.input), ...outputDir }
-  const { model, state, frozen, data, evaluation } = request
+  if (request.program === 'sweep') return { ...request, trainings: request.trainings.map(absoluteFiles), ...outputDir }
+  return { ...request, ...absoluteFiles(request), ...outputDir }
+}
+
+/** The files of a training. */
+function absoluteFiles<T extends TrainingFiles>(files: T): T {
+  const at = <F extends { readonly path: string }>(file: F): F => ({ ...file, path: resolve(file.path) })
+  const { model, state, frozen, data, evaluation } = files
   return {
-    ...request,
+    ...files,
     model: resolve(model),
     state: resolve(state),
     ...(frozen !== undefined && { frozen: resolve(frozen) }),
     data: at(data),
     ...(evaluation && { evaluation: { ...evaluation, model: resolve(evaluation.model), data: at(evaluation.data) } }),
-    ...outputDir,
   }
 }
