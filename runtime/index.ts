@@ -56,7 +56,8 @@ export {
   type UpdateCompression,
   type UpdateCompressions,
 } from './node/training/rounds-definition.ts'
-export type { TrainingEvent, TrainingHandle } from './node/training/training-handle.ts'
+export type { TrainingEvent, TrainingHandle, TrainingMembers } from './node/training/training-handle.ts'
+export type { NamedPeer, RoundMember, TrainingRound } from './node/training/training-round.ts'
 export type {
   Checkpoint,
   JobRequest,

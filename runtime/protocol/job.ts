@@ -200,7 +200,7 @@ export const jobStatusSchema = z.object({
   workers: z.array(workerShareSchema).max(limit('peers')),
   /** Why devices do not take this job's shards, with counts. */
   refusals: refusalCountsSchema,
-  /** Of a training by rounds that runs. */
+  /** Of a training by rounds. */
   rounds: roundsViewSchema.optional(),
   outputDir: z.string(),
   error: errorRecordSchema.optional(),

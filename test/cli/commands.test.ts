@@ -116,6 +116,21 @@ test('status, peers, jobs and members are text for people and JSON for programs'
     assert.is(JSON.parse((await aivida(control, command, '--json')).out).length, 1, command)
 })
 
+test('rounds of a training are shown with who takes part, or whom it waits for', async () => {
+  await using control = await startTestControl()
+  const sync = '16 local steps between rounds'
+  control.service.update(JOB, { name: 'lm', rounds: { closed: 12, members: [FAKE_PEER], sync } })
+  assert.match((await aivida(control, 'jobs')).out, /running: round 12 /)
+  const { out } = await aivida(control, 'job', JOB)
+  assert.match(out, `rounds   12 closed, one is open with ${FAKE_PEER.slice(-8)}\nsync     ${sync}\n`)
+  control.service.update(JOB, {
+    name: 'lm',
+    rounds: { closed: 0, members: [], waits: 'waits for 4 workers, 2 are here' },
+  })
+  assert.match((await aivida(control, 'jobs')).out, /running: waits for 4 workers, 2 are here /)
+  assert.match((await aivida(control, 'job', JOB)).out, 'rounds   0 closed; waits for 4 workers, 2 are here\n')
+})
+
 test('a job that is not here is told with the one that was meant, or with who has it', async () => {
   await using control = await startTestControl()
   const said = async (id: string) => {

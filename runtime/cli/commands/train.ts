@@ -1,7 +1,16 @@
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { InvalidArgumentError, Option } from 'commander'
 import { userError } from '../../base/index.ts'
-import { isTrainingDefinition, type Training, type TrainingHandle } from '../../node/training/index.ts'
+import {
+  diloco,
+  gradients,
+  isTrainingDefinition,
+  type Training,
+  type TrainingDefinition,
+  type TrainingHandle,
+  training,
+} from '../../node/training/index.ts'
 import type { JobStatus } from '../../protocol/index.ts'
 import type { Cli, Session } from '../cli.ts'
 import { importScript } from '../script.ts'
@@ -17,6 +26,18 @@ export function trainCommand(cli: Cli): void {
       action: train,
     })
     .option('--out <folder>', "folder for metrics, checkpoints and model.onnx; default: one in the node's data folder")
+    .option(
+      '--workers <count>',
+      'how many train it together, such as 4, or from 2 up to 8: 2-8; default: what the file says',
+      parseWorkers,
+    )
+    .addOption(
+      new Option('--sync <way>', 'how they are kept together; default: what the file says').choices([
+        'auto',
+        'diloco',
+        'gradients',
+      ]),
+    )
     .option('--from <file>', 'a checkpoint (.safetensors) of the same model to begin with')
     .option('--name <text>', 'name of the job')
     .option('--detach', 'return as soon as the job is accepted')
@@ -47,17 +68,35 @@ async function train(session: Session, [file]: readonly string[]): Promise<void>
 }
 
 /** What the command line says counts before what the file says. Its paths are from where the command was typed. */
-function withOptions({ kind, definition }: Training, { options, io }: Session): Training {
+function withOptions({ definition }: Training, { options, io }: Session): Training {
   const { out, from, name } = options as Readonly<Record<string, string | undefined>>
-  return {
-    kind,
-    definition: {
-      ...definition,
-      ...(out !== undefined && { outputDir: resolve(io.cwd, out) }),
-      ...(from !== undefined && { from: resolve(io.cwd, from) }),
-      ...(name !== undefined && { name }),
-    },
-  }
+  const workers: TrainingDefinition['workers'] = options.workers ?? definition.workers
+  return training({
+    ...definition,
+    ...(workers !== undefined && { workers }),
+    ...(options.sync !== undefined && { sync: syncOf(options.sync, definition.sync) }),
+    ...(out !== undefined && { outputDir: resolve(io.cwd, out) }),
+    ...(from !== undefined && { from: resolve(io.cwd, from) }),
+    ...(name !== undefined && { name }),
+  })
+}
+
+/** The way that was typed, as the file has it where it has the same. */
+function syncOf(
+  way: 'auto' | 'diloco' | 'gradients',
+  found: TrainingDefinition['sync'],
+): NonNullable<TrainingDefinition['sync']> {
+  if (way === 'auto') return way
+  if (typeof found === 'object' && found.sync === way) return found
+  return way === 'diloco' ? diloco() : gradients()
+}
+
+/** `4`, or `2-8`. */
+function parseWorkers(text: string): NonNullable<TrainingDefinition['workers']> {
+  const [, min, max] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? []
+  if (min === undefined)
+    throw new InvalidArgumentError('expected a number of workers such as 4, or a range such as 2-8')
+  return max === undefined ? Number(min) : { min: Number(min), max: Number(max) }
 }
 
 /** Shows progress until it has ended; Ctrl-C cancels it. Answers with its end; throws what it failed of. */

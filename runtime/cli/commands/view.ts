@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { NodeInfo } from '../../node/service.ts'
-import type { ConductView, JobStatus, NetworkView } from '../../protocol/index.ts'
+import type { ConductView, JobStatus, NetworkView, RoundsView } from '../../protocol/index.ts'
 import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 import { describeProgress } from '../progress.ts'
@@ -51,7 +51,7 @@ export function viewCommands(cli: Cli): void {
           jobs.map((job) => [
             job.job,
             job.name,
-            job.state,
+            stateOf(job),
             `${formatCount(job.rows.done)}${job.rows.total === undefined ? '' : `/${formatCount(job.rows.total)}`}`,
             String(job.workers.length),
             formatDuration(session.io.clock.wallMs() - job.createdWallMs),
@@ -106,6 +106,12 @@ export function viewCommands(cli: Cli): void {
     .option('--input <path>', 'where the input is, when it is not where the job read it before')
     .option('--out <folder>', "folder for the result's Arrow files; default: one in the node's data folder")
     .option('--force', 'take it over even from a node that is alive')
+}
+
+/** With what it waits for, or how far it is, where workers train together. */
+function stateOf({ state, rounds }: JobStatus): string {
+  if (state !== 'running' || !rounds) return state
+  return `${state}: ${rounds.waits ?? `round ${formatCount(rounds.closed)}`}`
 }
 
 async function listFollowed(session: Session): Promise<void> {
@@ -173,6 +179,7 @@ export function describeJob(status: JobStatus, nowWallMs: number): string {
     `shards   ${Object.entries(status.shards)
       .map(([what, count]) => `${count} ${what === 'writing' ? 'being written' : what}`)
       .join(', ')}`,
+    ...(status.rounds ? describeRounds(status.rounds, status.workers) : []),
     `moved    ${formatBytes(sent)} out, ${formatBytes(received)} in`,
     `result   ${status.outputDir}`,
   ]
@@ -188,6 +195,15 @@ export function describeJob(status: JobStatus, nowWallMs: number): string {
   const table =
     workers.length === 0 ? '' : `\n${formatTable(['WORKER', 'STATE', 'ROWS', 'SHARDS', 'COMPUTE'], workers)}`
   return `${lines.join('\n')}\n${table}`
+}
+
+function describeRounds({ closed, members, waits, sync }: RoundsView, workers: JobStatus['workers']): string[] {
+  const names = members.map((peer) => workers.find((worker) => worker.peer === peer)?.name || peer.slice(-8))
+  const open = names.length > 0 ? `, one is open with ${names.sort().join(', ')}` : ''
+  return [
+    `rounds   ${formatCount(closed)} closed${open}${waits === undefined ? '' : `; ${waits}`}`,
+    ...(sync === undefined ? [] : [`sync     ${sync}`]),
+  ]
 }
 
 function formatReasons(refusals: Readonly<Partial<Record<string, number>>>): string {

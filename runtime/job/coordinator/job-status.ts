@@ -4,6 +4,7 @@ import {
   type JobStatus,
   type RefusalCounts,
   type RefusalReason,
+  type RoundsView,
   type Signed,
 } from '../../protocol/index.ts'
 import type { JobRecord as JournalledJob } from '../journal/index.ts'
@@ -34,11 +35,16 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     bytes: { ...bytes },
     workers: workersOf(run, scheduler, nameOf),
     refusals: record ? sum(refusalsOf(record)) : {},
-    ...(run.view && run.state === 'running' && { rounds: run.view }),
+    ...(run.view && { rounds: run.state === 'running' ? run.view : overView(run.view) }),
     outputDir: spec.outputDir,
     ...(!run.isKeeping && run.error && { error: run.error }),
     ...(run.adoption && { adoption: adoptionView(run.adoption) }),
   }
+}
+
+/** Nobody takes part any more, nor is waited for. */
+function overView({ closed, sync }: RoundsView): RoundsView {
+  return { closed, members: [], ...(sync !== undefined && { sync }) }
 }
 
 /** Every shard is in one place: what was emitted is their sum. */
