@@ -33,7 +33,7 @@ export function runCore({ workers, shards }: CoreSize): number {
       type: 'job-opened',
       job: 'job',
       epoch: 1,
-      kind: 'infer',
+      kinds: ['infer'],
       requirements: { provider: 'cpu', memoryBytes: 1 << 20, exact: true },
       maxLeases: shards,
     },

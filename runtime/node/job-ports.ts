@@ -2,7 +2,7 @@ import { type AividaError, type Clock, type Digest, type Logger, limit, peerErro
 import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../data/blob/index.ts'
 import { type Part, writeParts } from '../data/sources/index.ts'
 import { concatRows, decodeTensors, encodeTensors, type NamedTensors, type Tensor } from '../data/tensor/index.ts'
-import { type CoordinatorPorts, type OrderedPart, VALIDATION } from '../job/coordinator/index.ts'
+import { type CoordinatorPorts, type OrderedPart, type Piece, VALIDATION } from '../job/coordinator/index.ts'
 import type { AccountProofs } from '../job/following/index.ts'
 import { type Journals, WorkerJournal } from '../job/journal/index.ts'
 import type { WorkerPorts } from '../job/worker/index.ts'
@@ -84,14 +84,15 @@ export function coordinatorPorts(parts: JobParts): CoordinatorPorts {
         disk,
       )
       return written.map((part, i) => {
-        const [shard, ...furtherShards] = ordered[i]!.pieces.map(({ order }) => order.shard) as [Digest]
-        const { checkpoint, trial } = ordered[i]!.pieces[0]!.order
+        const [shard, ...furtherShards] = ordered[i]!.pieces.flatMap(shardOutputs).map((each) => each.shard) as [Digest]
+        const { checkpoint, round, trial } = ordered[i]!.pieces[0]!.order
         return {
           ...part,
           shard,
           ...(furtherShards.length > 0 && { furtherShards }),
           ...(checkpoint && { checkpoint }),
           ...(trial && { trial }),
+          ...(round && { round }),
         }
       })
     },
@@ -159,17 +160,24 @@ function matches({ blob, sizeBytes }: BlobRef, bytes: Uint8Array): boolean {
 
 /** The pieces of a part as one. Throws `tensor.*` when outputs are malformed, or their rows have several shapes. */
 function partOf({ index, pieces }: OrderedPart, isKept: (name: string) => boolean): Part {
-  const tensors = pieces.map(({ outputs }) => pickOutputs(decodeTensors(outputs), isKept))
+  const shards = pieces.flatMap(shardOutputs)
+  const tensors = shards.map(({ outputs }) => pickOutputs(decodeTensors(outputs), isKept))
   const [first] = tensors as [NamedTensors]
   const joined = Object.keys(first).map((name) => [name, concatRows(tensors.map((each) => outputOf(each, name)))])
   const labels = pieces.flatMap((piece) => piece.labels ?? [])
   return {
     index,
     firstRow: pieces[0]!.order.firstRow,
-    rows: pieces.reduce((sum, { order }) => sum + order.rows, 0),
-    tensors: pieces.length === 1 ? first : Object.fromEntries(joined),
+    rows: shards.reduce((sum, { rows }) => sum + rows, 0),
+    tensors: shards.length === 1 ? first : Object.fromEntries(joined),
     ...(pieces[0]!.labels && { labels }),
   }
+}
+
+/** What each shard of a piece gave, in order. */
+function shardOutputs({ order, outputs, others }: Piece): { shard: Digest; rows: number; outputs: Uint8Array }[] {
+  const { shard, rows } = order
+  return [{ shard, rows, outputs }, ...(order.others ?? []).map((other, i) => ({ ...other, outputs: others[i]! }))]
 }
 
 function outputOf(tensors: NamedTensors, name: string): Tensor {

@@ -1,7 +1,6 @@
 import { type Digest, limit } from '../../base/index.ts'
 import type { JobSpec, ResultPart } from '../../protocol/index.ts'
-import type { PartOrder } from '../programs/index.ts'
-import type { OrderedPart, Piece } from './commits.ts'
+import { type OrderedPart, type Piece, pieceBytes } from './commits.ts'
 
 /** What {@link Assembly} needs. */
 export interface AssemblyInit {
@@ -39,13 +38,14 @@ export class Assembly {
   }
 
   /** An accepted result of one batch. */
-  add(order: PartOrder, outputs: Uint8Array, labels: readonly string[] | undefined): void {
+  add(piece: Piece): void {
+    const { order } = piece
     const part = this.partOf(order.index)
     const pieces = this.#pieces.get(part) ?? []
     this.#pieces.set(part, pieces)
-    pieces.push({ order, outputs, labels })
+    pieces.push(piece)
     this.waiting++
-    this.waitingBytes += outputs.byteLength
+    this.waitingBytes += pieceBytes(piece)
     const shard = this.#shards.get(order.shard) ?? { pieces: 0, waiters: [] }
     this.#shards.set(order.shard, shard)
     shard.pieces++
@@ -81,9 +81,10 @@ export class Assembly {
     this.#pieces.delete(part)
     pieces.sort((a, b) => a.order.index - b.order.index)
     this.#init.commit({ index: part, pieces })
-    for (const { order, outputs } of pieces) {
+    for (const piece of pieces) {
+      const { order } = piece
       this.waiting--
-      this.waitingBytes -= outputs.byteLength
+      this.waitingBytes -= pieceBytes(piece)
       const shard = this.#shards.get(order.shard)
       if (!shard || --shard.pieces > 0) continue
       this.#shards.delete(order.shard)

@@ -10,6 +10,8 @@ export interface Piece {
   readonly order: PartOrder
   /** The shard's encoded outputs. */
   readonly outputs: Uint8Array
+  /** Encoded outputs of the shards that the order names beside it. */
+  readonly others: readonly Uint8Array[]
   /** What the rows are called, where they have names. */
   readonly labels: readonly string[] | undefined
 }
@@ -111,5 +113,10 @@ export class Commits {
 }
 
 function sizeOf({ pieces }: OrderedPart): number {
-  return pieces.reduce((sum, { outputs }) => sum + outputs.byteLength, 0)
+  return pieces.reduce((sum, piece) => sum + pieceBytes(piece), 0)
+}
+
+/** Bytes of outputs. */
+export function pieceBytes({ outputs, others }: Piece): number {
+  return others.reduce((sum, { byteLength }) => sum + byteLength, outputs.byteLength)
 }

@@ -1,4 +1,4 @@
-import { type Digest, every, limit } from '../../base/index.ts'
+import { type Digest, every } from '../../base/index.ts'
 import {
   type Adoption,
   type CalledJob,
@@ -22,6 +22,7 @@ import { JobRun } from './job-run.ts'
 import { countRefusals, statusOf } from './job-status.ts'
 import { Notices } from './notices.ts'
 import { Offers } from './offers.ts'
+import { opened } from './opening.ts'
 import { Orders } from './orders.ts'
 import type { CoordinatorPorts } from './ports.ts'
 import { Replies } from './replies.ts'
@@ -200,7 +201,8 @@ export class Coordinator {
       spec,
       journal,
       {
-        add: (job, shards) => this.#dispatch({ type: 'shards', job, shards }),
+        add: (job, shards, only) =>
+          this.#dispatch({ type: 'shards', job, shards, ...(only !== undefined && { only }) }),
         cancel: (job, shards) => this.#dispatch({ type: 'shards-cancelled', job, shards }),
         foundResult: (job, result) => {
           this.#note(job, result.receipt.shard, 'accepted', result.receipt.worker)
@@ -219,15 +221,7 @@ export class Coordinator {
       before,
     )
     this.#runs.add(run)
-    this.#dispatch({
-      type: 'job-opened',
-      job: spec.job,
-      epoch: journal.epoch,
-      kind: spec.request.program === 'infer' ? 'infer' : 'train',
-      requirements: spec.request.requirements,
-      maxLeases: maxShardsOf(spec),
-      awaited: run.workforce.peers(),
-    })
+    this.#dispatch(opened(run))
     run.start()
     this.#statuses.touch(spec.job)
     return this.#statusOf(run)
@@ -269,6 +263,9 @@ export class Coordinator {
       case 'poison':
         this.#note(instruction.job, instruction.shard, 'poison')
         this.#runs.get(instruction.job)?.poison(instruction.shard, instruction.failures)
+        return
+      case 'workers':
+        this.#runs.get(instruction.job)?.meet(instruction.workers)
         return
       case 'note':
         this.#note(instruction.job, instruction.shard, instruction.phase, instruction.peer, instruction.reason)
@@ -329,8 +326,4 @@ export class Coordinator {
     const status = this.status(job)
     if (status) this.#ports.emit({ type: 'job', status })
   }
-}
-
-function maxShardsOf({ request }: JobSpec): number {
-  return (request.program === 'infer' ? request.maxShardsInFlight : undefined) ?? limit('shardsInFlight')
 }

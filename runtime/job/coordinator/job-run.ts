@@ -1,12 +1,4 @@
-import {
-  type AividaError,
-  aborted,
-  type Digest,
-  type ErrorRecord,
-  invariant,
-  toAividaError,
-  userError,
-} from '../../base/index.ts'
+import { type AividaError, aborted, type Digest, type ErrorRecord, invariant, toAividaError } from '../../base/index.ts'
 import {
   isInference,
   isSweep,
@@ -21,41 +13,27 @@ import {
   shardId,
 } from '../../protocol/index.ts'
 import type { JobJournal, JobRecord } from '../journal/index.ts'
-import { type ProgramEvent, type ProgramStep, progressOf } from '../programs/index.ts'
-import type { ShardFailure } from '../scheduler/index.ts'
-import { shardsOf } from './assembly.ts'
+import type { PartOrder, ProgramEvent, ProgramStep } from '../programs/index.ts'
+import type { AvailableWorker, ShardFailure } from '../scheduler/index.ts'
 import { endOf, type GivenUp, whatIsLeft } from './giving-up.ts'
 import { type FedBatch, InputFeed } from './input-feed.ts'
+import { keepStates } from './kept-states.ts'
 import { keepTrials } from './kept-trials.ts'
 import { OutputParts } from './output-parts.ts'
-import { poisonError } from './poison.ts'
+import { emptySource, poisonError } from './poison.ts'
 import type { CoordinatorPorts } from './ports.ts'
-import { checkpointsIn, programOf, type RunningProgram } from './program-of.ts'
+import { programOf, type RunningProgram } from './program-of.ts'
 import { Results, type VerifiedResult } from './results.ts'
+import { overShards, RunRounds } from './run-rounds.ts'
+import type { RunScheduling } from './run-scheduling.ts'
 import { stepsOf } from './sweep-of.ts'
 import { Tally } from './tally.ts'
-import { trainedBy } from './trained-results.ts'
+import { stateToBring, trainedBy } from './trained-results.ts'
 import { WorkRecord } from './work-record.ts'
 import { Workforce } from './workforce.ts'
 
 /** Bytes of inputs held for shards on their way; at least one batch is always let in. */
 const INPUT_WINDOW_BYTES = 512 << 20
-
-/** What a run asks of the scheduler it shares with other jobs. */
-export interface RunScheduling {
-  add(job: string, shards: readonly Digest[]): void
-  cancel(job: string, shards: readonly Digest[]): void
-  /** A result was at hand before its shard was emitted. */
-  foundResult(job: string, result: VerifiedResult): void
-  /** The lease's result is durable here, or of no use: the worker may drop it. */
-  settle(peer: string, lease: string): void
-  /** The job has ended, one way or another; whatever it leases is called off. */
-  ended(job: string): void
-  /** What is shown of it changed. */
-  changed(job: string): void
-  /** Its end is durable: clients may hear of it. */
-  publish(job: string): void
-}
 
 /**
  * One job on its way: its program is fed from the source, hears of results once their outputs are here, and orders the
@@ -89,8 +67,10 @@ export class JobRun {
   readonly #results: Results
   readonly #output: OutputParts
   readonly #work = new WorkRecord()
-  /** Shards whose results were accepted here or in an earlier epoch. */
-  readonly #done: Set<Digest>
+  /** Shards of which nothing more is wanted: accepted here or in an earlier epoch, or called off. */
+  readonly #over: Set<Digest>
+  readonly rounds: RunRounds
+  #workers: readonly AvailableWorker[] = []
   #started = false
   /** Of {@link shards}. */
   #inputBytes = 0
@@ -108,7 +88,7 @@ export class JobRun {
     this.#journal = journal
     this.#scheduling = scheduling
     this.tally = new Tally(before.parts)
-    this.#done = new Set(before.parts.flatMap(shardsOf))
+    this.#over = new Set(overShards(before))
     this.adoption = before.adoption
     this.workforce = new Workforce(spec.job, journal, ports.logger, before.workers)
     if (isSweep(spec)) this.tally.rows.total = stepsOf(spec)
@@ -145,20 +125,39 @@ export class JobRun {
       ports,
       job: spec.job,
       signal: this.#abort.signal,
-      bring: (result, outputs, signal) => this.#bring(result, outputs, signal),
+      bring: ({ receipt }, outputs, signal) => {
+        const state = stateToBring(this.shards.get(receipt.shard), receipt, outputs)
+        return state && ports.fetchState(spec.job, state, receipt.worker, signal)
+      },
       accept: (result, outputs) => this.#accept(result, outputs),
       retract: (shard) => this.#hear({ type: 'retracted', shard }),
       poison: (shard, failures) => this.poison(shard, failures),
       settle: (result) => this.#settleLater(result),
     })
-    this.#program = programOf(spec, before.parts)
+    this.rounds = new RunRounds({
+      journal,
+      before,
+      afterAll: (fn) => this.#output.afterAll(fn),
+      settle: (peer, lease) => scheduling.settle(peer, lease),
+      clock: ports.clock,
+      wake: () => this.#hear({ type: 'time' }),
+      failed: (error) => this.fail(toAividaError(error)),
+    })
+    this.#program = programOf(spec, before)
   }
 
   /** Starts reading and computing; from here on the run ends by itself. */
   start(): void {
     this.#started = true
     this.#apply(this.#program.start(this.#ports.clock.monoMs()))
+    this.#hear({ type: 'workers', workers: this.#workers })
     this.#feed?.run().catch((error) => this.fail(toAividaError(error)))
+  }
+
+  /** Whom shards could go to. */
+  meet(workers: readonly AvailableWorker[]): void {
+    this.#workers = workers
+    this.#hear({ type: 'workers', workers })
   }
 
   /** The first result of a shard. */
@@ -172,13 +171,13 @@ export class JobRun {
   takeLate(result: VerifiedResult): void {
     const { shard } = result.receipt
     if (this.#results.has(shard)) this.#results.takeAnother(result)
-    else if (this.isOver(shard)) this.#settleLater(result)
+    else if (this.isOver(shard) || this.#outputs.has(shard)) this.#settleLater(result)
     else this.#results.keepEarly(result)
   }
 
   /** Whether nothing that a worker may still give for a shard is wanted. */
   isOver(shard: Digest): boolean {
-    return !this.shards.has(shard) && (this.#done.has(shard) || this.#feed?.hasEnded === true)
+    return !this.shards.has(shard) && (this.#over.has(shard) || this.#feed?.hasEnded === true)
   }
 
   /** Results that were accepted and are not durable; those of an ended job never will be. */
@@ -193,7 +192,7 @@ export class JobRun {
 
   /** Whether a result of the shard is here, or its outputs are on their way. */
   hasResult(shard: Digest): boolean {
-    return this.#results.has(shard)
+    return this.#results.has(shard) || this.#outputs.has(shard)
   }
 
   #accept({ receipt }: VerifiedResult, outputs: Uint8Array): void {
@@ -202,28 +201,23 @@ export class JobRun {
     this.tally.accepted(receipt, spec ? rowsOf(spec) : 0, outputs)
     this.#outputs.set(shard, outputs)
     this.#work.accepted(receipt)
-    this.#done.add(shard)
+    this.#over.add(shard)
     const trained = spec?.kind === 'train' ? trainedBy(spec, receipt, outputs) : undefined
     // The policy of today: the first one is believed.
     this.#hear({ type: 'accepted', shard, outputs: receipt.outputs, receipt, ...(trained && { trained }) })
-    this.#outputs.delete(shard)
-  }
-
-  /** What a result has beside its outputs: the state of a training. */
-  #bring({ receipt }: VerifiedResult, outputs: Uint8Array, signal: AbortSignal): Promise<void> | undefined {
-    const spec = this.shards.get(receipt.shard)
-    if (spec?.kind !== 'train') return undefined
-    const { state } = trainedBy(spec, receipt, outputs)
-    return this.#ports.fetchState(this.spec.job, state, receipt.worker, signal)
+    if (!this.rounds.retains(shard)) this.#outputs.delete(shard)
   }
 
   /** Parts that were ordered before this are durable first: a worker never drops the only copy of a result. */
-  #settleLater({ receipt: { worker, lease, shard } }: VerifiedResult): void {
+  #settleLater(result: VerifiedResult): void {
+    if (this.rounds.retain(result)) return
+    const { worker, lease, shard } = result.receipt
     this.#output.afterShard(shard, () => this.#scheduling.settle(worker, lease))
   }
 
   poison(shard: Digest, failures: readonly ShardFailure[]): void {
     this.tally.failedShards++
+    this.#letGo(shard)
     this.#hear({ type: 'poison', shard, failures })
   }
 
@@ -246,6 +240,7 @@ export class JobRun {
   async suspend(): Promise<void> {
     if (this.state !== 'running') return
     this.#abort.abort(aborted('the node is stopping'))
+    this.rounds.wakeUp.cancel()
     await this.#output.settled()
     await this.#journal.close()
   }
@@ -257,20 +252,16 @@ export class JobRun {
   #apply(step: ProgramStep<unknown>): void {
     const { job } = this.spec
     if (step.cancel.length > 0) this.#scheduling.cancel(job, step.cancel)
-    for (const shard of step.cancel) this.#dropShard(shard)
-    for (const order of step.parts) {
-      const outputs = this.#outputs.get(order.shard)
-      invariant(outputs, `part ${order.index} was ordered before its outputs were here`)
-      this.#output.add(order, outputs)
-    }
-    for (const shard of new Set(step.parts.map((order) => order.shard))) this.#dropShard(shard)
-    const emitted = step.shards.map((spec): [Digest, ShardSpec] => [shardId(spec), spec])
-    for (const [id, spec] of emitted) {
-      if (!this.shards.has(id) && spec.kind === 'infer') this.#inputBytes += spec.inputs.sizeBytes // else it was counted
-      this.shards.set(id, spec)
-    }
-    const open = emitted.map(([id]) => id).filter((id) => !this.#takeEarly(id))
-    if (open.length > 0) this.#scheduling.add(job, open)
+    for (const shard of step.cancel) this.#letGo(shard)
+    for (const order of step.parts) this.#order(order)
+    for (const { shard, others = [] } of step.parts)
+      for (const id of [shard, ...others.map((other) => other.shard)]) this.#dropShard(id)
+    this.rounds.open(step.rounds ?? [])
+    for (const shard of step.release ?? []) this.#letGo(shard)
+    const placed = this.rounds.place(step.placed ?? [])
+    this.#emit(step.shards.map((spec) => [shardId(spec), spec]))
+    for (const [peer, shards] of placed) this.#emit(shards, peer)
+    if (step.wakeAtMs !== undefined) this.rounds.wakeUp.at(step.wakeAtMs)
     this.#feed?.want(step.pull)
     if (step.view) {
       this.view = step.view
@@ -280,17 +271,58 @@ export class JobRun {
     if (step.done) this.#finish(step.done)
   }
 
+  #order(order: PartOrder): void {
+    const outputsOf = (shard: Digest) => {
+      const outputs = this.#outputs.get(shard)
+      invariant(outputs, `part ${order.index} was ordered before its outputs were here`)
+      return outputs
+    }
+    const others = (order.others ?? []).map(({ shard }) => outputsOf(shard))
+    this.#output.add(order, outputsOf(order.shard), others)
+  }
+
+  #emit(emitted: readonly (readonly [Digest, ShardSpec])[], peer?: string): void {
+    for (const [id, spec] of emitted) {
+      if (!this.shards.has(id) && spec.kind === 'infer') this.#inputBytes += spec.inputs.sizeBytes // else it was counted
+      this.shards.set(id, spec)
+    }
+    const open = emitted.map(([id]) => id).filter((id) => !this.#takeEarly(id))
+    if (open.length > 0) this.#scheduling.add(this.spec.job, open, peer)
+  }
+
   /** Whether a worker had the shard's result already; it is taken as soon as the program has ended its step. */
   #takeEarly(shard: Digest): boolean {
     const result = this.#results.takeEarly(shard)
-    if (result) queueMicrotask(() => this.#scheduling.foundResult(this.spec.job, result))
-    return result !== undefined
+    if (!result) return false
+    if (this.faultIn(result) || this.rounds.isElsewhere(result)) {
+      this.#scheduling.settle(result.receipt.worker, result.receipt.lease)
+      return false
+    }
+    queueMicrotask(() => {
+      if (this.shards.has(shard)) this.#scheduling.foundResult(this.spec.job, result)
+      else this.#settleLater(result)
+    })
+    return true
+  }
+
+  /** What is wrong with a result by its receipt, if anything: a worker's fault that costs it the shard. */
+  faultIn(result: VerifiedResult): AividaError | undefined {
+    return this.rounds.faultIn(this.shards.get(result.receipt.shard), result)
+  }
+
+  /** Nothing that the shard gave, or may give, is wanted any more. */
+  #letGo(shard: Digest): void {
+    this.#dropShard(shard)
+    this.#over.add(shard)
+    this.#outputs.delete(shard)
+    this.rounds.release(shard)
   }
 
   #dropShard(shard: Digest): void {
     const spec = this.shards.get(shard)
     if (!spec) return
     this.shards.delete(shard)
+    this.#outputs.delete(shard)
     if (spec.kind !== 'infer') return
     this.#inputBytes -= spec.inputs.sizeBytes
     this.#ports.dropInput(this.spec.job, spec.inputs)
@@ -319,11 +351,7 @@ export class JobRun {
     else
       this.#output.afterAll(async () => {
         if (this.state !== 'running') return
-        const { request } = this.spec
-        if (this.parts.length === 0 && request.program === 'infer')
-          return this.fail(
-            userError('source.empty', `no rows in ${request.input.path}; give an input with at least one row`),
-          )
+        if (this.parts.length === 0 && isInference(this.spec)) return this.fail(emptySource(this.spec))
         await this.#end('done')
       })
   }
@@ -345,12 +373,14 @@ export class JobRun {
     this.error = error?.toJSON()
     this.finishedWallMs = Math.floor(this.#ports.clock.wallMs())
     this.#abort.abort(aborted(`the job is ${state}`))
+    this.rounds.wakeUp.cancel()
     for (const shard of [...this.shards.keys()]) this.#dropShard(shard)
     this.#output.stop()
     this.#outputs.clear()
     this.#scheduling.ended(this.spec.job)
+    if (state !== 'adopted') this.rounds.releaseAll()
     if (this.isKeeping && isSweep(this.spec)) await keepTrials(this.#ports, this.spec, this.#program.trials?.() ?? [])
-    if (this.isKeeping) await this.#keepStates()
+    if (this.isKeeping) await keepStates(this.#ports, this.spec, this.parts)
     this.isKeeping = false
     await before?.().catch(() => {}) // a journal that cannot be read has nothing to show
     await this.#journal.append(endOf(this, state)).catch((cause) => {
@@ -362,19 +392,5 @@ export class JobRun {
     const closing = state === 'adopted' ? this.#journal.close() : this.#ports.retireJournal(this.spec.job)
     await closing.catch(() => {}) // a log that failed has nothing left to close
     this.#scheduling.publish(this.spec.job)
-  }
-
-  /** The last state of a training, and the best one, become files of the result: what is left of it when all else is let go. */
-  async #keepStates(): Promise<void> {
-    const { request } = this.spec
-    if (request.program !== 'train' || this.parts.length === 0) return
-    const { last, best } = progressOf(checkpointsIn(this.parts), request.evaluation?.select)
-    const states = { ...(last && { last: last.state }), ...(best && { best: best.state }) }
-    await this.#ports.writeStates(this.spec, states).catch((cause) => {
-      this.#ports.logger.error(
-        { job: this.spec.job, error: String(cause) },
-        'the states of a training could not be kept',
-      )
-    })
   }
 }

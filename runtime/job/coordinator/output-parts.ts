@@ -57,9 +57,9 @@ export class OutputParts {
     this.#labels.set(batch, labels)
   }
 
-  /** An accepted result of one batch. */
-  add(order: PartOrder, outputs: Uint8Array): void {
-    this.#assembly.add(order, outputs, this.#labels.get(order.index))
+  /** An accepted result of one batch; `others`: what the shards gave that the order names beside it. */
+  add(order: PartOrder, outputs: Uint8Array, others: readonly Uint8Array[] = []): void {
+    this.#assembly.add({ order, outputs, others, labels: this.#labels.get(order.index) })
     this.#labels.delete(order.index)
   }
 

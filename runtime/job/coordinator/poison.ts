@@ -1,4 +1,5 @@
-import { AividaError, type Digest } from '../../base/index.ts'
+import { AividaError, type Digest, userError } from '../../base/index.ts'
+import type { InferenceJob } from '../../protocol/index.ts'
 import type { ShardFailure } from '../scheduler/index.ts'
 
 const DIVERGED = 'train.diverged'
@@ -22,4 +23,9 @@ export function poisonError(shard: Digest, failures: readonly ShardFailure[]): A
     message: `shard ${shard.slice(0, 12)} failed on every attempt (${[...new Set(causes)].join('; ')}); ${remedy} and submit again`,
     facts: { shard, failures },
   })
+}
+
+/** `source.empty`: the input of a job has no rows. */
+export function emptySource({ request }: InferenceJob): AividaError {
+  return userError('source.empty', `no rows in ${request.input.path}; give an input with at least one row`)
 }

@@ -7,6 +7,7 @@ import {
   type JobSpec,
   type ResultPart,
 } from '../../protocol/index.ts'
+import type { JobRecord } from '../journal/index.ts'
 import {
   inference,
   type JobProgram,
@@ -29,8 +30,8 @@ export interface RunningProgram {
   readonly trials?: () => TrialReport[]
 }
 
-/** The program that a job asks for; `parts` is what an earlier run came to. */
-export function programOf(spec: JobSpec, parts: readonly ResultPart[]): RunningProgram {
+/** The program that a job asks for; `parts` and `rounds` are what an earlier run came to. */
+export function programOf(spec: JobSpec, { parts }: Pick<JobRecord, 'parts' | 'rounds'>): RunningProgram {
   if (isInference(spec)) return running(inference({ model: spec.model, outputs: spec.request.outputs, window: WINDOW }))
   if (isSweep(spec)) return running(sweep(sweepOptions(spec, parts)), (state) => trialReports(spec, state, true))
   invariant(isTraining(spec), `${spec.job} is a training without what it trains`)

@@ -2,6 +2,7 @@ import { peerError } from '../../base/index.ts'
 import type { ControlMessageOf, HeldLease, Signed } from '../../protocol/index.ts'
 import type { SchedulerEvent, SchedulerState } from '../scheduler/index.ts'
 import { giveUp } from './giving-up.ts'
+import type { JobRun } from './job-run.ts'
 import type { Notices } from './notices.ts'
 import type { CoordinatorPorts } from './ports.ts'
 import { assertLeased, wasGiven } from './receipt-check.ts'
@@ -78,8 +79,8 @@ export class Replies {
   }
 
   #receive(peer: string, result: VerifiedResult): void {
-    const { ports, runs, scheduler, notices, take } = this.#init
-    const { job, shard, lease } = result.receipt
+    const { ports, runs, scheduler, notices } = this.#init
+    const { job, lease } = result.receipt
     const run = runs.get(job)
     if (!run) {
       // Of a job that has not been taken up here: the worker keeps it.
@@ -90,6 +91,19 @@ export class Replies {
     const isLeased = scheduler.leases.has(lease)
     if (!isLeased) assertLeased(scheduler.jobs.get(job), run.workforce.has(peer), result.receipt)
     if (run.state !== 'running' || !(isLeased || run.workforce.has(peer))) notices.settle(peer, lease)
+    else this.#judge(peer, run, result)
+  }
+
+  #judge(peer: string, run: JobRun, result: VerifiedResult): void {
+    const { ports, scheduler, notices, hear, take } = this.#init
+    const { job, shard, lease } = result.receipt
+    const fault = run.faultIn(result)
+    if (fault) {
+      ports.swarm.report(peer, fault)
+      notices.settle(peer, lease)
+      const { code, message } = fault
+      hear({ type: 'failed', peer, lease, failure: { peer, code, message, retryable: false } })
+    } else if (run.rounds.isElsewhere(result)) notices.settle(peer, lease)
     else if (scheduler.jobs.get(job)?.shards.has(shard)) take(result)
     else run.takeLate(result)
   }

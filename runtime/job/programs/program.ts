@@ -9,14 +9,7 @@ import type {
   ShardSpec,
   TrialPart,
 } from '../../protocol/index.ts'
-import type { ShardFailure } from '../scheduler/index.ts'
-
-/** A worker that could be given shards of the job. */
-export interface AvailableWorker {
-  readonly peer: string
-  /** Shards that it computes at once, on all of its devices that meet the job's requirements. */
-  readonly slots: number
-}
+import type { AvailableWorker, ShardFailure } from '../scheduler/index.ts'
 
 /** What a job program hears. `result` is provisional: a program that must not be wrong waits for `accepted`. */
 export type ProgramEvent =
@@ -56,6 +49,7 @@ export type ProgramEvent =
 export interface PartOrder {
   readonly index: number
   readonly firstRow: number
+  /** Of `shard`, beside which `others` have their own. */
   readonly rows: number
   readonly shard: Digest
   readonly outputs: BlobRef

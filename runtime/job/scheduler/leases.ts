@@ -1,4 +1,5 @@
 import { type Instructions, keepReady, note } from './matching.ts'
+import { awaitPeer } from './placed.ts'
 import type { LeaseRecord, SchedulerState, ShardRecord } from './state.ts'
 
 /** Where leases expire: those past their deadline lapse, and their shards go back to the queue. */
@@ -37,17 +38,21 @@ export function forget(state: SchedulerState, lease: LeaseRecord): void {
  * result, before it is begun a second time.
  */
 export function queueCopy({ job, shard }: { readonly job: LeaseRecord['job']; readonly shard: ShardRecord }): void {
-  if (shard.state === 'done') return
+  if (shard.state === 'done' || shard.only !== undefined) return
   shard.state = 'pending'
   if (shard.queued > 0) return // its worker comes and goes
   shard.queued++
   job.pending.push(shard.id)
 }
 
-/** Puts a lease's shard at the head of the queue: it has waited longest. */
+/** Puts a lease's shard at the head of the queue: it has waited longest. One that is placed waits for its peer. */
 export function requeue({ job, shard }: { readonly job: LeaseRecord['job']; readonly shard: ShardRecord }): void {
   if (shard.state === 'done') return
   shard.state = 'pending'
+  if (shard.only !== undefined) {
+    awaitPeer(job, shard)
+    return
+  }
   shard.queued++
   if (job.pendingFrom > 0) job.pending[--job.pendingFrom] = shard.id
   else job.pending.unshift(shard.id)

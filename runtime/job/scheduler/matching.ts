@@ -1,5 +1,6 @@
-import { refusal } from '../../protocol/index.ts'
 import { highWater, lowWater, noteLease } from './depth.ts'
+import { fits } from './fitting.ts'
+import { takePlaced } from './placed.ts'
 import type {
   DeviceRecord,
   JobRecord,
@@ -109,21 +110,12 @@ function canTake(device: DeviceRecord, nowMs: number): boolean {
   return device.worker.state === 'alive' && device.worker.pausedUntilMs <= nowMs
 }
 
-function fits(job: JobRecord, device: DeviceRecord): boolean {
-  if (job.refused.has(device.key)) return false
-  const reason = refusal(job.requirements, job.kind, device.worker.peer, device.device)
-  if (reason === undefined) return true
-  job.refused.set(device.key, reason)
-  return false
-}
-
 /** The next shard for this device, its jobs taken in turn. */
 function nextShard(state: SchedulerState, device: DeviceRecord): { job: JobRecord; shard: ShardRecord } | undefined {
   for (let i = 0; i < state.turn.length; i++) {
     const job = state.turn[i]!
-    if (job.awaited.size > 0) continue
-    if (job.leases >= job.maxLeases || job.pendingFrom >= job.pending.length || !fits(job, device)) continue
-    const shard = takePending(state, job, device)
+    if (job.leases >= job.maxLeases) continue
+    const shard = takePlaced(job, device) ?? takePending(state, job, device)
     if (!shard) continue
     state.turn.splice(i, 1)
     state.turn.push(job)
@@ -134,6 +126,7 @@ function nextShard(state: SchedulerState, device: DeviceRecord): { job: JobRecor
 
 function takePending(state: SchedulerState, job: JobRecord, device: DeviceRecord): ShardRecord | undefined {
   const { pending } = job
+  if (job.awaited.size > 0 || job.pendingFrom >= pending.length || !fits(job, device)) return undefined
   while (job.pendingFrom < pending.length && !wanted(job, pending[job.pendingFrom]!)) passHead(job)
   const end = Math.min(pending.length, job.pendingFrom + LOOK_AHEAD)
   for (let i = job.pendingFrom; i < end; i++) {
@@ -185,7 +178,7 @@ function straggler(state: SchedulerState, device: DeviceRecord, nowMs: number): 
     const median = [...job.durationsMs].sort((a, b) => a - b)[job.durationsMs.length >> 1]!
     const minAgeMs = Math.max(state.options.stragglerMinMs, median * state.options.stragglerFactor)
     for (const shard of job.shards.values()) {
-      if (shard.leases.size !== 1 || shard.state === 'done') continue
+      if (shard.leases.size !== 1 || shard.state === 'done' || shard.only !== undefined) continue
       const [lease] = shard.leases
       if (!lease || lease.state === 'lapsed' || holds(shard, device) || nowMs - lease.offeredMs < minAgeMs) continue
       if (!oldest || lease.offeredMs < oldest.offeredMs) oldest = lease
@@ -215,6 +208,7 @@ function grant(
     deadlineMs: nowMs + state.options.leaseMs,
   }
   hold(state, lease)
+  if (shard.only !== undefined) job.homes.set(shard.only, device.device.id)
   out.offer(device.worker.peer, {
     lease: lease.id,
     job: job.id,

@@ -39,6 +39,7 @@ export function found(state: SchedulerState, claim: Claim, nowMs: number): void 
     if (claim.epoch < job.epoch && hasRoom) job.claims.set(claim.shard, claim)
     return
   }
+  if (shard.only !== undefined && shard.only !== claim.peer) return
   const known = state.leases.get(claim.lease)
   if (known && (known.device.worker.peer !== claim.peer || known.shard !== shard)) return
   if (known?.state !== undefined && known.state !== 'lapsed') {

@@ -1,8 +1,10 @@
 import { assertNever } from '../../base/index.ts'
 import type { CancelReason, Device } from '../../protocol/index.ts'
+import { noteAvailable } from './available.ts'
 import { noteReceipt } from './depth.ts'
 import { expireLeases, forget, lapse, queueCopy, requeue } from './leases.ts'
 import { Instructions, keepReady, match, note } from './matching.ts'
+import { awaitPeer, stopAwaiting } from './placed.ts'
 import { answered, dropClaims, endWait, found } from './roll-call.ts'
 import type {
   DeviceRecord,
@@ -11,6 +13,7 @@ import type {
   SchedulerEvent,
   SchedulerInstruction,
   SchedulerState,
+  ShardRecord,
   WorkerRecord,
 } from './state.ts'
 
@@ -24,6 +27,7 @@ const DURATIONS = 32
 export function step(state: SchedulerState, event: SchedulerEvent, nowMs: number): SchedulerInstruction[] {
   const out = new Instructions()
   const touched = apply(state, event, nowMs, out)
+  noteAvailable(state, event, out)
   match(state, touched ?? state.ready, nowMs, out)
   return out.list()
 }
@@ -90,12 +94,15 @@ function openJob(state: SchedulerState, event: Extract<SchedulerEvent, { type: '
   const job: JobRecord = {
     id: event.job,
     epoch: event.epoch,
-    kind: event.kind,
+    kinds: event.kinds,
     requirements: event.requirements,
     maxLeases: event.maxLeases,
     shards: new Map(),
     pending: [],
     pendingFrom: 0,
+    placed: new Map(),
+    homes: new Map(),
+    available: new Map(),
     nextLease: 0,
     claims: new Map(),
     awaited: new Set(event.awaited),
@@ -116,8 +123,13 @@ function addShards(state: SchedulerState, event: Extract<SchedulerEvent, { type:
   if (!job) return
   for (const id of event.shards) {
     if (job.shards.has(id)) continue // the same work has the same id, and one lease is enough
-    job.shards.set(id, { id, state: 'pending', queued: 1, leases: new Set(), failures: [] })
-    job.pending.push(id) // passed over while a lease is found for it
+    const { only } = event
+    const shard: ShardRecord = { id, only, state: 'pending', queued: 0, leases: new Set(), failures: [] }
+    job.shards.set(id, shard)
+    if (only === undefined) {
+      shard.queued++
+      job.pending.push(id) // passed over while a lease is found for it
+    } else awaitPeer(job, shard)
     const claim = job.claims.get(id)
     job.claims.delete(id)
     if (claim) found(state, claim, nowMs)
@@ -133,7 +145,11 @@ function cancelShards(
   if (!job) return
   const leases = event.shards.flatMap((id) => [...(job.shards.get(id)?.leases ?? [])])
   cancel(state, leases, 'cancelled', out)
-  for (const id of event.shards) job.shards.delete(id)
+  for (const id of event.shards) {
+    const shard = job.shards.get(id)
+    if (shard) stopAwaiting(job, shard)
+    job.shards.delete(id)
+  }
 }
 
 function closeJob(state: SchedulerState, id: string, out: Instructions): void {
@@ -258,7 +274,7 @@ function receive(
   if (lease && lease.device.worker.peer !== peer) return []
   const job = lease?.job ?? state.jobs.get(named.job)
   const shard = lease?.shard ?? job?.shards.get(named.shard)
-  if (!job || !shard) return []
+  if (!job || !shard || (shard.only !== undefined && shard.only !== peer)) return []
   const freed: DeviceRecord[] = []
   shard.state = 'done'
   if (lease) {
@@ -271,6 +287,7 @@ function receive(
   }
   for (const other of shard.leases) freed.push(other.device)
   cancel(state, [...shard.leases], 'superseded', out)
+  stopAwaiting(job, shard)
   job.shards.delete(shard.id)
   out.add({ type: 'result', job: job.id, shard: shard.id, lease: id, peer })
   return freed
@@ -287,10 +304,11 @@ function fail(
   if (!lease || lease.device.worker.peer !== event.peer) return
   const { job, shard } = lease
   forget(state, lease)
-  pauseAfterFailures(state, lease.device.worker, nowMs)
+  const isPlaced = shard.only !== undefined
+  if (!isPlaced) pauseAfterFailures(state, lease.device.worker, nowMs) // nobody else would do it meanwhile
   shard.failures.push(event.failure)
   const weight = shard.failures.reduce((sum, failure) => sum + (failure.retryable ? 1 : 2), 0)
-  if (weight >= state.options.shardAttempts) {
+  if (weight >= state.options.shardAttempts || (isPlaced && !event.failure.retryable)) {
     cancel(state, [...shard.leases], 'cancelled', out)
     job.shards.delete(shard.id)
     shard.state = 'done'

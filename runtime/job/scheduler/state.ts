@@ -60,14 +60,21 @@ export type SchedulerEvent =
       readonly type: 'job-opened'
       readonly job: string
       readonly epoch: number
-      readonly kind: ShardKind
+      /** What its shards compute: a device is given none of them unless it runs all of these. */
+      readonly kinds: readonly ShardKind[]
       readonly requirements: Requirements
       /** Leases the job may hold at once. */
       readonly maxLeases: number
       /** Workers that an earlier epoch leased to: they may have results, or be at work. Default: none. */
       readonly awaited?: Iterable<string>
     }
-  | { readonly type: 'shards'; readonly job: string; readonly shards: readonly Digest[] }
+  | {
+      readonly type: 'shards'
+      readonly job: string
+      readonly shards: readonly Digest[]
+      /** The one peer that may compute these. Default: whoever has room. */
+      readonly only?: string
+    }
   | { readonly type: 'shards-cancelled'; readonly job: string; readonly shards: readonly Digest[] }
   | { readonly type: 'job-closed'; readonly job: string }
   | { readonly type: 'worker'; readonly peer: string; readonly devices: readonly Device[] }
@@ -98,6 +105,13 @@ export type SchedulerEvent =
     }
   | { readonly type: 'failed'; readonly peer: string; readonly lease: string; readonly failure: ShardFailure }
   | { readonly type: 'tick' }
+
+/** A peer that could be given shards of a job: alive, or silent for a moment. */
+export interface AvailableWorker {
+  readonly peer: string
+  /** Shards that it computes at once, on all of its devices that meet the job's requirements. */
+  readonly slots: number
+}
 
 /** One lease to sign and offer. */
 export interface LeaseOrder {
@@ -131,6 +145,8 @@ export type SchedulerInstruction =
       readonly shard: Digest
       readonly failures: readonly ShardFailure[]
     }
+  /** All that a job's shards could go to have changed; told first when it is opened. */
+  | { readonly type: 'workers'; readonly job: string; readonly workers: readonly AvailableWorker[] }
   /** For the event stream only. */
   | {
       readonly type: 'note'
@@ -165,6 +181,8 @@ export interface Claim extends HeldLease {
 /** A shard of a job on its way to a result. */
 export interface ShardRecord {
   readonly id: Digest
+  /** The one peer that may compute it: it waits while that one is away, and is never copied. */
+  readonly only: string | undefined
   state: 'pending' | 'leased' | 'done'
   /** How many entries of {@link JobRecord.pending} name it. */
   queued: number
@@ -177,7 +195,7 @@ export interface ShardRecord {
 export interface JobRecord {
   readonly id: string
   readonly epoch: number
-  readonly kind: ShardKind
+  readonly kinds: readonly ShardKind[]
   readonly requirements: Requirements
   readonly maxLeases: number
   readonly shards: Map<Digest, ShardRecord>
@@ -185,6 +203,12 @@ export interface JobRecord {
   readonly pending: Digest[]
   /** Index of the first live entry of {@link pending}. */
   pendingFrom: number
+  /** Shards that wait for the one peer that may compute them, by peer. */
+  readonly placed: Map<string, Set<ShardRecord>>
+  /** Id of the device of a peer that was given such shards: what they build on is there. */
+  readonly homes: Map<string, string>
+  /** Slots of each peer that the program was told of. */
+  readonly available: Map<string, number>
   nextLease: number
   /** Leases of an earlier epoch that workers hold for shards which the program has not emitted again yet. */
   readonly claims: Map<Digest, Claim>

@@ -14,7 +14,7 @@ function bench(perPart: number) {
   })
   const add = (index: number, shard = `shard-${index}`) => {
     const order: PartOrder = { index, firstRow: index, rows: 1, shard, outputs: { blob: '', sizeBytes: 10 } }
-    assembly.add(order, new Uint8Array(10), undefined)
+    assembly.add({ order, outputs: new Uint8Array(10), others: [], labels: undefined })
   }
   const settle = (shard: string) => assembly.after(shard, () => done.push(`settled ${shard}`))
   return { assembly, add, settle, done }

@@ -36,7 +36,7 @@ function bench(disk: { fails?: boolean } = {}) {
 function part(index: number): OrderedPart {
   const outputs = { blob: '', sizeBytes: 1 }
   const order = { index, firstRow: index, rows: 1, shard: `shard-${index}`, outputs }
-  return { index, pieces: [{ order, outputs: new Uint8Array(10), labels: undefined }] }
+  return { index, pieces: [{ order, outputs: new Uint8Array(10), others: [], labels: undefined }] }
 }
 
 commits('what falls due while the disk works is written and journalled as one', async () => {

@@ -27,7 +27,7 @@ const job = (over: object = {}): SchedulerEvent => ({
   type: 'job-opened',
   job: 'J',
   epoch: 1,
-  kind: 'infer',
+  kinds: ['infer'],
   requirements: {},
   maxLeases: 100,
   ...over,
@@ -46,7 +46,7 @@ const receipt = (peer: string, lease: string, shard = ''): SchedulerEvent => ({
 })
 const failure = (peer: string, retryable = true) => ({ peer, code: 'engine.died', message: 'x', retryable })
 
-/** Drives a machine and keeps what it said, without the notes. */
+/** Drives a machine and keeps what it said, without the notes and who is there. */
 function scheduler(options: Partial<SchedulerOptions> = {}) {
   const state: SchedulerState = initialState(options)
   let nowMs = 0
@@ -57,7 +57,7 @@ function scheduler(options: Partial<SchedulerOptions> = {}) {
       return this
     },
     send(event: SchedulerEvent): SchedulerInstruction[] {
-      return step(state, event, nowMs).filter((instruction) => instruction.type !== 'note')
+      return step(state, event, nowMs).filter(({ type }) => type !== 'note' && type !== 'workers')
     },
   }
 }

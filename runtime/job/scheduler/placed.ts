@@ -1,0 +1,35 @@
+import { fits } from './fitting.ts'
+import type { DeviceRecord, JobRecord, ShardRecord } from './state.ts'
+
+/** A shard waits for the one peer that may compute it, behind those that wait for it already. */
+export function awaitPeer({ placed }: JobRecord, shard: ShardRecord): void {
+  if (shard.only === undefined) return
+  const waiting = placed.get(shard.only) ?? new Set()
+  placed.set(shard.only, waiting.add(shard))
+}
+
+/** It is over, or held. */
+export function stopAwaiting({ placed }: JobRecord, shard: ShardRecord): void {
+  if (shard.only === undefined) return
+  const waiting = placed.get(shard.only)
+  waiting?.delete(shard)
+  if (waiting?.size === 0) placed.delete(shard.only)
+}
+
+/**
+ * The next shard that this device's peer alone may compute. A job that goes on from its journal waits for the word of
+ * that peer alone: those that are gone keep nobody else waiting. All go to one device of the peer while it is there.
+ */
+export function takePlaced(job: JobRecord, device: DeviceRecord): ShardRecord | undefined {
+  const { worker } = device
+  const waiting = job.placed.get(worker.peer)
+  if (!waiting || job.awaited.has(worker.peer) || !fits(job, device)) return undefined
+  const home = worker.devices.get(job.homes.get(worker.peer) ?? '')
+  if (home && home !== device && fits(job, home)) return undefined
+  for (const shard of waiting) {
+    stopAwaiting(job, shard)
+    const isHeld = [...shard.leases].some((lease) => lease.state !== 'lapsed')
+    if (!isHeld) return shard
+  }
+  return undefined
+}
