@@ -29,8 +29,8 @@ export interface BlobDeskInit {
   readonly stores: readonly [BlobStore, ...BlobStore[]]
   /** Knows whose grants of this node are good, and counts what is sent for a job. */
   readonly coordinator: Pick<Coordinator, 'serves' | 'sent'>
-  /** Knows what this node owes as a worker, and the models that it may pass on. */
-  readonly worker: Pick<Worker, 'owes' | 'shares'>
+  /** Knows what this node owes as a worker, the models that it may pass on, and what members of a round have of it. */
+  readonly worker: Pick<Worker, 'owes' | 'shares' | 'givesMembers'>
   /** Whether models are passed on to co-workers. Default: they are. */
   readonly passesOn?: boolean
   /** The job of an adoption that lets a peer read this blob of a model. Throws `grant.*`, `adoption.*`. Default: none does. */
@@ -47,7 +47,7 @@ export const providersOver =
 
 /**
  * Serves blobs to members: a job's inputs and model to whoever holds its grant, outputs to whom they are owed, and as a
- * worker the models of its jobs to co-workers, as far as they are here.
+ * worker the models of its jobs to co-workers, as far as they are here, and to members of a round what it made for them.
  */
 export function openBlobDesk(init: BlobDeskInit): void {
   const { swarm, clock, stores, coordinator, worker } = init
@@ -99,7 +99,9 @@ function openGrant(
   if (value.blobs.length > 0 && !value.blobs.includes(blob))
     throw refuse('blob', `the grant does not name blob ${blob}`)
   const { job, submitter } = value
-  const holds = submitter === swarm.self ? coordinator.serves(job) : passesOn && worker.shares(job, submitter, blob)
+  const holds =
+    (submitter === swarm.self ? coordinator.serves(job) : passesOn && worker.shares(job, submitter, blob)) ||
+    worker.givesMembers(job, submitter, blob)
   if (!holds) throw refuse('job', `job ${job} of ${submitter} is not running here, or has no such blob`)
   return value
 }

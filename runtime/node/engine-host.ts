@@ -15,9 +15,12 @@ import {
   EngineChild,
   type EngineChildInit,
   EnginePool,
+  type LentEngine,
   type LoadOptions,
   type ModelSource,
+  type ReducedSlice,
   type RunResult,
+  type SliceReduction,
 } from '../compute/engine/index.ts'
 import { type BlobStore, type FetchOptions, fetchBlob, type OpenBlob, type OpenProvider } from '../data/blob/index.ts'
 import type { NamedTensors } from '../data/tensor/index.ts'
@@ -62,8 +65,10 @@ const SPARE_WHEN_IDLE_MS = 500
 const SPARE_AT_LAST_MS = 60_000
 /** Children without work that stay warm: enough for every slot of a job or two. */
 const MAX_IDLE = availableParallelism() + 1
-/** Children of a job without leases stay warm this long. */
+/** Children of a job without leases stay warm this long ... */
 const IDLE_MS = 15_000
+/** ... or this long where they hold a replica: between two rounds it waits for other members, at the pace of their lines. */
+const REPLICA_IDLE_MS = 5 * 60_000
 /** A model goes on arriving this long after the last lease that wanted it was called off. */
 const MODEL_LINGER_MS = 5_000
 /** A fetched model is kept at least this long after its last use. */
@@ -174,15 +179,20 @@ export class EngineHost {
     })
   }
 
+  /** Makes one update of several in the child of a slot. Throws `update.*`, `engine.*`, `aborted`. */
+  reduce(lease: Lease, slot: number, slice: SliceReduction, signal: AbortSignal): Promise<ReducedSlice> {
+    return this.lend(lease, slot, signal, (_, child) => child.reduce(slice, signal))
+  }
+
   /**
-   * Lends the child of a job and slot, with a session of each model of the lease. Throws `engine.*`, `model.*`, `aborted`, and
+   * Lends the child of a job and slot, or of another place on the device, with a session of each model of the lease. Throws `engine.*`, `model.*`, `aborted`, and
    * what `work` throws; a child that this killed is replaced.
    */
   async lend<T>(
     { job, device, spec }: Lease,
-    slot: number,
+    slot: number | string,
     signal: AbortSignal,
-    work: (sessions: readonly ChildSession[]) => Promise<T>,
+    work: (sessions: readonly ChildSession[], child: Pick<LentEngine, 'reduce'>) => Promise<T>,
   ): Promise<T> {
     const { clock, threads, deviceOptions } = this.#init
     this.#idle.get(job)?.()
@@ -195,7 +205,7 @@ export class EngineHost {
         const source = () => this.#open(model, opened)
         sessions.push(await lent.session(modelDigest(model), source, { ...deviceOptions?.(device), threads, signal }))
       }
-      const result = await work(sessions)
+      const result = await work(sessions, lent)
       lent.release()
       return result
     } catch (error) {
@@ -216,10 +226,10 @@ export class EngineHost {
     this.#prepare = undefined
   }
 
-  /** A job has no lease here: its children go unless it comes back soon. */
-  jobIdle(job: string): void {
+  /** A job has no lease here: its children go unless it comes back soon; those with a replica are waited for longer. */
+  jobIdle(job: string, { replica = false } = {}): void {
     this.#idle.get(job)?.()
-    const cancel = this.#init.clock.after(IDLE_MS, () => {
+    const cancel = this.#init.clock.after(replica ? REPLICA_IDLE_MS : IDLE_MS, () => {
       this.#idle.delete(job)
       this.#pool.retire(job).catch((error) => this.#init.logger.warn({ job, error: String(error) }, 'children stayed'))
     })

@@ -11,7 +11,6 @@ import {
   type BlobRef,
   type Device,
   grantCodec,
-  inputsOf,
   type JobSpec,
   type JobStatus,
   logKey,
@@ -22,6 +21,8 @@ import type { NodeSwarm } from '../swarm/node-swarm.ts'
 import type { DataFolder } from './data-folder.ts'
 import type { EngineHost } from './engine-host.ts'
 import type { EventBus } from './events.ts'
+import { ReduceHost } from './rounds/reduce-host.ts'
+import { RoundBlobs } from './rounds/round-blobs.ts'
 import { statePorts } from './state-ports.ts'
 import { openJobSource, scanJobModel } from './submission.ts'
 import { TrainingHost } from './training-host.ts'
@@ -113,7 +114,9 @@ export async function workerPorts(
 ): Promise<WorkerPorts> {
   const { swarm, clock, logger, signer, blobs, inputs, engines } = parts
   const offended = (peer: string, error: AividaError) => swarm.report(peer, error)
-  const training = new TrainingHost({ ...parts, offended, keptAs: OWED })
+  const rounds = new RoundBlobs({ ...parts, self: swarm.self, offended, keptAs: OWED })
+  const training = new TrainingHost({ ...parts, rounds, offended, keptAs: OWED })
+  const reduction = new ReduceHost({ ...parts, rounds })
   return {
     swarm,
     clock,
@@ -124,9 +127,11 @@ export async function workerPorts(
     journal: await WorkerJournal.open(await openLog(journal, { clock, key: logKey('worker', signer) })),
     fetchModel: (lease, grant, signal) => engines.fetchModel(lease, grant, signal),
     fetchInputs: async (lease, grant, signal) => {
-      if (lease.spec.kind === 'train') return training.fetch(lease, lease.spec, grant, signal)
-      const ref = inputsOf(lease.spec)
-      if (!ref) return new Uint8Array()
+      const { spec } = lease
+      if (spec.kind === 'train') await training.fetch(lease, spec, grant, signal)
+      if (spec.kind === 'reduce') await reduction.fetch(lease, spec, grant, signal)
+      if (spec.kind !== 'infer') return new Uint8Array()
+      const ref = spec.inputs
       await engines.fetch(ref, inputs, lease, grant, signal)
       return inputs.readAll(ref.blob)
     },
@@ -134,7 +139,8 @@ export async function workerPorts(
     decodeInputs: decodeTensors,
     compute: (leases, slot, inputs, signal) => engines.compute(leases, slot, inputs, signal),
     train: (lease, shard, slot, run) => training.train(lease, shard, slot, run),
-    jobIdle: (job) => engines.jobIdle(job),
+    reduce: (lease, shard, slot, signal) => reduction.reduce(lease, shard, slot, signal),
+    jobIdle: (job) => engines.jobIdle(job, { replica: training.holdsReplica(job) }),
     putOutputs: async (outputs) => {
       const pieces = encodeTensors(outputs)
       const sizeBytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)

@@ -234,7 +234,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     ).map(({ deviceIndex, threadsPerSlot, ...device }) => ({
       ...device,
       sandboxLevel: SANDBOX_LEVEL,
-      kinds: ['infer', 'train'],
+      kinds: ['infer', 'train', 'reduce'],
     }))
   // Nobody hears of this node before it knows its devices and its jobs: after a restart, others ask at once what became
   // of their leases, and a card without devices would say that they are lost.

@@ -31,7 +31,7 @@ async function world() {
   const [memory, disk] = [await memoryBlobStore({ clock }), await memoryBlobStore({ clock })]
   const input = await memory.put([Buffer.from('input')])
   const output = await disk.put([new Uint8Array(3 << 20).fill(7)])
-  const state = { running: true, sent: 0, owedTo: '', sharedFor: '' }
+  const state = { running: true, sent: 0, owedTo: '', sharedFor: '', memberOf: '' }
   openBlobDesk({
     swarm: provider.swarm,
     clock,
@@ -45,6 +45,7 @@ async function world() {
     },
     worker: {
       owes: (peer, blob) => peer === state.owedTo && blob === output.blob,
+      givesMembers: (job, submitter, blob) => job === JOB && submitter === state.memberOf && blob === output.blob,
       shares: (job, submitter, blob) => job === JOB && submitter === state.sharedFor && blob === input.blob,
     },
     isMember: (peer) => provider.cluster.roster.member(peer) !== undefined,
@@ -119,6 +120,20 @@ test('a worker passes on the models of its jobs, to whom their submitter has gra
   state.sharedFor = peerIdOf(stranger.publicKey)
   const foreign = ofOther({ submitter: state.sharedFor }, stranger)
   assert.is(await fetch(input.blob, foreign), 'grant.issuer', 'whose submitter is no member')
+  await swarm.stop()
+})
+
+test('a worker gives members of a round what it made for them, whether or not it passes on models, and nobody else', async () => {
+  const { swarm, other, input, output, state, grantOf, fetch } = await world()
+  const ofOther = (over: Partial<Grant> = {}) => grantOf({ submitter: other.peer, ...over }, other.key)
+  assert.is(await fetch(output.blob, ofOther()), 'grant.job')
+  state.memberOf = other.peer
+  assert.is.not(typeof (await fetch(output.blob, ofOther())), 'string')
+  assert.is(await fetch(input.blob, ofOther()), 'grant.job', 'made for nobody')
+  assert.is(await fetch(output.blob), 'grant.missing')
+  assert.is(await fetch(output.blob, ofOther({ job: 'job-bbbbbbbbbbbbbbbb' })), 'grant.job')
+  assert.is(await fetch(output.blob, ofOther({ audience: [other.peer] })), 'grant.audience', 'no member of it')
+  assert.is(state.sent, 0)
   await swarm.stop()
 })
 

@@ -205,6 +205,14 @@ export class WorkerJournal {
     return false
   }
 
+  /** Whether a blob is what another member of a job may have of a result that is owed to its coordinator `to`. */
+  shares(blob: string, job: string, to: string): boolean {
+    for (const owed of this.#owed.values())
+      if (owed.to === to && owed.receipt.job === job && sharedBlobsOf(owed.receipt).some((ref) => ref.blob === blob))
+        return true
+    return false
+  }
+
   /** Another node has taken the job over: what is owed of it is owed to that one. */
   owe(job: string, to: string): void {
     for (const [lease, owed] of this.#owed) if (owed.receipt.job === job) this.#owed.set(lease, { ...owed, to })
@@ -338,9 +346,14 @@ export class WorkerJournal {
   }
 }
 
-/** What a result is kept as beside its receipt: outputs too large to go with it, and the state of a training. */
+/** What a result is kept as beside its receipt: outputs too large to go with it, the state of a training, the updates of a round. */
 export function blobsOf({ receipt, inline }: KnownResult): BlobRef[] {
-  return [...(inline ? [] : [receipt.outputs]), ...(receipt.state ? [receipt.state] : [])]
+  return [...(inline ? [] : [receipt.outputs]), ...sharedBlobsOf(receipt)]
+}
+
+/** What other members of a job may have of a result: the updates of a round, and states to begin from. */
+function sharedBlobsOf({ state, updates = [] }: Receipt): BlobRef[] {
+  return [...(state ? [state] : []), ...updates]
 }
 
 function keyOf(account: string, { determinismClass, shard }: Receipt): string {

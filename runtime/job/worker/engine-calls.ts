@@ -1,6 +1,6 @@
 import { aborted } from '../../base/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
-import type { BlobRef, Lease, Receipt, TrainingProgress, TrainShard } from '../../protocol/index.ts'
+import type { BlobRef, Lease, Receipt, ReduceShard, TrainingProgress, TrainShard } from '../../protocol/index.ts'
 import type { KnownResult } from '../journal/index.ts'
 import type { WorkerEvent } from './machine.ts'
 import type { Computed, Trained, WorkerPorts } from './ports.ts'
@@ -27,7 +27,15 @@ export interface Finished {
 export interface EngineCallsInit {
   readonly ports: Pick<
     WorkerPorts,
-    'clock' | 'swarm' | 'decodeInputs' | 'compute' | 'train' | 'putOutputs' | 'dropOutputs' | 'determinismClassOf'
+    | 'clock'
+    | 'swarm'
+    | 'decodeInputs'
+    | 'compute'
+    | 'train'
+    | 'reduce'
+    | 'putOutputs'
+    | 'dropOutputs'
+    | 'determinismClassOf'
   >
   readonly work: ReadonlyMap<string, Work>
   readonly dispatch: (event: WorkerEvent) => void
@@ -59,7 +67,7 @@ export class EngineCalls {
   async run(leases: readonly Lease[], slot: number): Promise<void> {
     const { ports, dispatch, finish } = this.#init
     const [{ spec }] = leases as [Lease]
-    if (spec.kind === 'train') return this.#train(leases[0]!, spec, slot)
+    if (spec.kind !== 'infer') return this.#single(leases[0]!, spec, slot)
     const { device } = leases[0]!
     const group = this.#decoded(leases)
     const abort = new AbortController()
@@ -95,9 +103,9 @@ export class EngineCalls {
     })
   }
 
-  /** A shard of training: a call by itself, whose state is kept before the slot is free. */
-  async #train(lease: Lease, shard: TrainShard, slot: number): Promise<void> {
-    const { ports, work: known, dispatch, report, finish, progress } = this.#init
+  /** A shard of training or of a round: a call by itself, whose state is kept before the slot is free. */
+  async #single(lease: Lease, shard: TrainShard | ReduceShard, slot: number): Promise<void> {
+    const { ports, work: known, dispatch, report, finish } = this.#init
     const { id, device } = lease
     const work = known.get(id)
     if (!work) {
@@ -108,29 +116,40 @@ export class EngineCalls {
     const startedWallMs = ports.clock.wallMs()
     let trained: Trained
     try {
-      let toldMs = Number.NEGATIVE_INFINITY
-      const onSteps = (steps: TrainingProgress) => {
-        const nowMs = ports.clock.monoMs()
-        if (nowMs - toldMs < TELL_MS) return
-        toldMs = nowMs
-        progress(lease, steps)
-      }
-      trained = await ports.train(lease, shard, slot, { signal, onSteps })
+      trained = await this.#computed(lease, shard, slot, signal)
     } catch (error) {
       dispatch({ type: 'stopped', device, slot, again: [], alone: true })
       finish(lease, work, error)
       return
     }
-    const { metrics, state, commitments, computeMs } = trained
+    const { metrics, state, updates, commitments, computeMs } = trained
     dispatch({ type: 'computed', device, slot, leases: [id], computeMs })
     try {
       const { ref: outputs, inline } = await ports.putOutputs(metrics)
-      const receipt = { ...this.#receipt(lease, outputs, computeMs), state, commitments: [...commitments] }
+      const receipt: Receipt = {
+        ...this.#receipt(lease, outputs, computeMs),
+        ...(state && { state }),
+        ...(commitments.length > 0 && { commitments: [...commitments] }),
+        ...(updates.length > 0 && { updates: [...updates] }),
+      }
       await report([{ lease, work, known: { receipt, inline }, startedWallMs }])
     } catch (error) {
-      ports.dropOutputs(state)
+      for (const ref of state ? [state, ...updates] : updates) ports.dropOutputs(ref)
       finish(lease, work, error)
     }
+  }
+
+  #computed(lease: Lease, shard: TrainShard | ReduceShard, slot: number, signal: AbortSignal): Promise<Trained> {
+    const { ports, progress } = this.#init
+    if (shard.kind === 'reduce') return ports.reduce(lease, shard, slot, signal)
+    let toldMs = Number.NEGATIVE_INFINITY
+    const onSteps = (steps: TrainingProgress) => {
+      const nowMs = ports.clock.monoMs()
+      if (nowMs - toldMs < TELL_MS) return
+      toldMs = nowMs
+      progress(lease, steps)
+    }
+    return ports.train(lease, shard, slot, { signal, onSteps })
   }
 
   async #compute(group: readonly Ready[], slot: number, signal: AbortSignal): Promise<Computed> {

@@ -2,7 +2,16 @@ import type { Clock, Logger } from '../../base/index.ts'
 import type { RunResult } from '../../compute/engine/index.ts'
 import type { TrainedSteps } from '../../compute/training/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
-import type { Adoption, BlobRef, Lease, Signed, Signer, TrainingProgress, TrainShard } from '../../protocol/index.ts'
+import type {
+  Adoption,
+  BlobRef,
+  Lease,
+  ReduceShard,
+  Signed,
+  Signer,
+  TrainingProgress,
+  TrainShard,
+} from '../../protocol/index.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
 import type { WorkerJournal } from '../journal/index.ts'
 
@@ -19,10 +28,12 @@ export interface TrainingRun {
   readonly onSteps: (progress: TrainingProgress) => void
 }
 
-/** What a shard of training gave. */
+/** What a shard of training gave, or of a round. All of its blobs are durable. */
 export interface Trained extends TrainedSteps {
-  /** The state after the last step. */
-  readonly state: BlobRef
+  /** The state after the last step; of a round what its member or its slice goes on from, where that is something. */
+  readonly state?: BlobRef
+  /** Of a round: what other members fetch. */
+  readonly updates: readonly BlobRef[]
   /** From the first step to the last, evaluation included. */
   readonly computeMs: number
 }
@@ -40,7 +51,10 @@ export interface WorkerPorts {
   readonly openAdoption: (signed: Signed) => Adoption
   /** Brings a lease's graph and weights here and checks them. Throws `blob.*`, `grant.*`, `model.*`, `disk.*`. */
   readonly fetchModel: (lease: Lease, grant: Signed | undefined, signal: AbortSignal) => Promise<void>
-  /** Brings a lease's inputs here; of training, they stay on disk, and no bytes are given. Throws `blob.*`, `grant.*`. */
+  /**
+   * Brings a lease's inputs here; of training and rounds, they stay where they are, and no bytes are given. Throws `blob.*`,
+   * `grant.*`, `replica.lost`, `update.contribution`.
+   */
   readonly fetchInputs: (lease: Lease, grant: Signed | undefined, signal: AbortSignal) => Promise<Uint8Array>
   /** Checks that the bytes are those that `ref` names. */
   readonly matches: (ref: BlobRef, bytes: Uint8Array) => boolean
@@ -62,6 +76,8 @@ export interface WorkerPorts {
    * it is settled. Aborting kills the child. Throws `train.*`, `engine.*`, `model.*`, `rows.*`, `blob.*`, `aborted`.
    */
   readonly train: (lease: Lease, shard: TrainShard, slot: number, run: TrainingRun) => Promise<Trained>
+  /** Makes one update of the contributions to a slice, and keeps it durably until it is settled. Throws `update.*`, `engine.*`, `blob.*`, `aborted`. */
+  readonly reduce: (lease: Lease, shard: ReduceShard, slot: number, signal: AbortSignal) => Promise<Trained>
   /** The job holds no lease here any more: its engine children may go. */
   readonly jobIdle: (job: string) => void
   /** Names outputs, and keeps them durably when they are too large to go inline, until they are settled. */

@@ -133,6 +133,11 @@ export class Worker {
     return this.#grants.covers(job, submitter, blob, this.#ports.clock.wallMs())
   }
 
+  /** Whether a blob is part of a result of this node that other members of the job may have. */
+  givesMembers(job: string, submitter: string, blob: string): boolean {
+    return this.#ports.journal.shares(blob, job, submitter)
+  }
+
   #offered(from: string, message: ControlMessageOf<'offer'>, body: Uint8Array): void {
     const { value, by } = openDocument(offerCodec, message.offer)
     if (peerIdOf(by) !== from || value.submitter !== from)

@@ -2,6 +2,7 @@ import { AividaError } from '../../../base/errors.ts'
 import type { Digest } from '../../../base/hash.ts'
 import { limit } from '../../../base/limits.ts'
 import type { LoadOptions, ModelSource } from '../engine.ts'
+import type { ReducedSlice, SliceReduction } from './child-replica.ts'
 import type { ChildSession } from './child-session.ts'
 import type { EngineChild } from './engine-child.ts'
 
@@ -39,6 +40,8 @@ export interface LentEngine {
     source: () => ModelSource | Promise<ModelSource>,
     options?: LoadOptions,
   ): Promise<ChildSession>
+  /** Makes one update of several, for which it needs no model. Throws `update.*`, `engine.*`, `aborted`. */
+  reduce(slice: SliceReduction, signal?: AbortSignal): Promise<ReducedSlice>
   /** Whether the child survived what was last asked of it; a wrong input does it no harm. */
   readonly alive: boolean
   /** Gives the child back, warm. */
@@ -196,6 +199,7 @@ function lend(entry: PoolEntry, forget: () => void, released: () => void): LentE
       sessions.set(id, session)
       return session
     },
+    reduce: (slice, signal) => child.reduce(slice, signal),
     release() {
       entry.lent = false
       released()
