@@ -27,6 +27,13 @@ export interface TorchEvaluation {
   readonly accuracy: number
 }
 
+/** Which of several processes that train one model it is, and the file by which they meet, which is not there yet. */
+export interface TorchGroup {
+  readonly rank: number
+  readonly size: number
+  readonly meeting: string
+}
+
 /**
  * PyTorch in a process that stays, on one thread: builds a model from our initial weights, and trains it step by step, so
  * that its rounds can lie between ours. Commands are lines of JSON, one at a time; tensors go through files.
@@ -46,12 +53,13 @@ export class TorchTraining {
     this.version = version
   }
 
-  /** Starts the process, or says why there is none. */
-  static async start(): Promise<TorchTraining | { readonly reason: string }> {
+  /** Starts the process, or says why there is none. Of a `group` all are to be started before one is waited for. */
+  static async start(group?: TorchGroup): Promise<TorchTraining | { readonly reason: string }> {
     const python = process.env[PEERS_PYTHON]
     if (!python) return { reason: `set ${PEERS_PYTHON} to a Python that has torch and numpy` }
     const script = fileURLToPath(new URL('torch_training.py', import.meta.url))
-    const child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const place = group ? [String(group.rank), String(group.size), group.meeting] : []
+    const child = spawn(python, [script, ...place], { stdio: ['pipe', 'pipe', 'inherit'] })
     child.on('error', () => {}) // the lines end, which is told below
     const answers = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
     const first = await answers.next()

@@ -1,5 +1,8 @@
 """PyTorch at the steps of the training benchmarks, in a process that stays: one JSON object a line each way.
 
+Started with RANK SIZE FILE it is one of several processes that train one model by DistributedDataParallel over gloo, on
+loopback, and meet by that file: each is given its own batches, and all must take the same steps.
+
 Says {"version": ...} once it is ready, then answers each line:
 
   {"do": "build", "model": "mlp", "parameters": FILE, "shapes": [[784, 256], ...], "optimiser": {...}}  -> {"parameters": 235146}
@@ -14,12 +17,14 @@ batches from where the last ones ended. A failure is answered with {"error": ...
 
 import json
 import math
+import os
 import sys
 import time
 import traceback
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn as nn
 import torch.nn.functional as F
 
@@ -115,6 +120,8 @@ class Training:
         values = np.fromfile(parameters, np.float32)
         load(self.model, values, shapes)
         settings = {name: value for name, value in optimiser.items() if name != 'kind'}
+        if dist.is_initialized():
+            self.model = nn.parallel.DistributedDataParallel(self.model)
         self.optimiser = getattr(torch.optim, optimiser['kind'])(self.model.parameters(), lr=0.0, **settings, fused=True)
         return {'parameters': len(values)}
 
@@ -158,6 +165,10 @@ class Training:
 
 def main():
     torch.set_num_threads(1)
+    if len(sys.argv) > 1:
+        rank, size, meeting = sys.argv[1:]
+        os.environ['GLOO_SOCKET_IFNAME'] = 'lo'
+        dist.init_process_group('gloo', init_method=f'file://{meeting}', rank=int(rank), world_size=int(size))
     training = Training()
     commands = {name: getattr(training, name) for name in ('build', 'batches', 'steps', 'evaluate')}
     print(json.dumps({'version': torch.__version__}), flush=True)
