@@ -27,6 +27,8 @@ export interface MergedRounds {
   readonly ends: readonly number[]
   readonly compressed: Compression
   readonly outer: OuterStep
+  /** Of gradients: the scalars of the step that each round makes, f32. */
+  readonly scalars?: readonly Readonly<Record<string, number>>[]
 }
 
 /** How what a replica gives is cut and compressed. */

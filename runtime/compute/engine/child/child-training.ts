@@ -1,6 +1,7 @@
 import type { Digest } from '../../../base/hash.ts'
 import { limit } from '../../../base/limits.ts'
 import type { DType, NamedTensors } from '../../../data/tensor/tensor.ts'
+import type { SplitForm } from '../split-stepper.ts'
 import { ChildReplica, type ReplicaBeginning } from './child-replica.ts'
 import type { ChildSession } from './child-session.ts'
 import type { EngineChild } from './engine-child.ts'
@@ -24,6 +25,11 @@ export interface TrainingInit {
   readonly frozen: readonly TensorSource[]
   /** Scalar f32 outputs of each step. */
   readonly metrics: readonly string[]
+  /**
+   * When the session is but the first half of a step: how it fits the other half, a session of the same child. Steps compute
+   * gradients then, and a {@link ChildReplica} applies them.
+   */
+  readonly split?: SplitForm & { readonly update: ChildSession }
 }
 
 /** What one step is fed beside the state. */
@@ -92,13 +98,14 @@ export class ChildTraining {
   ): Promise<ChildTraining> {
     const training = new ChildTraining(child, session, init)
     await training.end()
-    const { state, frozen, metrics } = init
+    const { state, frozen, metrics, split } = init
     const request: Request = {
       op: 'begin-training',
       session,
       state: state.map(({ name, next, dtype, shape }) => ({ name, next, dtype, shape })),
       frozen: frozen.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
       metrics,
+      ...(split && { split: { ...split, update: split.update.number } }),
     }
     const sources = [...state, ...frozen]
     await child.ask(request, 'handing over the state', {

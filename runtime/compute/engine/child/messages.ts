@@ -4,6 +4,7 @@ import type { DType, NamedTensors, Tensor } from '../../../data/tensor/tensor.ts
 import type { Aggregation, Compression, OuterStep } from '../../../protocol/update.ts'
 import type { ModelReport } from '../../model/scan.ts'
 import type { EngineInfo, LoadOptions, RunResult } from '../engine.ts'
+import type { SplitForm } from '../split-stepper.ts'
 import { protocol } from './frame.ts'
 
 /** A tensor in a header; its bytes are the part of the same index. */
@@ -43,6 +44,8 @@ export type Request =
       readonly state: readonly StateHead[]
       readonly frozen: readonly TensorHead[]
       readonly metrics: readonly string[]
+      /** The session gives gradients; this other one makes a step of them. */
+      readonly split?: SplitForm & { readonly update: number }
     }
   /** Several steps, in this order. Parts: the tensors of the first, then those of the second ... */
   | {
@@ -87,6 +90,8 @@ export type Request =
       readonly ends: readonly number[]
       readonly compressed: Compression
       readonly outer: OuterStep
+      /** Of gradients: the scalars of the step that each round makes, f32. */
+      readonly scalars?: readonly Readonly<Record<string, number>>[]
     }
   /** How far the state is from what is shared, a part for each slice. */
   | {

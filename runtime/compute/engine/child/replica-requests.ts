@@ -1,9 +1,11 @@
 import { assertNever, peerError } from '../../../base/errors.ts'
 import { aggregate } from '../../update/index.ts'
+import { SplitStepper } from '../split-stepper.ts'
 import { protocol } from './frame.ts'
+import { GradientReplica } from './gradient-replica.ts'
 import { type Reply, type Request, taker } from './messages.ts'
 import { Replica } from './replica.ts'
-import type { Answer, Asked, Training } from './trainings.ts'
+import { type Answer, type Asked, scalarsOf, type Training } from './trainings.ts'
 
 /** Requests that are about a replica. */
 export type ReplicaRequest = Asked<'begin-replica' | 'merge' | 'contribute' | 'restore' | 'read-replica'>
@@ -11,12 +13,19 @@ export type ReplicaRequest = Asked<'begin-replica' | 'merge' | 'contribute' | 'r
 const DONE: Answer = [{ op: 'training' }, []]
 
 /** Does what is asked of a training that is, or becomes, a replica; what it throws is the answer too. */
-export function replicate(training: Training, request: ReplicaRequest, parts: readonly Uint8Array[]): Answer {
+export async function replicate(
+  training: Training,
+  request: ReplicaRequest,
+  parts: readonly Uint8Array[],
+): Promise<Answer> {
   const { stepper } = training
   if (request.op === 'begin-replica') {
     const { shared, plain } = request
     const [momentum] = taken(parts, request.momentum ? 1 : 0)
-    training.replica = new Replica({ stepper, shared, plain, ...(momentum && { momentum }) })
+    if (stepper instanceof SplitStepper) {
+      if (momentum || String(shared) !== String(stepper.shared)) throw protocol('gradients of what is shared, in order')
+      training.replica = new GradientReplica(stepper, plain)
+    } else training.replica = new Replica({ stepper, shared, plain, ...(momentum && { momentum }) })
     return DONE
   }
   const { replica } = training
@@ -26,7 +35,11 @@ export function replicate(training: Training, request: ReplicaRequest, parts: re
       const slices = request.ends.length
       const updates = taken(parts, request.rounds * slices)
       const rounds = Array.from({ length: request.rounds }, (_, i) => updates.slice(i * slices, (i + 1) * slices))
-      return [{ op: 'merged', commitment: replica.merge(rounds, request) }, []]
+      const commitment =
+        replica instanceof Replica
+          ? replica.merge(rounds, request)
+          : await replica.merge(rounds, { ...request, scalars: (request.scalars ?? []).map(scalarsOf) })
+      return [{ op: 'merged', commitment }, []]
     }
     case 'contribute':
       return [{ op: 'updates' }, replica.contribute(request)]

@@ -5,8 +5,10 @@ import { checkTensors } from '../../../data/tensor/check.ts'
 import type { NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
 import { checkInputs } from '../../model/tensor-spec.ts'
 import type { EngineSession } from '../engine.ts'
+import { SplitStepper } from '../split-stepper.ts'
 import { RunStepper, type Stepper, scalarOf } from '../stepper.ts'
 import { protocol } from './frame.ts'
+import type { GradientReplica } from './gradient-replica.ts'
 import { type Reply, type Request, type StepHead, taker, tensorsOf } from './messages.ts'
 import type { Replica } from './replica.ts'
 import { replicate } from './replica-requests.ts'
@@ -29,7 +31,7 @@ export interface Training {
   /** Whether a step's inputs were held against the graph; the engine itself looks at those that follow. */
   checked: boolean
   /** When it is one of many. */
-  replica?: Replica
+  replica?: Replica | GradientReplica
   /** Why a step failed: those that were sent after it must not be run on the state before it. */
   failed: unknown
 }
@@ -72,15 +74,17 @@ export class Trainings {
     this.#trainings.delete(session)
   }
 
-  #begin({ session: number, state, frozen, metrics }: Asked<'begin-training'>, parts: readonly Uint8Array[]): Answer {
-    const session = this.#sessions.get(number)
-    if (!session) throw protocol('a loaded session')
+  #begin(request: Asked<'begin-training'>, parts: readonly Uint8Array[]): Answer {
+    const { session: number, state, frozen, metrics, split } = request
+    const [session, update] = [this.#sessions.get(number), split && this.#sessions.get(split.update)]
+    if (!session || (split && !update)) throw protocol('a loaded session')
     const take = taker(parts)
     const [initial, fixed] = [tensorsOf(state, take(state.length)), tensorsOf(frozen, take(frozen.length))]
     take.end()
     checkTensors({ ...initial, ...fixed })
-    const outputs = session.outputs.map(({ name }) => name)
-    const missing = [...state.map(({ next }) => next), ...metrics].find((name) => !outputs.includes(name))
+    const outputs = [...session.outputs, ...(update?.outputs ?? [])].map(({ name }) => name)
+    const given = [...state.map(({ next }) => next), ...(split?.gradients ?? []).map(({ gives }) => gives), ...metrics]
+    const missing = given.find((name) => !outputs.includes(name))
     if (missing !== undefined)
       throw userError('step.no-output', `the training step has no output ${missing}; it has ${outputs.join(', ')}`)
     const init = {
@@ -89,12 +93,13 @@ export class Trainings {
       metrics,
     }
     this.end(number)
+    const halves = split && update && new SplitStepper({ ...init, ...split, gradient: session, update })
     this.#trainings.set(number, {
       session,
-      stepper: session.stepper?.(init) ?? new RunStepper(session, init),
+      stepper: halves ?? session.stepper?.(init) ?? new RunStepper(session, init),
       names: state.map(({ name }) => name),
       frozen: fixed,
-      checked: false,
+      checked: halves !== undefined,
       failed: undefined,
     })
     return [{ op: 'training' }, []]
@@ -169,14 +174,17 @@ function stepInputs(steps: readonly StepHead[], parts: readonly Uint8Array[]): N
   const take = taker(parts)
   const inputs = steps.map(({ tensors, scalars }) => ({
     ...tensorsOf(tensors, take(tensors.length)),
-    ...Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, scalar(value)])),
+    ...scalarsOf(scalars),
   }))
   take.end()
   return inputs
 }
 
-function scalar(value: number): Tensor {
-  return { dtype: 'float32', shape: [], data: bytesOf([value]) }
+/** Numbers as f32 scalars. */
+export function scalarsOf(scalars: Readonly<Record<string, number>>): NamedTensors {
+  return Object.fromEntries(
+    Object.entries(scalars).map(([name, value]) => [name, { dtype: 'float32', shape: [], data: bytesOf([value]) }]),
+  )
 }
 
 function bytesOf(values: readonly number[]): Uint8Array {
