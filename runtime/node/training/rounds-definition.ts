@@ -116,7 +116,8 @@ export function diloco(options: DilocoOptions = {}): TrainingSync {
  */
 export function gradients(options: GradientsOptions = {}): TrainingSync {
   checkOptions('gradients', options as Readonly<Record<string, unknown>>, GRADIENTS_OPTIONS, 'gradients.')
-  return { sync: 'gradients', recipe: compressionsOf(options.compression) }
+  const exact = compressionsOf('f32')
+  return { sync: 'gradients', recipe: { ...exact, ...compressionsOf(options.compression) } }
 }
 
 /**

@@ -10,7 +10,7 @@ import type { NamedTensors } from '../../data/tensor/index.ts'
 import { safetensorsHead } from '../../data/tensor/safetensors.ts'
 import type { JobRequest, LearningRate } from '../../protocol/index.ts'
 import { isShare, type Training, type TrainingDefinition } from './definition.ts'
-import { roundsOf } from './rounds-definition.ts'
+import { type RequestedRounds, roundsOf } from './rounds-definition.ts'
 import { rowsOf } from './training-rows.ts'
 
 /** A training as a request whose files are there. */
@@ -72,13 +72,26 @@ async function requestOf(
     ...(seed !== undefined && { seed }),
     learningRate: rateOf(definition.learningRate, steps),
     ...(measured && { evaluation: evaluationOf(definition, path('evaluation.onnx'), measured, perEpoch) }),
-    ...(rounds && { rounds }),
+    ...(rounds && { rounds: { ...rounds, ...(await splitFiles(path, step, rounds)) } }),
     ...(stepsPerShard !== undefined && { stepsPerShard }),
     ...(commitEvery !== undefined && { commitEvery }),
     ...(requirements && { requirements }),
     ...(name !== undefined && { name }),
     ...(outputDir !== undefined && { outputDir: resolve(outputDir) }),
   }
+}
+
+/** The step in two parts, where gradients may be what is averaged. */
+async function splitFiles(
+  path: (file: string) => string,
+  step: TrainingStep,
+  { sync }: RequestedRounds,
+): Promise<Pick<RequestedRounds, 'gradient' | 'update'>> {
+  if (sync === 'diloco') return {}
+  const { gradient, update } = step.split()
+  await writeFile(path('gradient.onnx'), gradient)
+  await writeFile(path('update.onnx'), update)
+  return { gradient: path('gradient.onnx'), update: path('update.onnx') }
 }
 
 function evaluationOf(
