@@ -84,6 +84,11 @@ export const replicaSchema = z.object({
   /** The learning rate of local step i is that of step `position + i * stride` of the schedule. */
   position: z.number().nonnegative(),
   stride: z.number().positive(),
+  /**
+   * With `gradient`: the learning rate of the step that each of `updates` makes. These steps are the last of the `fromStep`
+   * that were made before.
+   */
+  rates: z.array(z.number().nonnegative().finite()).max(limit('roundsPerSnapshot')).optional(),
   outer: outerStepSchema,
   /** Of the updates that this shard gives ... */
   compression: compressionSchema,

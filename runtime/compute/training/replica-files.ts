@@ -1,5 +1,6 @@
 import { userError } from '../../base/index.ts'
 import { readSafetensors, type SafetensorsSource, safetensorsHead } from '../../data/tensor/safetensors.ts'
+import type { Compression, Replica } from '../../protocol/index.ts'
 import type { ChildReplica, ChildTraining, Content } from '../engine/index.ts'
 import type { StateTensor, StepSignature } from '../graph/training/step-signature.ts'
 import type { SharedLayout } from '../update/index.ts'
@@ -16,6 +17,9 @@ export interface ReplicaFileInit {
   readonly layout: SharedLayout
   readonly training: ChildTraining
   readonly replica: ChildReplica
+  readonly mode: Replica['mode']
+  /** Of its updates. */
+  readonly compression: Compression
   /** Steps that led here: for messages. */
   readonly step: number
   readonly signal?: AbortSignal
@@ -26,23 +30,25 @@ export interface ReplicaFileInit {
  * step as `outer/NAME`. A replica that begins from it goes on to the same bits. Throws `train.diverged`.
  */
 export async function* snapshotFile(init: ReplicaFileInit): AsyncGenerator<Uint8Array> {
-  const { signature, layout, training, replica, step, signal } = init
-  yield safetensorsHead([...signature.state, ...momentumTensors(layout)])
+  const { signature, layout, training, replica, step, mode, signal } = init
+  const hasMomentum = mode === 'local'
+  yield safetensorsHead([...signature.state, ...(hasMomentum ? momentumTensors(layout) : [])])
   yield* statePieces(signature, training, step, signature.state.keys(), signal)
-  yield* replica.read('momentum', signal)
+  if (hasMomentum) yield* replica.read('momentum', signal)
 }
 
 /**
- * What is a replica's own, as a file: the tensors of its optimiser, and what compression left over of its updates. Throws
- * `train.diverged`.
+ * What is a replica's own, as a file: the tensors of its optimiser, unless that is shared too, and what compression left
+ * over of its updates, unless it leaves nothing. Throws `train.diverged`.
  */
 export async function* innerFile(init: ReplicaFileInit): AsyncGenerator<Uint8Array> {
-  const { signature, layout, training, replica, step, signal } = init
-  const own = ownTensors(signature)
-  yield safetensorsHead([...own.map(({ tensor }) => tensor), residualTensor(layout)])
+  const { signature, layout, training, replica, step, mode, compression, signal } = init
+  const own = ownTensors(signature, mode)
+  const isExact = compression.kind === 'f32'
+  yield safetensorsHead([...own.map(({ tensor }) => tensor), ...(isExact ? [] : [residualTensor(layout)])])
   const which = own.map(({ index }) => index)
   yield* statePieces(signature, training, step, which, signal)
-  yield* replica.read('residual', signal)
+  if (!isExact) yield* replica.read('residual', signal)
 }
 
 /** The momentum of the outer step in a snapshot; `undefined` in the file of another checkpoint, which has none yet. */
@@ -69,8 +75,9 @@ export async function innerIn(
   file: SafetensorsSource,
   signature: Pick<StepSignature, 'state'>,
   layout: SharedLayout,
+  mode: Replica['mode'],
 ): Promise<InnerState> {
-  const own = ownTensors(signature)
+  const own = ownTensors(signature, mode)
   const found = await tensorsIn(
     file,
     own.map(({ tensor }) => tensor),
@@ -87,8 +94,12 @@ export function checkReplicaNames({ state }: Pick<StepSignature, 'state'>): void
     throw userError('rounds.state', `a tensor of the state is called ${taken.name}, which rounds use; rename the layer`)
 }
 
-/** Tensors that each replica has for itself, and their numbers in the state. */
-function ownTensors({ state }: Pick<StepSignature, 'state'>): { tensor: StateTensor; index: number }[] {
+/** Tensors that each replica has for itself, and their numbers in the state: with gradients the optimiser is shared. */
+function ownTensors(
+  { state }: Pick<StepSignature, 'state'>,
+  mode: Replica['mode'],
+): { tensor: StateTensor; index: number }[] {
+  if (mode === 'gradient') return []
   return state.map((tensor, index) => ({ tensor, index })).filter(({ tensor }) => tensor.role === 'optimizer')
 }
 

@@ -1,7 +1,7 @@
 import type { Digest } from '../../base/index.ts'
 import type { SafetensorsSource } from '../../data/tensor/safetensors.ts'
 import type { Replica } from '../../protocol/index.ts'
-import type { ChildReplica, ChildSession, ChildTraining } from '../engine/index.ts'
+import type { ChildReplica, ChildSession, ChildTraining, TrainingInit } from '../engine/index.ts'
 import type { StepSignature } from '../graph/training/step-signature.ts'
 import { layoutOf, type SharedLayout, sliceEnds } from '../update/index.ts'
 import { checkReplicaNames, innerIn, momentumIn } from './replica-files.ts'
@@ -13,6 +13,7 @@ export interface LiveReplica {
   readonly layout: SharedLayout
   readonly training: ChildTraining
   readonly replica: ChildReplica
+  readonly mode: Replica['mode']
 }
 
 /** What a {@link LiveReplica} begins with. */
@@ -22,12 +23,20 @@ export interface ReplicaFiles {
   readonly frozen?: SafetensorsSource | undefined
 }
 
+/** What a replica runs. */
+export interface ReplicaSessions {
+  /** The step, or the half of it that gives gradients ... */
+  readonly session: ChildSession
+  /** ... and then the other half, and how they fit. */
+  readonly split?: NonNullable<TrainingInit['split']> | undefined
+}
+
 /**
- * Begins a replica in a session of the step. Its inner state is that of the file, with nothing left over of earlier updates.
+ * Begins a replica in sessions of the step. Its inner state is that of the file, with nothing left over of earlier updates.
  * Throws `rounds.state`, `train.state`, `tensor.malformed`, `engine.*`.
  */
 export async function beginReplica(
-  session: ChildSession,
+  { session, split }: ReplicaSessions,
   signature: StepSignature,
   { state, frozen }: ReplicaFiles,
   signal?: AbortSignal,
@@ -38,27 +47,34 @@ export async function beginReplica(
     state: await tensorsIn(state, signature.state),
     frozen: frozen ? await tensorsIn(frozen, signature.frozen) : [],
     metrics: signature.metrics,
+    ...(split && { split }),
   }
   const training = await session.train(init, signal)
-  const momentum = await momentumIn(state, layout)
+  const momentum = split ? undefined : await momentumIn(state, layout)
   const { length, plain } = layout
   const shared = layout.tensors.map(({ index }) => index)
   const replica = await training.replica({ shared, length, plain, ...(momentum && { momentum }) }, signal)
-  return { signature, layout, training, replica }
+  return { signature, layout, training, replica, mode: split ? 'gradient' : 'local' }
 }
 
 /** Has a replica go on from an inner state: that of a file of its own, or of a whole state. Throws as {@link beginReplica}. */
 export async function restoreInner(
-  { signature, layout, replica }: LiveReplica,
+  { signature, layout, replica, mode }: LiveReplica,
   file: SafetensorsSource,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { tensors, residual } = await innerIn(file, signature, layout)
+  const { tensors, residual } = await innerIn(file, signature, layout, mode)
   await replica.restore(tensors, residual, signal)
 }
 
 /** Bytes of updates that go to the child at once, within a round. */
 const MERGED_BYTES = 64 << 20
+
+/** Rounds that led on from the shared state of a replica. */
+export interface RoundsToMerge extends Pick<Replica, 'compressed' | 'outer' | 'updates'> {
+  /** Of gradients: the scalars of each round's step. */
+  readonly scalars?: readonly Readonly<Record<string, number>>[]
+}
 
 /**
  * Applies rounds in order, some at a time, read as they are needed; gives the SHA-256 of the shared state that they lead to.
@@ -66,12 +82,13 @@ const MERGED_BYTES = 64 << 20
  */
 export async function mergeRounds(
   { replica, layout }: LiveReplica,
-  { compressed, outer, updates }: Pick<Replica, 'compressed' | 'outer' | 'updates'>,
+  { compressed, outer, updates, scalars }: RoundsToMerge,
   read: (blob: Digest) => Promise<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<Digest> {
   for (let from = 0; ; ) {
     const rounds: Uint8Array[][] = []
+    const first = from
     const slices = updates[from]?.length ?? 1
     for (let bytes = 0; updates[from]?.length === slices && bytes < MERGED_BYTES; from++) {
       const round = await Promise.all(updates[from]!.map(({ update }) => read(update.blob)))
@@ -79,7 +96,8 @@ export async function mergeRounds(
       bytes += round.reduce((sum, { byteLength }) => sum + byteLength, 0)
     }
     const ends = sliceEnds(layout.length, layout.plain, slices)
-    const commitment = await replica.merge({ rounds, ends, compressed, outer }, signal)
+    const steps = scalars && { scalars: scalars.slice(first, from) }
+    const commitment = await replica.merge({ rounds, ends, compressed, outer, ...steps }, signal)
     if (from === updates.length) return commitment
   }
 }

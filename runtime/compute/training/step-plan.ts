@@ -34,13 +34,15 @@ export class StepPlan {
 
   /** The steps from number `at` of the shard on that can go together: within one pass of `stepsPerEpoch`, `most` of them. */
   runFrom(at: number, stepsPerEpoch: number, most: number): StepRun {
-    const { fromStep, steps, commitEvery } = this.#shard
+    const { fromStep, steps, commitEvery, replica } = this.#shard
     const { batch, left } = this.#batchOf(at)
     const toEpochEnd = stepsPerEpoch - (batch % stepsPerEpoch)
     const toCommit = commitEvery - ((fromStep + at) % commitEvery)
     const count = Math.min(Math.max(1, most), left, toEpochEnd, toCommit)
     const end = at + count
-    return { at, batch, count, commit: (fromStep + end) % commitEvery === 0 || end === steps }
+    // Gradients leave the state as it was when the rounds before were applied, which was told then.
+    const changes = replica?.mode !== 'gradient'
+    return { at, batch, count, commit: changes && ((fromStep + end) % commitEvery === 0 || end === steps) }
   }
 
   /** The learning rate of step number `at` of the shard. f32. */

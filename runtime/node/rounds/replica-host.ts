@@ -1,14 +1,22 @@
 import { type AividaError, abortable, type Clock, type Digest, limit, userError } from '../../base/index.ts'
 import type { ChildSession } from '../../compute/engine/index.ts'
-import { type StepSignature, stepSignatureOf } from '../../compute/graph/index.ts'
+import {
+  gradientSignatureOf,
+  type StepSignature,
+  stepSignatureOf,
+  updateSignatureOf,
+} from '../../compute/graph/index.ts'
 import {
   beginReplica,
   innerFile,
+  type JoinedStep,
+  joined,
   type LiveReplica,
   mergeRounds,
   restoreInner,
   snapshotFile,
   trainSteps,
+  updateScalars,
 } from '../../compute/training/index.ts'
 import type { BlobStore } from '../../data/blob/index.ts'
 import type { RowTable } from '../../data/rows/index.ts'
@@ -52,7 +60,7 @@ export class ReplicaHost {
   readonly #lineages = new Map<string, Digest>()
   /** The shard of each job and device that is at work: there is one replica. */
   readonly #turns = new Map<string, Promise<unknown>>()
-  readonly #signatures = new Map<Digest, StepSignature>()
+  readonly #steps = new Map<string, ReplicaStep>()
 
   constructor(init: ReplicaHostInit) {
     this.#init = init
@@ -105,16 +113,18 @@ export class ReplicaHost {
 
   async #train(lease: Lease, shard: ReplicaShard, run: TrainingRun): Promise<Trained> {
     const { engines, tables, rounds } = this.#init
-    const signature = await this.#signatureOf(shard)
-    const trained = await engines.lend(lease, PLACE, run.signal, ([session, model]) =>
-      tables.lend(lease, shard, (table, validation) =>
-        this.#round(session!, lease, shard, signature, {
+    const step = await this.#stepOf(shard)
+    const trained = await engines.lend(lease, PLACE, run.signal, ([session, ...others]) => {
+      const model = shard.evaluation && others[0]
+      const loaded = { ...step, session: session!, update: others[model ? 1 : 0] }
+      return tables.lend(lease, shard, (table, validation) =>
+        this.#round(loaded, lease, shard, {
           ...run,
           table,
           evaluation: model && validation && { model, table: validation },
         }),
-      ),
-    )
+      )
+    })
     const { replica, state, frozen } = shard
     const brought = replica.updates.flat().map(({ update }) => update)
     await rounds.letGo(lease.job, replica.held ? brought : [...brought, state, ...(frozen ? [frozen] : [])])
@@ -122,67 +132,57 @@ export class ReplicaHost {
   }
 
   async #round(
-    session: ChildSession,
+    step: LoadedStep,
     lease: Lease,
     shard: ReplicaShard,
-    signature: StepSignature,
     run: TrainingRun & { readonly table: RowTable; readonly evaluation: Evaluation },
   ): Promise<Trained> {
     const { clock, rounds } = this.#init
     const { signal, evaluation } = run
     const { replica, fromStep, steps } = shard
-    const held = await this.#take(session, shard, signature, signal)
+    const held = await this.#take(step, shard, signal)
     const startMs = clock.monoMs()
     const done = chainOf(shard).indexOf(held.lineage)
-    const later = { ...replica, updates: replica.updates.slice(done) }
+    const scalars = step.joined && { scalars: updateScalars(step.joined, shard).slice(done) }
+    const later = { ...replica, updates: replica.updates.slice(done), ...scalars }
     const shared = await mergeRounds(held, later, (blob) => rounds.read(blob), signal)
     const { evaluation: _, ...rest } = run
     const made = await trainSteps({ clock, shard, ...held, ...rest, ...(evaluation && { evaluation }) })
-    const file = { ...held, step: fromStep + steps, signal }
-    const updates = steps === 0 ? [] : await this.#contribution(held, shard, signal)
+    const { slices: ends, compression } = replica
+    const file = { ...held, compression, step: fromStep + steps, signal }
+    const updates = steps === 0 ? [] : await held.replica.contribute({ ends, compression }, signal)
     const computeMs = clock.monoMs() - startMs
     const [state, ...refs] = await Promise.all([
       rounds.keep(steps === 0 ? snapshotFile(file) : innerFile(file), signal),
       ...updates.map((bytes) => rounds.keep([bytes], signal)),
     ])
     const lineage = chainOf(shard).at(-1)!
-    this.#held.set(session, { ...held, lineage, inner: steps === 0 ? held.inner : state.blob })
+    this.#held.set(step.session, { ...held, lineage, inner: steps === 0 ? held.inner : state.blob })
     this.#lineages.delete(lease.job)
     this.#lineages.set(lease.job, lineage)
     if (this.#lineages.size > limit('jobsPerNode')) this.#lineages.delete(this.#lineages.keys().next().value as string)
     return { metrics: made.metrics, commitments: [shared, ...made.commitments], state, updates: refs, computeMs }
   }
 
-  /** What the steps gave, by the mode of the rounds: a slice each. */
-  async #contribution(held: Held, { replica }: ReplicaShard, signal: AbortSignal): Promise<readonly Uint8Array[]> {
-    const { slices: ends, compression, mode } = replica
-    if (mode === 'local') return held.replica.contribute({ ends, compression }, signal)
-    throw userError('train.mode', `expected rounds of local steps, found ${mode}; this node knows no others`)
-  }
-
   /** The replica in the child, its inner state that of the shard: there already, or begun from files. */
-  async #take(
-    session: ChildSession,
-    shard: ReplicaShard,
-    signature: StepSignature,
-    signal: AbortSignal,
-  ): Promise<Held> {
+  async #take(step: LoadedStep, shard: ReplicaShard, signal: AbortSignal): Promise<Held> {
     const { replica, state } = shard
-    const found = this.#held.get(session)
-    this.#held.delete(session)
+    const found = this.#held.get(step.session)
+    this.#held.delete(step.session)
     const fits = found && found.frozen === shard.frozen?.blob && chainOf(shard).includes(found.lineage)
     if (!fits && replica.held) throw lost(shard, 'the shared state')
-    const held = fits ? found : await this.#begin(session, shard, signature, signal)
+    const held = fits ? found : await this.#begin(step, shard, signal)
     const inner = replica.inner?.blob ?? state.blob
     if (held.inner === inner) return held
     await this.#reading(inner, shard, (file) => restoreInner(held, file, signal))
     return { ...held, inner }
   }
 
-  #begin(session: ChildSession, shard: ReplicaShard, signature: StepSignature, signal: AbortSignal): Promise<Held> {
+  #begin({ session, update, signature, joined }: LoadedStep, shard: ReplicaShard, signal: AbortSignal): Promise<Held> {
     const { state, frozen, replica } = shard
+    const sessions = { session, ...(joined && update && { split: { ...joined.split, update } }) }
     const begun = async (files: Parameters<typeof beginReplica>[2]): Promise<Held> => ({
-      ...(await beginReplica(session, signature, files, signal)),
+      ...(await beginReplica(sessions, signature, files, signal)),
       ...{ frozen: frozen?.blob, lineage: replica.lineage, inner: state.blob },
     })
     return this.#reading(state.blob, shard, (file) =>
@@ -207,18 +207,47 @@ export class ReplicaHost {
     }
   }
 
-  async #signatureOf({ model: { graph } }: ReplicaShard): Promise<StepSignature> {
-    const known = this.#signatures.get(graph.blob)
+  async #stepOf({ model, replica: { mode, update } }: ReplicaShard): Promise<ReplicaStep> {
+    const { blobs } = this.#init
+    if ((mode === 'gradient') !== (update !== undefined))
+      throw userError(
+        'train.mode',
+        'expected an update with rounds of gradients and with no others: a step in two parts',
+      )
+    const key = `${model.graph.blob}/${update?.graph.blob ?? ''}`
+    const known = this.#steps.get(key)
     if (known) return known
-    const signature = stepSignatureOf(await this.#init.blobs.readAll(graph.blob))
-    this.#signatures.set(graph.blob, signature)
-    if (this.#signatures.size > SIGNATURES) this.#signatures.delete(this.#signatures.keys().next().value as string)
-    return signature
+    const graph = await blobs.readAll(model.graph.blob)
+    const step: ReplicaStep = update
+      ? halves(graph, await blobs.readAll(update.graph.blob))
+      : { signature: stepSignatureOf(graph), joined: undefined }
+    this.#steps.set(key, step)
+    if (this.#steps.size > STEPS) this.#steps.delete(this.#steps.keys().next().value as string)
+    return step
   }
 }
 
-/** Signatures of steps that are remembered: they are read from the model, and rounds are short. */
-const SIGNATURES = 16
+/** What a replica runs, as its files say. */
+interface ReplicaStep {
+  readonly signature: StepSignature
+  /** When it is in two parts. */
+  readonly joined: JoinedStep | undefined
+}
+
+/** A {@link ReplicaStep} in a child. */
+interface LoadedStep extends ReplicaStep {
+  readonly session: ChildSession
+  /** The second part. */
+  readonly update: ChildSession | undefined
+}
+
+function halves(gradient: Uint8Array, update: Uint8Array): ReplicaStep {
+  const step = joined(gradientSignatureOf(gradient), updateSignatureOf(update))
+  return { signature: step.signature, joined: step }
+}
+
+/** Steps that are remembered: they are read from the models, and rounds are short. */
+const STEPS = 16
 
 type Evaluation = Parameters<typeof trainSteps>[0]['evaluation']
 
