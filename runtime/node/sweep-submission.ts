@@ -1,7 +1,8 @@
 import { limit, userError } from '../base/index.ts'
 import { jobEntryCodec } from '../job/journal/index.ts'
 import type { JobSpec, ModelRef, SweepRequest, SweepSpec, TrainingSpec } from '../protocol/index.ts'
-import { prepareTraining, type TrainingSubmission } from './training-submission.ts'
+import type { TrainingSubmission } from './kept-models.ts'
+import { prepareTraining } from './training-submission.ts'
 
 /**
  * Keeps all that the trainings of a sweep are made from, each distinct one once, and checks them as {@link prepareTraining}

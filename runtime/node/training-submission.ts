@@ -1,24 +1,19 @@
 import { resolve } from 'node:path'
 import { limit, userError } from '../base/index.ts'
 import { type StepSignature, stepSignatureOf } from '../compute/graph/index.ts'
-import { type ModelReport, scanModel } from '../compute/model/index.ts'
+import type { ModelReport } from '../compute/model/index.ts'
 import { batchSizeOf, checkColumns, checkSymbols, stepsPerEpoch, tensorsIn } from '../compute/training/index.ts'
-import { type BlobStore, importModel, type OpenBlob } from '../data/blob/index.ts'
+import type { OpenBlob } from '../data/blob/index.ts'
 import { type RowTable, storedTable } from '../data/rows/index.ts'
 import { bytesOfBlob } from '../data/sources/byte-source.ts'
 import type { BlobRef, ModelRef, RowRange, TrainingSpec, TrainRequest } from '../protocol/index.ts'
-
-/** What turns the request for a training into one by content. */
-export interface TrainingSubmission {
-  readonly blobs: BlobStore
-  /** Under whose name all of it is pinned. */
-  readonly job: string
-}
+import { keptModel, scanned, type TrainingSubmission } from './kept-models.ts'
+import { prepareRounds } from './rounds-submission.ts'
 
 /**
  * Keeps all that a training is made from as blobs, and checks what can be known without computing: that state, rows and
  * evaluation fit the step, and labels their range. Throws `step.not-a-step`, `model.*`, `train.*`, `rows.*`, `tensor.malformed`,
- * `blob.no-file`, `disk.*`.
+ * `blob.no-file`, `disk.*`, and what {@link prepareRounds} throws.
  */
 export async function prepareTraining(
   init: TrainingSubmission,
@@ -36,6 +31,7 @@ export async function prepareTraining(
   const perEpoch = stepsPerEpoch(signature, data)
   checkCommitments(request)
   const evaluation = request.evaluation && (await keptEvaluation(init, request.evaluation, signature, perEpoch))
+  const rounds = request.rounds && (await prepareRounds(init, { ...request, rounds: request.rounds }, signature))
   const training: TrainingSpec = {
     state,
     ...(frozen && { frozen }),
@@ -43,6 +39,7 @@ export async function prepareTraining(
     steps: stepsOf(request, perEpoch),
     batchSize: batchSizeOf(signature),
     ...(evaluation && { evaluation }),
+    ...(rounds && { rounds }),
   }
   return { model, training }
 }
@@ -62,14 +59,6 @@ function checkCommitments({ stepsPerShard, commitEvery }: TrainRequest): void {
       'train.commitments',
       `${stepsPerShard} steps a shard with a commitment every ${commitEvery} are more than the ${most} that a receipt holds; commit less often, or take smaller shards`,
     )
-}
-
-function keptModel({ blobs, job }: TrainingSubmission, path: string): Promise<ModelRef> {
-  return importModel(resolve(path), blobs, { pin: { owner: job } })
-}
-
-function scanned(graph: Uint8Array, { weights }: ModelRef): ModelReport {
-  return scanModel(graph, { weights: Object.fromEntries(weights.map(({ name, sizeBytes }) => [name, sizeBytes])) })
 }
 
 /** What the signature names is what the graph has. Throws `step.signature`. */

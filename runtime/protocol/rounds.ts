@@ -34,13 +34,17 @@ export const roundRecipeSchema = z.object({
 /** See {@link roundRecipeSchema}. */
 export type RoundRecipe = z.infer<typeof roundRecipeSchema>
 
+const membersSchema = countSchema
+  .min(1, 'a training takes one worker or more: say how many take part')
+  .max(limit('membersPerRound'))
+
 /** What a client asks for when more than one worker is to train. Unknown keys are refused. */
 export const roundsRequestSchema = z
   .object({
     /** It begins with as many members as there are, and no fewer than `min`; no more than `max` take part. */
     workers: z.object({
-      min: countSchema.min(1).max(limit('membersPerRound')),
-      max: countSchema.min(1).max(limit('membersPerRound')),
+      min: membersSchema,
+      max: membersSchema,
     }),
     /** `auto`: links and steps are measured first, and one of the others is taken. Missing parts have their defaults. */
     sync: z.enum(['auto', 'diloco', 'gradients']).default('auto'),
