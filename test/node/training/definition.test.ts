@@ -68,7 +68,7 @@ test('an option that is missing or of another kind says what was expected and wh
     [{ batchSize: '2' }, /expected a whole number of at least 1 for batchSize, found "2"/],
     [{ data: undefined }, /expected .* for data, found nothing/],
     [{ validation: { shar: 0.1 } }, /or \{ share: 0\.1 \} for validation, found \{ shar: 0\.1 \}/],
-    [{ workers: 0 }, /expected a number of workers from 1 to 256, or \{ min: 2, max: 8 \} for workers, found 0/],
+    [{ workers: 0 }, /expected a number of workers from 1 to 64, or \{ min: 2, max: 8 \} for workers, found 0/],
     [{ workers: { min: 0, max: 2 } }, /for workers, found \{ min: 0, max: 2 \}/],
     [{ workers: 2, sync: 'diloco' }, /expected 'auto', diloco\(\) or gradients\(\) for sync, found "diloco"/],
     [{ workers: 2, aggregation: 'median' }, /expected 'mean', median\(\) or trimmedMean\(1\) for aggregation/],
