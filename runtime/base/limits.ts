@@ -244,6 +244,11 @@ export const LIMITS = {
     reason: 'of a table on disk: one shuffle window being used, the next one arriving, and their ragged ends',
   },
   rowPagesAtOnce: { value: 8, unit: 'count', reason: 'chunks of a table being read: hides the way to a provider' },
+  bundleManifestBytes: {
+    value: 256 * MiB,
+    unit: 'bytes',
+    reason: 'the record of 20,000 rounds of 8 members, parsed in one go',
+  },
   archiveFiles: { value: 100_000, unit: 'count', reason: 'of a bundle: the parts of a long training' },
   // Engine
   modelBytes: { value: 2 * GiB, unit: 'bytes', reason: 'the largest protobuf message; weights beyond it are blobs' },

@@ -4,7 +4,16 @@ import { type Config, deadline, limit, peerError, type Random, userError } from 
 import type { DiskBudget } from '../data/blob/index.ts'
 import type { Coordinator } from '../job/coordinator/index.ts'
 import type { Worker } from '../job/worker/index.ts'
-import type { Adoption, Device, JobRequest, JobStatus, NodeEventBody, PeerView, ResultPart } from '../protocol/index.ts'
+import type {
+  Adoption,
+  Device,
+  JobRecordDocument,
+  JobRequest,
+  JobStatus,
+  NodeEventBody,
+  PeerView,
+  ResultPart,
+} from '../protocol/index.ts'
 import type { Cluster, Door } from '../swarm/charter/index.ts'
 import { assertFreeFolder } from './adoption-ports.ts'
 import type { DataKeeper } from './data-shelf/data-entry.ts'
@@ -18,6 +27,7 @@ import type { NodeKeys } from './membership.ts'
 import { MembershipDesk } from './membership-desk.ts'
 import { nodeWarnings } from './node-warnings.ts'
 import { absentPeer, peerViews, strangerViews } from './peer-views.ts'
+import { RecordDesk } from './record/index.ts'
 import type { Sampler } from './samples.ts'
 import {
   type AdoptJobRequest,
@@ -61,6 +71,7 @@ export class LocalService implements NodeService {
   readonly restored: Promise<void>
   readonly #init: LocalServiceInit
   readonly #membership: MembershipDesk
+  readonly #records: RecordDesk
   readonly #startedWallMs: number
   readonly #end = Promise.withResolvers<void>()
   readonly #restored = Promise.withResolvers<void>()
@@ -70,6 +81,7 @@ export class LocalService implements NodeService {
   constructor(init: LocalServiceInit) {
     this.#init = init
     this.#membership = new MembershipDesk(init)
+    this.#records = new RecordDesk(init)
     this.#startedWallMs = Math.floor(init.clock.wallMs())
     this.ended = this.#end.promise
     this.restored = this.#restored.promise
@@ -206,6 +218,14 @@ export class LocalService implements NodeService {
     const { outputDir } = await this.job(id)
     const parts = this.#init.coordinator.parts(id) ?? (await this.#init.archive.load(id))?.parts ?? []
     return parts.map((part) => ({ ...part, file: isAbsolute(part.file) ? part.file : join(outputDir, part.file) }))
+  }
+
+  async record(id: string): Promise<JobRecordDocument> {
+    return this.#records.record(await this.job(id))
+  }
+
+  async bundle(id: string, options: { readonly data: boolean }): Promise<AsyncIterable<Uint8Array>> {
+    return this.#records.bundle(await this.job(id), options)
   }
 
   async peers(): Promise<readonly PeerView[]> {

@@ -6,6 +6,7 @@ import {
   conductViewSchema,
   countSchema,
   deviceSchema,
+  type JobRecordDocument,
   type JobRequest,
   type JobStatus,
   networkViewSchema,
@@ -169,6 +170,13 @@ export interface NodeService {
   followed(): Promise<readonly FollowedView[]>
   /** Finished parts of the result so far, by index. `file` is an absolute path. Throws `job.unknown`. */
   parts(id: string): Promise<readonly ResultPart[]>
+  /** How a job has gone so far: what its report and its bundle are made from. Throws `job.unknown`, `record.none`. */
+  record(id: string): Promise<JobRecordDocument>
+  /**
+   * A training as one file that can be done again anywhere: a tar archive. `data`: whether its rows come along. Throws
+   * `job.unknown`, `bundle.*`.
+   */
+  bundle(id: string, options: { readonly data: boolean }): Promise<AsyncIterable<Uint8Array>>
   /** Data that the operator brings here. */
   readonly shelf: DataKeeper
   peers(): Promise<readonly PeerView[]>

@@ -1,5 +1,6 @@
 /** Every decoder that bytes of a stranger, a user or a damaged disk reach: the one table. */
 import type { Target } from './target.ts'
+import { bundleTargets } from './targets/bundles.ts'
 import { dataTargets } from './targets/data.ts'
 import { documentTargets } from './targets/documents.ts'
 import { gossipTargets } from './targets/gossip.ts'
@@ -21,4 +22,5 @@ export const TARGETS: readonly Target[] = [
   ...modelTargets,
   ...updateTargets,
   ...keptTargets,
+  ...bundleTargets,
 ]

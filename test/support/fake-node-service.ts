@@ -142,6 +142,17 @@ export class FakeNodeService implements NodeService {
     return this.results.get(id) ?? []
   }
 
+  async record(id: string): Promise<never> {
+    throw userError('record.none', `no record of ${(await this.job(id)).job}`)
+  }
+
+  async bundle(id: string): Promise<AsyncIterable<Uint8Array>> {
+    const { job } = await this.job(id)
+    return (async function* () {
+      yield Buffer.from(job)
+    })()
+  }
+
   async peers(): Promise<PeerView[]> {
     return [this.#self()]
   }

@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
-import { userError } from '../../base/index.ts'
+import { limit, userError } from '../../base/index.ts'
 import {
   diloco,
   gradients,
@@ -11,7 +11,7 @@ import {
   type TrainingHandle,
   training,
 } from '../../node/training/index.ts'
-import type { JobStatus } from '../../protocol/index.ts'
+import type { JobStatus, TrainRequest } from '../../protocol/index.ts'
 import type { Cli, Session } from '../cli.ts'
 import { importScript } from '../script.ts'
 import { TrainingProgressLines } from '../training-progress.ts'
@@ -52,7 +52,10 @@ async function train(session: Session, [file]: readonly string[]): Promise<void>
       `expected ${file} to export a training as its default; write: export default training({ model, loss, optimizer, data, ... })`,
     )
   const client = await session.client()
-  const handle = await client.train(withOptions(found, session), session.request)
+  const handle = await client.train(withOptions(found, session), {
+    ...session.request,
+    ...(await scriptOf(io.cwd, file!)),
+  })
   if (options.detach) {
     session.print(await handle.job.status(session.request), `${handle.id}\n`)
     return
@@ -65,6 +68,13 @@ async function train(session: Session, [file]: readonly string[]): Promise<void>
     { ...status, model },
     () => `${describeJob(status, io.clock.wallMs())}\nmodel ${model}, for aivida infer --model\n`,
   )
+}
+
+/** The text of the file, for the job's record; one that is too long for it is left out. */
+async function scriptOf(cwd: string, file: string): Promise<{ readonly script?: TrainRequest['script'] }> {
+  const text = await readFile(resolve(cwd, file), 'utf8')
+  const name = basename(file)
+  return text.length <= limit('scriptCharacters') && name.length <= 256 ? { script: { name, text } } : {}
 }
 
 /** What the command line says counts before what the file says. Its paths are from where the command was typed. */

@@ -4,8 +4,9 @@ import type { ConductView, JobStatus, NetworkView, RoundsView } from '../../prot
 import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 import { describeProgress } from '../progress.ts'
+import { recordCommands } from './record.ts'
 
-/** `status`, `peers`, `jobs`, `jobs adopt`, `job`, `cancel`: what a node knows, and how to stop a job or take one over. */
+/** `status`, `peers`, `jobs` with what is below it, `job`, `cancel`: what a node knows, and how to stop a job or take one over. */
 export function viewCommands(cli: Cli): void {
   cli.command({
     usage: 'status',
@@ -106,6 +107,7 @@ export function viewCommands(cli: Cli): void {
     .option('--input <path>', 'where the input is, when it is not where the job read it before')
     .option('--out <folder>', "folder for the result's Arrow files; default: one in the node's data folder")
     .option('--force', 'take it over even from a node that is alive')
+  recordCommands(cli, jobs)
 }
 
 /** With what it waits for, or how far it is, where workers train together. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/index.ts'
 import type { FileStoreInit, LogStore } from '../../log/index.ts'
 import type { Signer } from '../../protocol/index.ts'
-import { JobJournal } from './job-journal.ts'
+import { JobJournal, type JobRecord } from './job-journal.ts'
 
 /** Where the journals of a node's jobs are kept. */
 export interface JournalsInit {
@@ -19,6 +19,8 @@ const LINGER_MS = 2_000
 export class Journals {
   readonly #init: JournalsInit
   readonly #open = new Map<string, JobJournal>()
+  /** Journals of ended jobs that are being read. */
+  readonly #reading = new Map<string, Promise<JobRecord | undefined>>()
   readonly #listeners = new Set<(job: string) => void>()
 
   constructor(init: JournalsInit) {
@@ -29,6 +31,7 @@ export class Journals {
   async open(job: string): Promise<JobJournal> {
     const { home, clock, signer } = this.#init
     await this.#open.get(job)?.close() // one that lingers
+    await this.#reading.get(job)?.catch(() => {})
     const onClosed = () => {
       if (this.#open.get(job) === journal) this.#open.delete(job)
     }
@@ -40,6 +43,29 @@ export class Journals {
     journal.log.onAppend(moved)
     moved()
     return journal
+  }
+
+  /**
+   * A job's story as far as it is journalled, whether it goes on or has ended; `undefined` when it was never created here.
+   * Throws `log.*`.
+   */
+  load(job: string): Promise<JobRecord | undefined> {
+    const open = this.#open.get(job)
+    if (open) return open.load()
+    const reading = this.#reading.get(job) ?? this.#read(job).finally(() => this.#reading.delete(job))
+    this.#reading.set(job, reading)
+    return reading
+  }
+
+  /** Of a job that has ended: nobody else holds its journal. */
+  async #read(job: string): Promise<JobRecord | undefined> {
+    const { home, clock, signer } = this.#init
+    const journal = await JobJournal.open(home(job), job, { clock, signer })
+    try {
+      return await journal.load()
+    } finally {
+      await journal.close()
+    }
   }
 
   /** Calls `listener` when a journal was opened, and whenever entries have become durable; returns a function that stops it. */

@@ -25,6 +25,7 @@ const handlers = (service: NodeService): Handlers => ({
   adopt: ({ params, body }) => service.adopt(params.id, body),
   followed: async () => [...(await service.followed())],
   parts: async ({ params }) => [...(await service.parts(params.id))],
+  record: ({ params }) => service.record(params.id),
   addData: ({ body }) => service.shelf.add(body),
   data: async () => [...(await service.shelf.list())],
   removeData: ({ params }) => done(service.shelf.remove(params.name)),

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Table } from 'apache-arrow'
 import type { Clock } from '../../base/index.ts'
-import type { JobRequest, JobStatus, NodeEvent, PeerView, SourceSpec } from '../../protocol/index.ts'
+import type { JobRequest, JobStatus, NodeEvent, PeerView, SourceSpec, TrainRequest } from '../../protocol/index.ts'
 import type { AddDataRequest, DataEntry } from '../data-shelf/data-entry.ts'
 import type {
   AdoptJobRequest,
@@ -67,13 +67,16 @@ export class Client implements AsyncDisposable {
 
   /**
    * Builds a training and submits it. Resolves once it is accepted. Throws `graph.*` in words that name the layer,
-   * `train.*` for rows that do not fit the step.
+   * `train.*` for rows that do not fit the step. `script`: the file that it was written in, for the job's record.
    */
-  async train(training: Training, options?: RequestOptions): Promise<TrainingHandle> {
+  async train(
+    training: Training,
+    { script, ...options }: RequestOptions & { readonly script?: TrainRequest['script'] } = {},
+  ): Promise<TrainingHandle> {
     const { writeTraining, TrainingHandle } = await import('../training/index.ts') // graphs are not for everybody
     const { step, request, remove } = await writeTraining(training)
     try {
-      return new TrainingHandle(await this.submit(request, options), step)
+      return new TrainingHandle(await this.submit({ ...request, ...(script && { script }) }, options), step)
     } finally {
       await remove()
     }

@@ -1,6 +1,6 @@
 import type { Table } from 'apache-arrow'
 import { AividaError, aborted, type Clock, fromRecord } from '../../base/index.ts'
-import type { JobStatus, NodeEvent, ResultPart } from '../../protocol/index.ts'
+import type { JobRecordDocument, JobStatus, NodeEvent, ResultPart } from '../../protocol/index.ts'
 import type { Connection, RequestOptions } from './connection.ts'
 import { type FollowOptions, follow } from './follow.ts'
 
@@ -76,6 +76,23 @@ export class JobHandle {
     }
     const { tableFromIPC } = await import('apache-arrow')
     return tableFromIPC(bytes)
+  }
+
+  /** How it has gone so far. Throws `job.unknown`, `record.none`. */
+  record(options?: RequestOptions): Promise<JobRecordDocument> {
+    return this.#connection.call('record', { params: { id: this.id } }, options)
+  }
+
+  /**
+   * The training as one file, a tar archive, that `replay` does again on any machine; `data`: whether its rows come along,
+   * by default they do. Throws `job.unknown`, `bundle.not-a-training`, `bundle.gone`.
+   */
+  async bundle({
+    data = true,
+    ...options
+  }: RequestOptions & { readonly data?: boolean } = {}): Promise<AsyncIterable<Uint8Array>> {
+    const path = `/v1/jobs/${encodeURIComponent(this.id)}/bundle?data=${data}`
+    return this.#connection.open({ ...options, method: 'GET', path })
   }
 
   /** Stops the job; one that has ended is left as it is. Answers with its state afterwards. */

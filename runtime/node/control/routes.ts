@@ -3,6 +3,7 @@ import { limit } from '../../base/index.ts'
 import {
   EVENT_TYPES,
   errorRecordSchema,
+  jobRecordSchema,
   jobRequestSchema,
   jobStatusSchema,
   peerIdSchema,
@@ -87,6 +88,13 @@ export const ROUTES = {
     summary: 'Finished parts of the result',
     params: jobParams,
     reply: z.array(resultPartSchema),
+  },
+  record: {
+    method: 'GET',
+    path: '/v1/jobs/:id/record',
+    summary: 'How a job has gone so far, for its report',
+    params: jobParams,
+    reply: jobRecordSchema,
   },
   addData: {
     method: 'POST',
@@ -183,6 +191,14 @@ export const eventsQuerySchema = z.object({
   job: z.string().min(1).max(64).optional().describe('only this job'),
   type: z.enum(EVENT_TYPES).optional().describe('only events of this type, and gaps'),
 })
+
+/** Query of the bundle of a training. */
+export const bundleQuerySchema = z.object({
+  data: z.enum(['true', 'false']).default('true').describe('whether the rows come along'),
+})
+
+/** Media type of tar archives (RFC 6713 names gzip's; that of tar is not registered, and this one is what servers use). */
+export const TAR = 'application/x-tar'
 
 /** Media type of Arrow's streaming format (https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format). */
 export const ARROW_STREAM = 'application/vnd.apache.arrow.stream'

@@ -7,7 +7,15 @@ import type { NodeService } from '../service.ts'
 import { joinArrowFiles } from './arrow-files.ts'
 import { streamEvents } from './event-stream.ts'
 import { hangUp } from './hang-up.ts'
-import { ARROW_STREAM, CONTROL_VERSION, envelope, eventsQuerySchema, uploadSchema } from './routes.ts'
+import {
+  ARROW_STREAM,
+  bundleQuerySchema,
+  CONTROL_VERSION,
+  envelope,
+  eventsQuerySchema,
+  TAR,
+  uploadSchema,
+} from './routes.ts'
 import type { Uploads } from './uploads.ts'
 
 /** What the streams are made from. */
@@ -76,6 +84,23 @@ export function streamRoutes(instance: FastifyInstance, { service, uploads, cloc
       const first = await pieces.next() // so that what fails at once fails with a status
       const body = Readable.from(resumed(first, pieces), { objectMode: false })
       return reply.type(ARROW_STREAM).send(body)
+    },
+  )
+
+  app.get(
+    '/v1/jobs/:id/bundle',
+    {
+      schema: {
+        operationId: 'bundle',
+        summary: 'A training as one file that can be done again anywhere',
+        params: z.object({ id: z.string().min(1).max(64) }),
+        querystring: bundleQuerySchema,
+        produces: [TAR],
+      } as { params: z.ZodObject<{ id: z.ZodString }>; querystring: typeof bundleQuerySchema },
+    },
+    async (request, reply) => {
+      const bundle = await service.bundle(request.params.id, { data: request.query.data === 'true' })
+      return reply.type(TAR).send(Readable.from(bundle, { objectMode: false }))
     },
   )
 

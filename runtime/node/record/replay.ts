@@ -1,0 +1,43 @@
+import { userError } from '../../base/index.ts'
+import type { BlobStore } from '../../data/blob/index.ts'
+import type { OpenedBundle } from './open-bundle.ts'
+import { replayChain } from './replay-chain.ts'
+import type { ReplayWorker } from './replay-worker.ts'
+import { spotChecks } from './spot-checks.ts'
+import type { Verdict } from './verdict.ts'
+
+/** What a training is done again with. */
+export interface ReplayInit {
+  readonly bundle: OpenedBundle
+  readonly worker: ReplayWorker
+  /** Holds what the bundle holds. */
+  readonly blobs: BlobStore
+  readonly signal: AbortSignal
+  /** Where this machine has no device of the class: a few steps from each recorded state, in a class that it has. */
+  readonly tolerate?: boolean
+  /** Parts of the record to do again. Default: all. */
+  readonly first?: number
+  /** Hears of steps done, of all that are to be done. */
+  readonly onProgress?: (done: number, of: number) => void
+}
+
+/**
+ * Does a recorded training again on this machine, shard by shard as its program made them, and compares every hash on the
+ * way. Throws `bundle.empty` for a record without a result, and what computing throws.
+ */
+export async function replay(init: ReplayInit): Promise<Verdict> {
+  const { record } = init.bundle
+  if (record.parts.length === 0)
+    throw userError(
+      'bundle.empty',
+      `${record.job} had come to nothing when the bundle was made: there is nothing to compare`,
+    )
+  const verdict = await replayChain(init)
+  return verdict.verdict === 'class missing' && init.tolerate ? spotChecks(init, verdict.recorded) : verdict
+}
+
+/** The device of a class on this machine, where results of the class are the same to the bit. Of a record that names no class: any, the first one. */
+export function deviceOf({ devices }: ReplayWorker, determinismClass: string | undefined): string | undefined {
+  if (determinismClass === undefined) return devices[0]?.id
+  return devices.find((device) => device.determinismClass === determinismClass && device.exact)?.id
+}

@@ -1,0 +1,170 @@
+// timeout: 120 s
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { loadConfig, sha256, systemClock } from '../../runtime/base/index.ts'
+import { readTar, tarOf } from '../../runtime/data/archive/index.ts'
+import { LocalCluster } from '../../runtime/local-cluster/index.ts'
+import { type BundleManifest, type ReplayOptions, replayBundle, type Verdict } from '../../runtime/node/record/index.ts'
+import { linearTraining } from '../support/training-files.ts'
+import { codeOf } from '../swarm/identity/sample-keys.ts'
+
+const test = suite('the record of a job')
+
+const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
+let folder: string
+let cluster: LocalCluster
+let job: string
+/** The bundle of {@link job}, and where nothing but bundles is. */
+let bundle: Buffer
+let elsewhere: string
+
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aivida-record-'))
+  elsewhere = join(folder, 'elsewhere')
+  await mkdir(elsewhere)
+  cluster = await LocalCluster.start({ workers: 1, dir: join(folder, 'cluster') })
+  const request = await linearTraining(join(folder, 'files'), { keep: 0.8 })
+  const outputDir = join(folder, 'result')
+  const length = { steps: 600, stepsPerShard: 100, commitEvery: 50 }
+  const script = { name: 'train.ts', text: 'export default 1' }
+  const handle = await cluster.client.submit({ ...request, ...length, outputDir, script })
+  job = handle.id
+  await handle.done()
+})
+test.after(async () => {
+  await cluster.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function aivida(cwd: string, ...args: readonly string[]) {
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  const exit = new Promise<number | null>((resolve) => child.on('exit', resolve))
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), exit])
+  return { out, err, code }
+}
+
+/** Replays a bundle in this process, which is no node. */
+async function replay(
+  file: string,
+  options: Pick<ReplayOptions, 'data' | 'tolerate' | 'first'> = {},
+): Promise<Verdict> {
+  const dir = await mkdtemp(join(folder, 'replay-'))
+  const config = loadConfig({ system: { home: dir, cwd: dir, platform: process.platform } })
+  const { signal } = new AbortController()
+  const common = { dir, cacheDir: join(folder, 'cache'), config, clock: systemClock, env: {}, signal }
+  return replayBundle(join(elsewhere, file), { ...common, ...options })
+}
+
+function refusal(file: string): Promise<string | undefined> {
+  return codeOf(() => replay(file))
+}
+
+/** The bundle with some of its files changed or left out. */
+async function altered(name: string, change: (name: string, bytes: Buffer) => Buffer | undefined) {
+  const read = async (at: number, length: number) => bundle.subarray(at, at + length)
+  const files = (await readTar({ sizeBytes: bundle.byteLength, read })).flatMap(({ name, at, sizeBytes }) => {
+    const bytes = change(name, Buffer.from(bundle.subarray(at, at + sizeBytes)))
+    return bytes ? [{ name, sizeBytes: bytes.byteLength, content: () => [bytes] }] : []
+  })
+  await writeFile(join(elsewhere, name), Buffer.concat(await Array.fromAsync(tarOf(files))))
+  return name
+}
+
+/** The bundle with another manifest. */
+function manifestChanged(file: string, change: (manifest: BundleManifest) => void): Promise<string> {
+  return altered(file, (name, bytes) => {
+    if (name !== 'manifest.json') return bytes
+    const manifest = JSON.parse(bytes.toString())
+    change(manifest)
+    return Buffer.from(JSON.stringify(manifest))
+  })
+}
+
+test('a bundle made at the submitter is done again elsewhere, to the last bit of the final weights', async () => {
+  const { dataDir } = cluster.submitter
+  const made = await aivida(elsewhere, 'jobs', 'bundle', job, '--out', 'job.tar', '--data-dir', dataDir)
+  assert.is(made.code, 0, made.err)
+  bundle = await readFile(join(elsewhere, 'job.tar'))
+  assert.not.ok(bundle.includes(folder), 'a path of the machine that made it')
+  await aivida(elsewhere, 'jobs', 'bundle', job, '--out', 'again.tar', '--data-dir', dataDir)
+  assert.is(sha256(await readFile(join(elsewhere, 'again.tar'))), sha256(bundle), 'the same record, other bytes')
+
+  const { out, err, code } = await aivida(elsewhere, 'jobs', 'replay', 'job.tar', '--data-dir', 'none', '--json')
+  assert.is(code, 0, `${err}${out}`)
+  const parts = await cluster.client.job(job).parts()
+  const [last] = parts.slice(-1)
+  const classes = [last!.computedBy![0]!.determinismClass]
+  const state = last!.checkpoint!.state.blob
+  assert.equal(JSON.parse(out), {
+    ...{ verdict: 'identical', classes, steps: 600, parts: parts.length, of: parts.length, state },
+  })
+  const two = await replay('job.tar', { first: 2 })
+  assert.ok(two.verdict === 'identical' && two.parts === 2 && two.state === parts[1]!.checkpoint!.state.blob)
+})
+
+test('a bundle without its rows names them, and takes them from beside it', async () => {
+  const pieces = await cluster.client.job(job).bundle({ data: false })
+  await writeFile(join(elsewhere, 'bare.tar'), Buffer.concat(await Array.fromAsync(pieces)))
+  assert.is(await refusal('bare.tar'), 'bundle.no-data')
+  const data = [join(folder, 'files', 'data.rows')]
+  assert.is((await replay('bare.tar', { data, first: 1 })).verdict, 'identical')
+})
+
+test('what was altered is told by where it is; what breaks off or is newer is refused', async () => {
+  const flip = (bytes: Buffer) => {
+    bytes[bytes.byteLength - 1]! ^= 1
+    return bytes
+  }
+  const blob = await altered('blob.tar', (name, bytes) => (name.startsWith('blobs/') ? flip(bytes) : bytes))
+  assert.is(await refusal(blob), 'bundle.altered')
+  const metrics = await altered('metrics.tar', (name, bytes) => (name.startsWith('metrics/') ? flip(bytes) : bytes))
+  assert.is(await refusal(metrics), 'bundle.altered')
+  const missing = await altered('missing.tar', (name, bytes) => (name.startsWith('blobs/') ? undefined : bytes))
+  assert.is(await refusal(missing), 'bundle.malformed')
+  await writeFile(join(elsewhere, 'short.tar'), bundle.subarray(0, bundle.byteLength >> 1))
+  assert.is(await refusal('short.tar'), 'archive.malformed')
+  const newer = await manifestChanged('newer.tar', (manifest) => Object.assign(manifest, { v: 2 }))
+  assert.is(await refusal(newer), 'bundle.version')
+})
+
+test('a record that is not what was computed is told by the step where it parts', async () => {
+  const other = 'f'.repeat(64)
+  const committed = await manifestChanged('committed.tar', ({ record }) => {
+    record.parts[2]!.computedBy![0]!.commitments![0] = other
+  })
+  const verdict = await replay(committed)
+  assert.ok(verdict.verdict === 'differs')
+  const { found, ...at } = verdict.at
+  assert.match(found, /^[0-9a-f]{64}$/)
+  assert.equal(at, { what: 'commitment', part: 2, step: at.step, expected: other })
+  const seed = await manifestChanged('seed.tar', ({ record }) => {
+    Object.assign(record.request, { seed: 12 })
+  })
+  const seeded = await replay(seed)
+  assert.is(seeded.verdict === 'differs' && seeded.at.what, 'shard', 'the shards were made from another seed')
+})
+
+test('a class that this machine lacks is named; a few steps from each recorded state are compared instead', async () => {
+  const recorded = 'ort-1.0.0/cpu/none-of-these/all'
+  const foreign = ({ record }: BundleManifest) => {
+    for (const part of record.parts) part.computedBy![0]!.determinismClass = recorded
+  }
+  const name = await manifestChanged('class.tar', foreign)
+  const verdict = await replay(name)
+  assert.ok(verdict.verdict === 'class missing' && verdict.recorded === recorded && verdict.part === 0)
+  const tolerated = await replay(name, { tolerate: true })
+  assert.ok(tolerated.verdict === 'within tolerance' && tolerated.checks.length >= 1)
+  const rate = await manifestChanged('rate.tar', (manifest) => {
+    foreign(manifest)
+    Object.assign(manifest.record.request, { learningRate: { kind: 'constant', rate: 0.0015 } })
+  })
+  assert.is((await replay(rate, { tolerate: true })).verdict, 'differs')
+})
+
+test.run()
