@@ -84,12 +84,12 @@ export class Coordinator {
           const isNew = !this.#scheduler.workers.has(peer)
           this.#dispatch({ type: 'worker', peer, devices })
           // Its process may be another one: a link that was not in use does not show that.
-          if (isNew || this.#runs.employ(peer)) this.#rollCalls.call(peer)
+          if (isNew || this.#runs.employ(peer)) this.#call(peer)
         },
         suspect: (peer) => this.#dispatch({ type: 'worker-suspect', peer }),
         alive: (peer) => {
           this.#dispatch({ type: 'worker-alive', peer })
-          this.#rollCalls.call(peer)
+          this.#call(peer)
         },
         lost: (peer) => {
           this.#rollCalls.forget(peer)
@@ -133,7 +133,7 @@ export class Coordinator {
    */
   resume(record: JobRecord, journal: JobJournal): JobStatus {
     const status = this.#run(record.spec, journal, record)
-    for (const peer of this.#scheduler.workers.keys()) this.#rollCalls.call(peer)
+    for (const peer of this.#scheduler.workers.keys()) this.#call(peer)
     return status
   }
 
@@ -225,6 +225,12 @@ export class Coordinator {
     run.start()
     this.#statuses.touch(spec.job)
     return this.#statusOf(run)
+  }
+
+  /** A worker came, or came back: what it has is asked for, and what it may not know any more is told again. */
+  #call(peer: string): void {
+    this.#offers.introduce(peer)
+    this.#rollCalls.call(peer)
   }
 
   #statusOf(run: JobRun): JobStatus {

@@ -2,6 +2,7 @@ import { type Clock, limit } from '../../base/index.ts'
 import {
   type BlobRef,
   inputsOf,
+  isReplica,
   type JobSpec,
   type Lease,
   offerCodec,
@@ -15,11 +16,22 @@ import type { CoordinatorPorts } from './ports.ts'
 /** A grant is renewed when less than half of this is left. */
 const GRANT_MS = 60 * 60_000
 
-/** Turns the scheduler's orders into signed leases, with leave to read the job's blobs and small inputs inline. */
+/** Leave of one worker to read the blobs of one job. */
+interface Granted {
+  readonly grant: Signed
+  readonly untilWallMs: number
+  /** The worker has it. */
+  isKnown: boolean
+}
+
+/**
+ * Turns the scheduler's orders into signed leases, with leave to read the job's blobs and small inputs inline. What a
+ * worker has been given it keeps, until it comes back as another process.
+ */
 export class Offers {
   readonly #ports: CoordinatorPorts
   /** By job, then by worker: who works on it. */
-  readonly #grants = new Map<string, Map<string, { grant: Signed; untilWallMs: number }>>()
+  readonly #grants = new Map<string, Map<string, Granted>>()
 
   constructor(ports: CoordinatorPorts) {
     this.#ports = ports
@@ -32,22 +44,33 @@ export class Offers {
   ): Promise<BlobRef[]> {
     const { swarm, clock } = this.#ports
     const grants = [...new Set(orders.map(({ job }) => job.job))].map((job) => this.#grant(job, peer, clock))
-    const leases = orders.map(({ order, job, epoch, shard }) =>
-      leaseOf([swarm.self, ...this.#coWorkers(job.job, peer)], peer, order, job, epoch, shard),
-    )
+    const news = grants.filter(({ isKnown }) => !isKnown)
+    const leases = orders.map(({ order, job, epoch, shard }) => {
+      const others = isOfRound(shard) && news.length === 0 ? [] : this.#coWorkers(job.job, peer)
+      return leaseOf([swarm.self, ...others], peer, order, job, epoch, shard)
+    })
     const inline = await this.#inline(orders.flatMap(({ shard }) => inputsOf(shard) ?? []))
     await swarm.send(
       peer,
       {
         type: 'offer',
         offer: signDocument(offerCodec, { submitter: swarm.self, leases }, this.#ports.signer),
-        grants,
+        grants: news.map(({ grant }) => grant),
         inline: inline.map(({ ref }) => ref),
         ...(this.#ports.binding && { binding: this.#ports.binding }),
       },
       inline.map(({ bytes }) => bytes),
     )
+    for (const granted of news) granted.isKnown = true
     return inline.map(({ ref }) => ref)
+  }
+
+  /** A worker may be another process than before, and knows nothing. */
+  introduce(peer: string): void {
+    for (const ofJob of this.#grants.values()) {
+      const granted = ofJob.get(peer)
+      if (granted) granted.isKnown = false
+    }
   }
 
   /** A job has ended: its grants are not renewed. */
@@ -73,12 +96,12 @@ export class Offers {
     return found.flatMap(({ ref, bytes }) => (bytes ? [{ ref, bytes }] : []))
   }
 
-  #grant(job: string, peer: string, clock: Clock): Signed {
+  #grant(job: string, peer: string, clock: Clock): Granted {
     const nowMs = Math.floor(clock.wallMs())
-    const ofJob = this.#grants.get(job) ?? new Map<string, { grant: Signed; untilWallMs: number }>()
+    const ofJob = this.#grants.get(job) ?? new Map<string, Granted>()
     this.#grants.set(job, ofJob)
     const known = ofJob.get(peer)
-    if (known && known.untilWallMs - nowMs > GRANT_MS / 2) return known.grant
+    if (known && known.untilWallMs - nowMs > GRANT_MS / 2) return known
     const untilWallMs = nowMs + GRANT_MS
     const grant = this.#ports.signGrant({
       job,
@@ -87,9 +110,15 @@ export class Offers {
       audience: [peer],
       untilWallMs,
     })
-    ofJob.set(peer, { grant, untilWallMs })
-    return grant
+    const granted: Granted = { grant, untilWallMs, isKnown: false }
+    ofJob.set(peer, granted)
+    return granted
   }
+}
+
+/** A member fetches from those that its shard names; models it has by then. */
+function isOfRound(shard: ShardSpec): boolean {
+  return shard.kind === 'reduce' || isReplica(shard)
 }
 
 function leaseOf(
