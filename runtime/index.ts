@@ -37,6 +37,18 @@ export type { RequestOptions } from './node/control/connection.ts'
 export type { FollowOptions } from './node/control/follow.ts'
 export type { DoneOptions, JobHandle } from './node/control/job-handle.ts'
 export type { Invite, InviteRequest, MemberView, NodeInfo, PendingView } from './node/service.ts'
+export { type Sweep, type SweepDefinition, sweep } from './node/sweep/definition.ts'
+export { asha, grid, random, type Search } from './node/sweep/search.ts'
+export {
+  choice,
+  type Dimension,
+  integer,
+  logUniform,
+  type ParametersOf,
+  type Space,
+  uniform,
+} from './node/sweep/space.ts'
+export type { RankedTrial, SweepEvent, SweepHandle } from './node/sweep/sweep-handle.ts'
 export {
   type Training,
   type TrainingData,

@@ -4,7 +4,7 @@ import { refusalCountsSchema } from './messages.ts'
 import { accountIdSchema, countSchema, digestSchema, jobIdSchema, modelRefSchema, peerIdSchema } from './names.ts'
 import { requirementsSchema } from './requirements.ts'
 import { roundOutcomeSchema, roundsViewSchema } from './rounds.ts'
-import { type SweepSpec, sweepRequestSchema, sweepSpecSchema, trialPartSchema } from './sweep.ts'
+import { type SweepSpec, sweepRequestSchema, sweepSpecSchema, sweepViewSchema, trialPartSchema } from './sweep.ts'
 import { checkpointSchema, type TrainingSpec, trainingSpecSchema, trainRequestSchema } from './training.ts'
 
 /** Where batch inference reads its rows from. Paths are on the machine of the submitting node. */
@@ -202,6 +202,8 @@ export const jobStatusSchema = z.object({
   refusals: refusalCountsSchema,
   /** Of a training by rounds. */
   rounds: roundsViewSchema.optional(),
+  /** Of a sweep. */
+  sweep: sweepViewSchema.optional(),
   outputDir: z.string(),
   error: errorRecordSchema.optional(),
   /** The job changed its coordinator: from which node to which. Where it is `done`, it was adopted unaware of that. */

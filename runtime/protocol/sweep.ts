@@ -81,6 +81,22 @@ export const sweepRequestSchema = z
 /** See {@link sweepRequestSchema}. */
 export type SweepRequest = z.infer<typeof sweepRequestSchema>
 
+/** Where a sweep stands: how many of its trials are where, and which is the best so far. */
+export const sweepViewSchema = z.object({
+  waiting: countSchema,
+  running: countSchema,
+  /** At a rung, from which they may still be taken further. */
+  paused: countSchema,
+  done: countSchema,
+  failed: countSchema,
+  /** How many have reached each rung, the first one first. */
+  rungs: z.array(countSchema).max(64),
+  best: z.object({ trial: countSchema, value: z.number(), step: countSchema }).optional(),
+})
+
+/** See {@link sweepViewSchema}. */
+export type SweepView = z.infer<typeof sweepViewSchema>
+
 /** What a sweep is, by content: its trainings, in the order of the request's. */
 export const sweepSpecSchema = z.object({
   trainings: z.array(z.object({ model: modelRefSchema, training: trainingSpecSchema })).min(1),

@@ -10,6 +10,7 @@ import {
   rowsOf,
   type ShardSpec,
   type Signed,
+  type SweepView,
   shardId,
 } from '../../protocol/index.ts'
 import type { JobJournal, JobRecord } from '../journal/index.ts'
@@ -56,6 +57,8 @@ export class JobRun {
   finishedWallMs: number | undefined
   /** Of a training by rounds: what its program shows of it. */
   view: RoundsView | undefined
+  /** Of a sweep: the same. */
+  sweep: SweepView | undefined
   readonly #ports: CoordinatorPorts
   readonly #journal: JobJournal
   readonly #scheduling: RunScheduling
@@ -263,6 +266,10 @@ export class JobRun {
     for (const [peer, shards] of placed) this.#emit(shards, peer)
     if (step.wakeAtMs !== undefined) this.rounds.wakeUp.at(step.wakeAtMs)
     this.#feed?.want(step.pull)
+    if (step.sweep) {
+      this.sweep = step.sweep
+      this.#scheduling.changed(job)
+    }
     if (step.view) {
       this.view = step.view
       this.#scheduling.changed(job)

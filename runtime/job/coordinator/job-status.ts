@@ -36,6 +36,7 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     workers: workersOf(run, scheduler, nameOf),
     refusals: record ? sum(refusalsOf(record)) : {},
     ...(run.view && { rounds: run.state === 'running' ? run.view : overView(run.view) }),
+    ...(run.sweep && { sweep: run.sweep }),
     outputDir: spec.outputDir,
     ...(!run.isKeeping && run.error && { error: run.error }),
     ...(run.adoption && { adoption: adoptionView(run.adoption) }),

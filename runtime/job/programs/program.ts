@@ -7,6 +7,7 @@ import type {
   RoundOutcome,
   RoundsView,
   ShardSpec,
+  SweepView,
   TrialPart,
 } from '../../protocol/index.ts'
 import type { AvailableWorker, ShardFailure } from '../scheduler/index.ts'
@@ -89,6 +90,8 @@ export interface ProgramStep<S> {
   readonly release?: readonly Digest[]
   /** What people are shown of where it stands; replaces what was shown before. Default: as before. */
   readonly view?: RoundsView
+  /** Of a sweep: as {@link view}. */
+  readonly sweep?: SweepView
   /** When to be told `time`, on the clock of `nowMs`; replaces the time asked for before. Default: as before. */
   readonly wakeAtMs?: number
   /** States that are of no more use, once the parts so far are durable. Default: none. */

@@ -12,6 +12,7 @@ import type {
   NodeInfo,
   PendingView,
 } from '../service.ts'
+import type { Sweep, SweepHandle } from '../sweep/index.ts'
 import type { Training, TrainingHandle } from '../training/index.ts'
 import { Connection, type RequestOptions } from './connection.ts'
 import { type FollowOptions, follow } from './follow.ts'
@@ -77,6 +78,20 @@ export class Client implements AsyncDisposable {
     const { step, request, remove } = await writeTraining(training)
     try {
       return new TrainingHandle(await this.submit({ ...request, ...(script && { script }) }, options), step)
+    } finally {
+      await remove()
+    }
+  }
+
+  /**
+   * Makes the trials of a sweep and submits it. Resolves once it is accepted. Throws `sweep.*`, which names the parameters of
+   * a trial that cannot be made, `train.metric` for a metric that the evaluation does not give.
+   */
+  async sweep(sweep: Sweep, options?: RequestOptions): Promise<SweepHandle> {
+    const { SweepHandle, writeSweep } = await import('../sweep/index.ts')
+    const { request, remove } = await writeSweep(sweep)
+    try {
+      return new SweepHandle(await this.submit(request, options), sweep)
     } finally {
       await remove()
     }

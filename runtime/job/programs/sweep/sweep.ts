@@ -12,7 +12,7 @@ import {
 import type { ShardFailure } from '../../scheduler/index.ts'
 import type { JobProgram, PartOrder, PlacedShard, ProgramEvent, ProgramStep } from '../program.ts'
 import type { SweepStrategy } from './strategy.ts'
-import { measureOf, newTrials, statesKept, stepsToNext, type TrialState } from './trials.ts'
+import { measureOf, newTrials, statesKept, stepsToNext, type TrialState, viewOf } from './trials.ts'
 
 /** A part of an earlier run, as far as a sweep goes on from it. */
 export interface PartBefore {
@@ -195,6 +195,7 @@ function answer(options: SweepOptions, state: SweepState, out: Collected, nowMs:
     ...out,
     pull: 0,
     forget: letGo(options, state),
+    sweep: viewOf(state.trials, options.select),
     ...(Number.isFinite(wakeAtMs) && { wakeAtMs }),
     ...(isOver && { done: endOf(state) }),
   }

@@ -1,4 +1,4 @@
-import type { BlobRef, Checkpoint, FailedTrial, Parameter, Selection } from '../../../protocol/index.ts'
+import type { BlobRef, Checkpoint, FailedTrial, Parameter, Selection, SweepView } from '../../../protocol/index.ts'
 import { progressOf } from '../training.ts'
 import { compare, type SweepStrategy, type TrialView } from './strategy.ts'
 
@@ -70,6 +70,26 @@ export function statesKept(trials: readonly TrialState[], select: Selection): Se
       return [trial.checkpoints.at(-1)?.state.blob, judgedBy(trial, select)?.state.blob].flatMap((blob) => blob ?? [])
     }),
   )
+}
+
+/** Where all of them stand. */
+export function viewOf(trials: readonly TrialState[], select: Selection): SweepView {
+  const count = (state: TrialState['state']) => trials.filter((trial) => trial.state === state).length
+  const rungs = Math.max(...trials.map((trial) => trial.rungs.length))
+  const best = bestOf(trials, select)
+  const checkpoint = best === undefined ? undefined : judgedBy(trials[best]!, select)
+  const value = checkpoint?.validation?.[select.metric]
+  return {
+    waiting: count('waiting'),
+    running: count('running'),
+    paused: count('paused'),
+    done: count('done'),
+    failed: count('failed'),
+    rungs: Array.from({ length: rungs }, (_, rung) => trials.filter(({ reached }) => reached.length > rung).length),
+    ...(best !== undefined &&
+      checkpoint &&
+      value !== undefined && { best: { trial: best, value, step: checkpoint.step } }),
+  }
 }
 
 /** What became of each trial. `isOver`: nothing more will. */
