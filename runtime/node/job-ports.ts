@@ -1,7 +1,14 @@
 import { type AividaError, type Clock, type Digest, type Logger, limit, peerError } from '../base/index.ts'
 import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../data/blob/index.ts'
 import { type Part, writeParts } from '../data/sources/index.ts'
-import { concatRows, decodeTensors, encodeTensors, type NamedTensors, type Tensor } from '../data/tensor/index.ts'
+import {
+  concatRows,
+  decodeTensors,
+  encodeTensors,
+  type NamedTensors,
+  type Tensor,
+  tensorOf,
+} from '../data/tensor/index.ts'
 import { type CoordinatorPorts, type OrderedPart, type Piece, VALIDATION } from '../job/coordinator/index.ts'
 import type { AccountProofs } from '../job/following/index.ts'
 import { type Journals, WorkerJournal } from '../job/journal/index.ts'
@@ -171,11 +178,12 @@ function partOf({ index, pieces }: OrderedPart, isKept: (name: string) => boolea
   const [first] = tensors as [NamedTensors]
   const joined = Object.keys(first).map((name) => [name, concatRows(tensors.map((each) => outputOf(each, name)))])
   const labels = pieces.flatMap((piece) => piece.labels ?? [])
+  const { firstRow, trial } = pieces[0]!.order
+  const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
+  const columns = shards.length === 1 ? first : Object.fromEntries(joined)
   return {
-    index,
-    firstRow: pieces[0]!.order.firstRow,
-    rows: shards.reduce((sum, { rows }) => sum + rows, 0),
-    tensors: shards.length === 1 ? first : Object.fromEntries(joined),
+    ...{ index, firstRow, rows },
+    tensors: trial ? { ...columns, trial: tensorOf(new Int32Array(rows).fill(trial.trial)) } : columns,
     ...(pieces[0]!.labels && { labels }),
   }
 }

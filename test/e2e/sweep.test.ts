@@ -63,7 +63,10 @@ test('a grid over two workers: a row each trial, the best of them with its model
   assert.is(best.value, Math.min(...losses))
   assert.is(rows[best.trial]!.rank, 1)
   assert.ok((await handle.model()).byteLength > 0)
-  assert.is((await handle.job.result()).numRows, status.rows.done)
+  const metrics = await handle.job.result()
+  assert.is(metrics.numRows, status.rows.done)
+  const trials = [...(metrics.getChild('trial') ?? [])]
+  assert.is(trials.filter((trial) => trial === best.trial).length, 360, 'whose each step is, is told')
   assert.is(status.workers.length, 2, 'both take part')
 })
 
@@ -92,7 +95,7 @@ test('a sweep whose submitter and worker are killed decides from its journal, an
   for (const { trial, steps } of rows) {
     const mine = parts.filter((part) => part.trial?.trial === trial)
     assert.equal(
-      mine.map(({ firstRow, rows: some }) => [firstRow, firstRow + some]).flat(),
+      mine.flatMap(({ firstRow, rows: some }) => [firstRow, firstRow + some]),
       mine.flatMap(({ checkpoint }, i) => [mine[i - 1]?.checkpoint?.step ?? 0, checkpoint!.step]),
     )
     assert.is(mine.at(-1)?.checkpoint?.step ?? 0, steps)

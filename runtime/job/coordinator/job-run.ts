@@ -1,8 +1,6 @@
 import { type AividaError, aborted, type Digest, type ErrorRecord, invariant, toAividaError } from '../../base/index.ts'
 import {
   isInference,
-  isSweep,
-  isTraining,
   type JobSpec,
   type JobStatus,
   type ResultPart,
@@ -19,7 +17,6 @@ import type { AvailableWorker, ShardFailure } from '../scheduler/index.ts'
 import { endOf, type GivenUp, whatIsLeft } from './giving-up.ts'
 import { type FedBatch, InputFeed } from './input-feed.ts'
 import { keepStates } from './kept-states.ts'
-import { keepTrials } from './kept-trials.ts'
 import { OutputParts } from './output-parts.ts'
 import { emptySource, poisonError } from './poison.ts'
 import type { CoordinatorPorts } from './ports.ts'
@@ -94,8 +91,7 @@ export class JobRun {
     this.#over = new Set(overShards(before))
     this.adoption = before.adoption
     this.workforce = new Workforce(spec.job, journal, ports.logger, before.workers)
-    if (isSweep(spec)) this.tally.rows.total = stepsOf(spec)
-    if (isTraining(spec)) this.tally.rows.total = spec.training.steps
+    this.tally.rows.total = stepsOf(spec)
     if (isInference(spec))
       this.#feed = new InputFeed({
         ports,
@@ -266,12 +262,9 @@ export class JobRun {
     for (const [peer, shards] of placed) this.#emit(shards, peer)
     if (step.wakeAtMs !== undefined) this.rounds.wakeUp.at(step.wakeAtMs)
     this.#feed?.want(step.pull)
-    if (step.sweep) {
-      this.sweep = step.sweep
-      this.#scheduling.changed(job)
-    }
-    if (step.view) {
+    if (step.view || step.sweep) {
       this.view = step.view
+      this.sweep = step.sweep
       this.#scheduling.changed(job)
     }
     for (const state of step.forget ?? []) this.#output.afterAll(() => this.#ports.dropState(job, state))
@@ -386,8 +379,7 @@ export class JobRun {
     this.#outputs.clear()
     this.#scheduling.ended(this.spec.job)
     if (state !== 'adopted') this.rounds.releaseAll()
-    if (this.isKeeping && isSweep(this.spec)) await keepTrials(this.#ports, this.spec, this.#program.trials?.() ?? [])
-    if (this.isKeeping) await keepStates(this.#ports, this.spec, this.parts)
+    if (this.isKeeping) await keepStates(this.#ports, this.spec, this.parts, this.#program.trials?.())
     this.isKeeping = false
     await before?.().catch(() => {}) // a journal that cannot be read has nothing to show
     await this.#journal.append(endOf(this, state)).catch((cause) => {

@@ -1,19 +1,30 @@
-import type { JobSpec, ResultPart } from '../../protocol/index.ts'
-import { progressOf } from '../programs/index.ts'
+import { isSweep, isTraining, type JobSpec, type ResultPart } from '../../protocol/index.ts'
+import { progressOf, type TrialReport } from '../programs/index.ts'
 import type { CoordinatorPorts } from './ports.ts'
 import { checkpointsIn } from './program-of.ts'
 
-/** The last state of a training, and the best one, become files of the result: what is left of it when all else is let go. */
+type Ports = Pick<CoordinatorPorts, 'writeStates' | 'writeTrials' | 'logger'>
+
+/**
+ * The last state of a training, and the best one, become files of the result, and of a sweep the table of its trials and the
+ * best trial's state: what is left of it when all else is let go. Never rejects: what cannot be kept is logged.
+ */
 export async function keepStates(
-  { writeStates, logger }: Pick<CoordinatorPorts, 'writeStates' | 'logger'>,
+  ports: Ports,
   spec: JobSpec,
   parts: readonly ResultPart[],
+  trials: readonly TrialReport[] = [],
 ): Promise<void> {
-  const { request } = spec
-  if (request.program !== 'train' || parts.length === 0) return
-  const { last, best } = progressOf(checkpointsIn(parts), request.evaluation?.select)
-  const states = { ...(last && { last: last.state }), ...(best && { best: best.state }) }
-  await writeStates(spec, states).catch((cause) => {
-    logger.error({ job: spec.job, error: String(cause) }, 'the states of a training could not be kept')
-  })
+  try {
+    if (isTraining(spec) && parts.length > 0) {
+      const { last, best } = progressOf(checkpointsIn(parts), spec.request.evaluation?.select)
+      await ports.writeStates(spec, { ...(last && { last: last.state }), ...(best && { best: best.state }) })
+    } else if (isSweep(spec)) {
+      await ports.writeTrials(spec, trials)
+      const best = trials.find(({ rank }) => rank === 1)?.checkpoint
+      if (best) await ports.writeStates(spec, { best: best.state })
+    }
+  } catch (cause) {
+    ports.logger.error({ job: spec.job, error: String(cause) }, 'the states of a job could not be kept')
+  }
 }

@@ -1,4 +1,4 @@
-import type { ResultPart, Selection, SweepJob } from '../../protocol/index.ts'
+import { isSweep, type JobSpec, type ResultPart, type Selection, type SweepJob } from '../../protocol/index.ts'
 import {
   reportOf,
   type SweepOptions,
@@ -29,8 +29,10 @@ export function sweepOptions({ request, sweep }: SweepJob, parts: readonly Resul
   }
 }
 
-/** Steps that a sweep takes in all; `undefined` where that depends on what it finds. */
-export function stepsOf({ request, sweep }: SweepJob): number | undefined {
+/** Steps that a job takes in all; `undefined` where that depends on what it finds, and of inference. */
+export function stepsOf(spec: JobSpec): number | undefined {
+  if (!isSweep(spec)) return spec.training?.steps
+  const { request, sweep } = spec
   const { strategy, trials, budget } = request
   if (strategy.kind !== 'full' || budget.steps !== undefined) return undefined
   return trials.reduce((sum, { training: which }) => sum + sweep.trainings[which]!.training.steps, 0)
