@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { blobRefSchema, countSchema, peerIdSchema } from './names.ts'
 
 /**
- * How an update is made small for its way, by name: `f32`, `i8`, `i4`, `q2`, `s1`, `topk`. Open, so that an offer can be
+ * How an update is made small for its way, by name: `f32`, `i8`, `i4`, `q2`, `s1`, `ec`, `topk`. Open, so that an offer can be
  * read by a node that does not know the one it names; `compressorOf` says so then.
  */
 export const compressionSchema = z.object({
@@ -11,6 +11,8 @@ export const compressionSchema = z.object({
   block: countSchema.min(1).max(65_536).optional(),
   /** Of `topk`: which part of the elements is kept. */
   share: z.number().positive().max(1).optional(),
+  /** Of `ec`: how coarse, in root mean squares of a block. */
+  step: z.number().min(0.01).max(100).optional(),
 })
 
 /** See {@link compressionSchema}. */
