@@ -158,10 +158,9 @@ export async function workerPorts(
       const untilWallMs = Math.floor(clock.wallMs()) + limit('outputKeepMs')
       return { ref: await blobs.put(pieces, { pin: { owner: OWED, untilWallMs } }) }
     },
-    keepOutputs: (ref) =>
-      blobs.pin([ref.blob], { owner: OWED, untilWallMs: Math.floor(clock.wallMs()) + limit('outputKeepMs') }),
-    dropOutputs: (ref) => dropBlob(blobs, OWED, ref, logger),
-    hasOutputs: (ref) => blobs.has(ref.blob),
+    keepOutputs: (ref) => rounds.keepOn(ref),
+    dropOutputs: (ref) => void rounds.drop(ref),
+    hasOutputs: (ref) => rounds.has(ref),
     determinismClassOf: (device) => devices().find(({ id }) => id === device)?.determinismClass ?? '',
   }
 }

@@ -5,7 +5,7 @@
 export { checkColumns, checkSymbols, type WantedColumn } from './columns.ts'
 export { type MaskInit, maskOf } from './masks.ts'
 export { type MeasureInit, measure } from './measure.ts'
-export { innerFile, snapshotFile } from './replica-files.ts'
+export { fileBytes, innerFile, snapshotFile } from './replica-files.ts'
 export { beginReplica, type LiveReplica, mergeRounds, type ReplicaFiles, restoreInner } from './replica-steps.ts'
 export { type JoinedStep, joined, updateScalars } from './split-state.ts'
 export { stateFile, tensorsIn } from './state-blob.ts'

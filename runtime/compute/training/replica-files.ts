@@ -1,5 +1,7 @@
 import { userError } from '../../base/index.ts'
+import { elementCount } from '../../data/tensor/check.ts'
 import { readSafetensors, type SafetensorsSource, safetensorsHead } from '../../data/tensor/safetensors.ts'
+import { DTYPES } from '../../data/tensor/tensor.ts'
 import type { Compression, Replica } from '../../protocol/index.ts'
 import type { ChildReplica, ChildTraining, Content } from '../engine/index.ts'
 import type { StateTensor, StepSignature } from '../graph/training/step-signature.ts'
@@ -49,6 +51,18 @@ export async function* innerFile(init: ReplicaFileInit): AsyncGenerator<Uint8Arr
   const which = own.map(({ index }) => index)
   yield* statePieces(signature, training, step, which, signal)
   if (!isExact) yield* replica.read('residual', signal)
+}
+
+/** How large the file of an inner state is at most, or of a snapshot: its tensors. Bytes. */
+export function fileBytes(
+  { signature, layout }: Pick<ReplicaFileInit, 'signature' | 'layout'>,
+  which: 'inner' | 'snapshot',
+) {
+  const tensors =
+    which === 'inner'
+      ? [...ownTensors(signature, 'local').map(({ tensor }) => tensor), residualTensor(layout)]
+      : [...signature.state, ...momentumTensors(layout)]
+  return tensors.reduce((sum, { dtype, shape }) => sum + DTYPES[dtype] * elementCount(shape), 0)
 }
 
 /** The momentum of the outer step in a snapshot; `undefined` in the file of another checkpoint, which has none yet. */

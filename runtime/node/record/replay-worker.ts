@@ -68,7 +68,7 @@ export class ReplayWorker {
     })
     const common = { clock, blobs, provider, offended, keptAs: init.job }
     // What members give each other is not brought into memory either: it is in the one store already.
-    const rounds = new RoundBlobs({ ...common, inputs: blobs, self: NOBODY })
+    const rounds = new RoundBlobs({ ...common, logger: silentLogger, inputs: blobs, self: NOBODY })
     this.#training = new TrainingHost({ ...common, engines: this.#engines, rounds })
   }
 

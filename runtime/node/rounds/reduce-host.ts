@@ -63,10 +63,8 @@ export class ReduceHost {
       signal,
     )
     const computeMs = clock.monoMs() - startMs
-    const [update, state] = await Promise.all([
-      rounds.keep([reduced.update], signal),
-      reduced.residual && rounds.keep([reduced.residual], signal),
-    ])
+    const keep = (bytes: Uint8Array) => rounds.keep([bytes], bytes.byteLength, signal, 'soon')
+    const [update, state] = await Promise.all([keep(reduced.update), reduced.residual && keep(reduced.residual)])
     await rounds.letGo(lease.job, [...contributions.map((each) => each.update), ...(residual ? [residual.update] : [])])
     return {
       metrics: metricsOf(shard, this.#brought.get(lease) ?? { fetchMs: 0, bytes: 0 }),

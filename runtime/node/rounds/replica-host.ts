@@ -8,6 +8,7 @@ import {
 } from '../../compute/graph/index.ts'
 import {
   beginReplica,
+  fileBytes,
   innerFile,
   type JoinedStep,
   joined,
@@ -153,8 +154,10 @@ export class ReplicaHost {
     const updates = steps === 0 ? [] : await held.replica.contribute({ ends, compression }, signal)
     const computeMs = clock.monoMs() - startMs
     const [state, ...refs] = await Promise.all([
-      rounds.keep(steps === 0 ? snapshotFile(file) : innerFile(file), signal),
-      ...updates.map((bytes) => rounds.keep([bytes], signal)),
+      steps === 0
+        ? rounds.keep(snapshotFile(file), fileBytes(held, 'snapshot'), signal, 'now')
+        : rounds.keep(innerFile(file), fileBytes(held, 'inner'), signal, 'soon'),
+      ...updates.map((bytes) => rounds.keep([bytes], bytes.byteLength, signal, 'no')),
     ])
     const lineage = chainOf(shard).at(-1)!
     this.#held.set(step.session, { ...held, lineage, inner: steps === 0 ? held.inner : state.blob })

@@ -1,4 +1,4 @@
-import { type AividaError, type Clock, type Digest, limit } from '../../base/index.ts'
+import { type AividaError, type Clock, type Digest, type Logger, limit } from '../../base/index.ts'
 import { type BlobContent, type BlobStore, fetchBlob, type OpenBlob, type OpenProvider } from '../../data/blob/index.ts'
 import { type BlobRef, type Lease, type Signed, signedCodec } from '../../protocol/index.ts'
 import { jobPin } from '../shard-tables.ts'
@@ -15,6 +15,7 @@ export interface RoundBlobsInit {
   readonly provider: (peer: string) => OpenProvider
   /** Hears of a provider that lied. */
   readonly offended: (peer: string, error: AividaError) => void
+  readonly logger: Logger
   /** Under which name results are pinned until they are settled. */
   readonly keptAs: string
 }
@@ -25,6 +26,12 @@ export interface SoughtBlob {
   /** In order of preference. */
   readonly from: readonly string[]
 }
+
+/**
+ * When a result is on the disk: before its receipt is given; soon after, so that no round waits for the disk - a process
+ * that dies in between has lost this one round, as if it had died a moment earlier; or never, as it serves this one round.
+ */
+export type Lasting = 'now' | 'soon' | 'no'
 
 /** How blobs are brought. */
 export interface Bringing {
@@ -39,10 +46,14 @@ export interface Bringing {
 const AT_ONCE = 16
 /** Of one shard, what goes to memory: beyond it updates wait on the disk. Bytes. */
 const IN_MEMORY_BYTES = 64 << 20
+/** A result up to this size is in memory first: the inner state of four million parameters. Bytes. */
+const KEPT_IN_MEMORY_BYTES = 64 << 20
 
 /** The blobs of rounds: what members give each other, and what they keep until their submitter says that it is settled. */
 export class RoundBlobs {
   readonly #init: RoundBlobsInit
+  /** Results on their way to the disk. */
+  readonly #saving = new Map<Digest, Promise<void>>()
 
   constructor(init: RoundBlobsInit) {
     this.#init = init
@@ -98,15 +109,62 @@ export class RoundBlobs {
     }
   }
 
-  /** Keeps a result durably until it is settled. Throws `disk.*`, `aborted`. */
-  keep(content: BlobContent, signal: AbortSignal): Promise<BlobRef> {
-    const { blobs, clock, keptAs } = this.#init
-    const untilWallMs = Math.floor(clock.wallMs()) + limit('outputKeepMs')
-    return blobs.put(content, { signal, pin: { owner: keptAs, untilWallMs } })
+  /** Keeps a result until it is settled. A large one is on the disk when this resolves. Throws `disk.*`, `aborted`. */
+  async keep(content: BlobContent, sizeBytes: number, signal: AbortSignal, lasts: Lasting): Promise<BlobRef> {
+    const { blobs, inputs } = this.#init
+    if (lasts === 'now' || sizeBytes > KEPT_IN_MEMORY_BYTES) return blobs.put(content, { signal, pin: this.#pin() })
+    const bytes = await collect(content)
+    const ref = await inputs.put(bytes, { signal, pin: this.#pin() })
+    if (lasts === 'soon' && inputs !== blobs) this.#save(ref, bytes)
+    return ref
+  }
+
+  /** Writes what is in memory to the disk, and lets it go here. */
+  #save(ref: BlobRef, bytes: readonly Uint8Array[]): void {
+    const { blobs, inputs, logger, keptAs } = this.#init
+    const saving = blobs
+      .put(bytes, { pin: this.#pin() })
+      .then(() => inputs.unpin(keptAs, ref.blob))
+      .catch((error) => logger.warn({ blob: ref.blob, error: String(error) }, 'a result stays in memory alone'))
+      .finally(() => {
+        if (this.#saving.get(ref.blob) === saving) this.#saving.delete(ref.blob)
+      })
+    this.#saving.set(ref.blob, saving)
+  }
+
+  /** Resolves when what was kept so far is on the disk, as far as it lasts. */
+  async saved(): Promise<void> {
+    await Promise.all(this.#saving.values())
+  }
+
+  /** Keeps a result for as long again. Throws `blob.not-found`. */
+  keepOn({ blob }: BlobRef): Promise<void> {
+    return this.#storeOf(blob).pin([blob], this.#pin())
+  }
+
+  /** A result is settled. Never fails. */
+  async drop({ blob }: BlobRef): Promise<void> {
+    const { blobs, inputs, logger, keptAs } = this.#init
+    await this.#saving.get(blob)
+    for (const store of [inputs, blobs].filter((each) => each.has(blob)))
+      await store.unpin(keptAs, blob).catch((error) => {
+        logger.warn({ blob, error: String(error) }, 'a blob could not be let go')
+      })
+  }
+
+  #pin() {
+    const { clock, keptAs } = this.#init
+    return { owner: keptAs, untilWallMs: Math.floor(clock.wallMs()) + limit('outputKeepMs') }
   }
 
   #storeOf(blob: Digest): BlobStore {
     const { blobs, inputs } = this.#init
     return inputs.has(blob) ? inputs : blobs
   }
+}
+
+async function collect(content: BlobContent): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of content instanceof Uint8Array ? [content] : content) pieces.push(piece)
+  return pieces
 }

@@ -37,7 +37,7 @@ const Q2: Compression = { kind: 'q2' }
 /** What the worker of a node consists of, as far as rounds go, and what it keeps. */
 interface Node {
   readonly name: string
-  readonly stores: { readonly blobs: BlobStore; readonly inputs: BlobStore }
+  stores: { readonly blobs: BlobStore; readonly inputs: BlobStore }
   host: ReturnType<typeof hostOf>
 }
 
@@ -66,9 +66,10 @@ function hostOf(name: string, { blobs, inputs }: Node['stores']) {
     ...{ ...shared, logger: silentLogger, memoryBytes: 1 << 30, threads: 1, models: blobs },
     ...{ random: seededRandom(1), coWorkers: false },
   })
-  const rounds = new RoundBlobs({ ...shared, self: name, inputs })
+  const rounds = new RoundBlobs({ ...shared, logger: silentLogger, self: name, inputs })
   return {
     engines,
+    rounds,
     training: new TrainingHost({ ...shared, engines, rounds }),
     reduction: new ReduceHost({ ...shared, engines, rounds }),
   }
@@ -251,7 +252,9 @@ test('two hosts train one model; a newcomer and a restarted host come to the sam
   const byHeld = await train(anna, heldShard)
   assert.is.not(byHeld.updates[0]!.blob, third.given[0]!.updates[0]!.blob)
   job.snapshotted(taken.state!, 'anna', 2)
+  await anna.host.rounds.saved()
   await anna.host.engines.stop()
+  anna.stores = { ...anna.stores, inputs: await memoryBlobStore({ clock: systemClock }) } // with the process its memory
   anna.host = hostOf('anna', anna.stores)
   const lost = await refuses('replica.lost', train(anna, heldShard))
   assert.not.ok(lost.retryable)
