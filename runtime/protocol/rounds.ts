@@ -81,6 +81,8 @@ export const roundMemberSchema = z.object({
   fromStep: countSchema,
   /** What it goes on from; absent: it begins. */
   inner: blobRefSchema.optional(),
+  /** Its replica begins with the shared state before this round: its own, or that of the snapshot. */
+  base: z.object({ round: countSchema, held: z.boolean() }),
 })
 
 /** See {@link roundMemberSchema}. */

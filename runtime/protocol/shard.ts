@@ -72,7 +72,10 @@ export const replicaSchema = z.object({
   lineage: digestSchema,
   held: z.boolean(),
   at: z.array(peerIdSchema).max(limit('membersPerRound')),
-  /** What other rounds came to since, oldest first. */
+  /**
+   * What other rounds came to since, oldest first. They may be cut otherwise than `slices`: as `sliceEnds` cuts into as
+   * many as there are. A worker that holds the state between two of them goes on from there.
+   */
   updates: z.array(roundUpdatesSchema).max(limit('roundsPerSnapshot')),
   /**
    * What the member's own last shard that counted left behind, its receipt's `state`: the optimiser's tensors and what

@@ -108,7 +108,8 @@ function accepted(
   return next(options, state, { parts: [part], forget })
 }
 
-function take(state: Progress, checkpoint: Checkpoint, select: Selection | undefined): void {
+/** Counts a checkpoint in. */
+export function take(state: Progress, checkpoint: Checkpoint, select: Selection | undefined): void {
   state.last = checkpoint
   if (!select || !checkpoint.validation) return
   const better = isBetter(checkpoint, state.best, select)

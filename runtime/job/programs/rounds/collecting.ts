@@ -1,0 +1,189 @@
+import type { Digest } from '../../../base/index.ts'
+import type { ShardFailure } from '../../scheduler/index.ts'
+import type { ProgramEvent } from '../program.ts'
+import { anew, beginningOf } from './bases.ts'
+import { arrivals, giveUpLate } from './late.ts'
+import { noteFailure } from './membership.ts'
+import { askAnew, quorumOf } from './opening.ts'
+import { beginReducing } from './reducing.ts'
+import { batchesIn } from './sample-account.ts'
+import type { Contribution, OpenRound } from './state.ts'
+import { takeBack } from './taking-back.ts'
+import type { Turn } from './turn.ts'
+
+type Accepted = Extract<ProgramEvent, { type: 'accepted' }>
+
+const DIVERGED = 'train.diverged'
+const LOST = 'replica.lost'
+/** Why a member does not count though it did nothing wrong. */
+const BLAMELESS = ['round.gone', 'round.void']
+/** Rounds in a row in which nobody gave anything, each for a reason of its own, after which the training has failed. */
+const FRUITLESS = 3
+
+/** A member gives what it learned. */
+export function contribute(turn: Turn, open: OpenRound, { shard, outputs, receipt }: Accepted, index: number): void {
+  const member = open.manifest.members[index]!
+  const { state: inner, updates, commitments } = receipt
+  const commitment = commitments?.[0]
+  turn.keep(shard, { kind: 'train', round: open.manifest.round, peer: member.peer })
+  if (!inner || !commitment || updates?.length !== open.manifest.slices.length) {
+    const expected = `a state, a commitment and ${open.manifest.slices.length} updates`
+    const failure = { peer: member.peer, code: 'receipt.updates', message: `its receipt has not ${expected}` }
+    open.failures.push({ shard, failures: [{ ...failure, retryable: false }] })
+    exclude(turn, open, index, failure.code, failure.message)
+    return
+  }
+  const contribution: Contribution = {
+    counted: {
+      peer: member.peer,
+      round: open.manifest.round,
+      shard,
+      batches: member.batches,
+      updates,
+      inner,
+      computeMs: receipt.computeMs,
+    },
+    outputs,
+    commitment,
+  }
+  open.members[index] = { status: 'in', contribution, elapsedMs: turn.nowMs - open.openedMs }
+  hasten(turn, open)
+}
+
+/** How long a first round takes is known once half of its members are done. */
+function hasten(turn: Turn, open: OpenRound): void {
+  if (turn.state.paceMs !== undefined) return
+  const elapsed = open.members.flatMap((member) => (member.status === 'in' ? [member.elapsedMs] : []))
+  if (elapsed.length * 2 < open.members.length) return
+  const { factor, leastMs } = turn.options.request.rounds.deadline
+  open.deadlineMs = Math.min(open.deadlineMs, open.openedMs + Math.max(leastMs, factor * Math.max(...elapsed)))
+}
+
+/** A member's shard was given up. */
+export function fail(
+  turn: Turn,
+  open: OpenRound,
+  index: number,
+  shard: Digest,
+  failures: readonly ShardFailure[],
+): void {
+  const last = failures.at(-1)
+  const member = open.manifest.members[index]!
+  if (failures.some(({ code }) => code === LOST)) {
+    const beginning = member.base.held
+      ? beginningOf(turn, member.peer, false)
+      : member.inner !== undefined
+        ? anew(turn)
+        : undefined
+    if (beginning) {
+      askAnew(turn, open, index, beginning)
+      return
+    }
+    turn.state.due ??= { measured: false }
+  }
+  open.failures.push({ shard, failures })
+  if (last?.code === DIVERGED && ++open.diverged * 2 >= open.members.length) {
+    turn.end({ ok: false, shard, failures })
+    return
+  }
+  exclude(turn, open, index, last?.code ?? 'shard.failed', last?.message ?? 'its shard was given up')
+}
+
+/** A member does not count in this round: its batches go back, and what it gave is of no use. */
+export function exclude(turn: Turn, open: OpenRound, index: number, code: string, message: string): void {
+  const { peer, shard, batches } = open.manifest.members[index]!
+  const { status } = open.members[index]!
+  if (status === 'out' || status === 'late') return
+  open.members[index] = { status: 'out' }
+  open.excluded.push({ peer, code: code.slice(0, 64), message: message.slice(0, 1024) })
+  turn.state.account.giveBack(batches)
+  if (turn.state.kept.has(shard)) turn.release(shard)
+  else turn.cancel(shard)
+  if (code === 'replica.diverged' || code === LOST) turn.standing(peer).broughtTo = undefined
+  if (!BLAMELESS.includes(code)) noteFailure(turn, peer, code === 'round.late')
+}
+
+/** Goes on to the end of the round where all are in, or its time is over; says whether anything changed. */
+export function closeCollecting(turn: Turn, open: OpenRound): boolean {
+  const asked = open.members.filter(({ status }) => status === 'asked').length
+  const quorum = open.manifest.aggregation.rule === 'trimmed-mean' ? quorumOf(turn) : 1
+  if (inTime(open).length + asked < quorum) {
+    abandon(turn, open)
+    return true
+  }
+  const isTime = turn.nowMs >= open.deadlineMs
+  if (inTime(open).length < quorum || (asked > 0 && !isTime)) return false
+  const commitment = agreed(turn, open)
+  if (inTime(open).length < quorum) return true // to be looked at again
+  for (const [index, { status }] of open.members.entries())
+    if (status === 'asked') beLate(turn, open, index, commitment)
+  notePace(turn, open)
+  const late = arrivals(turn, open.manifest.slices)
+  beginReducing(turn, open, [...inTime(open).map((contribution) => ({ contribution, factor: 1 })), ...late])
+  return true
+}
+
+/** Nothing of a round will count: its batches go back, and another one takes its place. */
+export function abandon(turn: Turn, open: OpenRound): void {
+  dropSlices(turn, open)
+  for (const [index] of open.members.entries()) exclude(turn, open, index, 'round.void', 'too few others were left')
+  for (const [shard, { round }] of [...turn.state.late]) if (round === open.manifest.round) giveUpLate(turn, shard)
+  turn.state.open = undefined
+  const failed = open.failures.at(-1)
+  if (!failed) return
+  turn.state.fruitless++
+  if (turn.state.fruitless >= FRUITLESS - 1 && takeBack(turn)) return
+  const isLost = failed.failures.every(({ code }) => code === LOST) // it is known now, and not asked so again
+  if (turn.state.fruitless >= FRUITLESS && !isLost) turn.end({ ok: false, ...failed })
+}
+
+/** Slices that were asked for are of no use any more. */
+export function dropSlices(turn: Turn, { reducing }: OpenRound): void {
+  for (const { shard, aggregate } of reducing?.slices ?? []) {
+    if (aggregate) turn.release(shard)
+    else turn.cancel(shard)
+  }
+}
+
+function beLate(turn: Turn, open: OpenRound, index: number, commitment: Digest): void {
+  const member = open.manifest.members[index]!
+  const { peer, batches, fromStep, shard } = member
+  if (turn.options.request.rounds.late.rule === 'return') {
+    exclude(
+      turn,
+      open,
+      index,
+      'round.late',
+      `it was not done ${Math.round(turn.nowMs - open.openedMs)} ms after the start`,
+    )
+    return
+  }
+  open.members[index] = { status: 'late' }
+  const { round, slices } = open.manifest
+  turn.state.late.set(shard, { peer, round, batches, fromStep, slices, commitment, arrived: undefined })
+  noteFailure(turn, peer, true)
+}
+
+/** What most members began with; whoever began with something else does not count. Of two, the first is believed. */
+function agreed(turn: Turn, open: OpenRound): Digest {
+  const votes = new Map<Digest, number>()
+  for (const { commitment } of inTime(open)) votes.set(commitment, (votes.get(commitment) ?? 0) + 1)
+  const [[most]] = [...votes].sort(([, a], [, b]) => b - a) as [[Digest, number]]
+  for (const [index, member] of open.members.entries())
+    if (member.status === 'in' && member.contribution.commitment !== most)
+      exclude(turn, open, index, 'replica.diverged', 'it began with another state than most others')
+  return most
+}
+
+function notePace(turn: Turn, open: OpenRound): void {
+  const paces = open.members.flatMap((member) =>
+    member.status === 'in' ? [member.elapsedMs / batchesIn(member.contribution.counted.batches)] : [],
+  )
+  const slowest = Math.max(...paces)
+  const before = turn.state.paceMs
+  turn.state.paceMs = before === undefined ? slowest : (before + slowest) / 2
+}
+
+function inTime(open: OpenRound): Contribution[] {
+  return open.members.flatMap((member) => (member.status === 'in' ? [member.contribution] : []))
+}

@@ -1,0 +1,44 @@
+import type { RoundRecipe, RoundsRequest } from '../../../protocol/index.ts'
+
+/** What decides how often replicas should meet: whether a model attends (transformers) or is made of dense layers and convolutions. */
+export type ModelKind = 'attention' | 'dense'
+
+/** Batches of a member below which a training is short: its replicas meet more often. */
+const SHORT = 1_000
+
+/**
+ * The recipe for a training, where the request does not say: two bits an element both ways, a constant number of local
+ * steps, outer rate 1 (measured: `bench/README.md`; the usual outer 0.7/0.9 of Douillard et al. 2023 is wrong for short
+ * runs). More members meet more often. `gradients`: the mean of each step's gradients, 8 bits.
+ */
+export function defaultRecipe(
+  { sync, recipe }: Pick<RoundsRequest, 'sync' | 'recipe'>,
+  { kind, members, batches }: { readonly kind: ModelKind; readonly members: number; readonly batches: number },
+): RoundRecipe {
+  if ((recipe.mode ?? (sync === 'gradients' ? 'gradient' : 'local')) === 'gradient')
+    return {
+      mode: 'gradient',
+      localSteps: 1,
+      up: recipe.up ?? { kind: 'i8' },
+      down: recipe.down ?? { kind: 'i8' },
+      outer: recipe.outer ?? { rate: 1, momentum: 0 },
+    }
+  const many = members > 4
+  const isShort = batches / members < SHORT
+  const steps = { attention: isShort ? 4 : many ? 8 : 16, dense: many ? 16 : 32 }[kind]
+  return {
+    mode: 'local',
+    localSteps: recipe.localSteps ?? steps,
+    up: recipe.up ?? { kind: 'q2', block: 128 },
+    down: recipe.down ?? { kind: 'q2', block: 128 },
+    outer: recipe.outer ?? { rate: 1, momentum: kind === 'attention' ? (many ? 0.2 : 0) : 0.5 },
+  }
+}
+
+/** Nearer to synchronous training at five times the bytes: four bits, eight steps. */
+export const QUALITY_RECIPE = {
+  localSteps: 8,
+  up: { kind: 'i4', block: 64 },
+  down: { kind: 'i4', block: 64 },
+  outer: { rate: 1, momentum: 0.3 },
+} as const satisfies Partial<RoundRecipe>

@@ -1,0 +1,159 @@
+import { type Digest, invariant } from '../../../base/index.ts'
+import {
+  type BlobRef,
+  type Counted,
+  lineageOf,
+  type RoundManifest,
+  type RoundOutcome,
+  type TrainingSpec,
+} from '../../../protocol/index.ts'
+import type { SharedCheckpoint } from './options.ts'
+import { batchesIn } from './sample-account.ts'
+
+/** A round that is over. */
+export interface ClosedRound {
+  readonly manifest: RoundManifest
+  readonly outcome: RoundOutcome
+}
+
+/** What a member came to, by what counted of it. */
+export interface MemberHistory {
+  /** Steps of its optimiser. */
+  readonly steps: number
+  readonly inner: BlobRef
+  /** Steps a ms, inside its engine; 0 where it did not say. */
+  readonly speed: number
+}
+
+/** A shared state as a file, that whoever does not hold one begins with. */
+export interface Snapshot {
+  /** It is the shared state before this round. */
+  readonly round: number
+  readonly lineage: Digest
+  readonly state: BlobRef
+  /** The member that has it beside the submitter; absent: what the training began with. */
+  readonly at?: string
+  /** Steps of the optimiser whose state is in it. */
+  readonly optimiserSteps: number
+}
+
+/** What the closed rounds of a training came to: with it a manifest tells what each shard of its round is. */
+export interface History {
+  /** By number. */
+  readonly closed: ClosedRound[]
+  /** Shared states before each round; the last one is the present one. */
+  readonly lineages: Digest[]
+  /** Batches that counted. */
+  position: number
+  readonly members: Map<string, MemberHistory>
+  /** By the round that they are before; the first is what the training began with. */
+  readonly snapshots: Map<number, Snapshot>
+}
+
+/** A training of which no round is over. */
+export function emptyHistory({ state }: Pick<TrainingSpec, 'state'>): History {
+  const first: Snapshot = { round: 0, lineage: state.blob, state, optimiserSteps: 0 }
+  return {
+    closed: [],
+    lineages: [state.blob],
+    position: 0,
+    members: new Map(),
+    snapshots: new Map([[0, first]]),
+  }
+}
+
+/** The number of the round that comes next, or is under way. */
+export function presentRound({ closed }: History): number {
+  return closed.length
+}
+
+/** The newest snapshot. */
+export function newestSnapshot({ snapshots }: History): Snapshot {
+  return [...snapshots.values()].reduce((newest, snapshot) => (snapshot.round > newest.round ? snapshot : newest))
+}
+
+/** The snapshot before a round. */
+export function snapshotBefore({ snapshots }: History, round: number): Snapshot {
+  const snapshot = snapshots.get(round)
+  invariant(snapshot, `there is no snapshot before round ${round}`)
+  return snapshot
+}
+
+/** A round was closed. Throws `internal.invariant` for one that does not follow on those before. */
+export function addRound(history: History, manifest: RoundManifest, outcome: RoundOutcome): void {
+  const before = history.lineages[outcome.round]
+  const follows = outcome.round === history.closed.length && manifest.round === outcome.round && before !== undefined
+  invariant(follows, `round ${outcome.round} was closed, ${history.closed.length} comes next`)
+  invariant(manifest.lineage === before, `round ${outcome.round} was opened from another state than the rounds led to`)
+  invariant(
+    outcome.lineage === lineageOf(before, outcome.aggregates),
+    `round ${outcome.round} has another name than its updates give it`,
+  )
+  history.closed.push({ manifest, outcome })
+  history.lineages.push(outcome.lineage)
+  for (const counted of outcome.counted) {
+    const made = batchesIn(counted.batches)
+    const now = counted.computeMs > 0 ? made / counted.computeMs : 0
+    const earlier = history.members.get(counted.peer)?.speed ?? 0
+    const speed = earlier > 0 && now > 0 ? (earlier + now) / 2 : Math.max(earlier, now)
+    history.position += made
+    history.members.set(counted.peer, { steps: stepsAfter(history, counted), inner: counted.inner, speed })
+  }
+}
+
+/**
+ * The parts that count, in order: where a round was done again (see `takeBack`), its last outcome does, and none that is not
+ * of the manifest that there is now.
+ */
+export function countingParts<P extends { readonly round?: RoundOutcome | undefined }>(
+  parts: readonly P[],
+  manifests: ReadonlyMap<number, RoundManifest>,
+): P[] {
+  const last = new Map(parts.flatMap(({ round }) => (round ? [[round.round, round] as const] : [])))
+  return parts.filter(({ round }) => {
+    if (!round) return true
+    const asked = manifests.get(round.round)?.members.map(({ shard }) => shard)
+    const own = round.counted.filter((counted) => counted.round === round.round)
+    return last.get(round.round) === round && own.every(({ shard }) => asked?.includes(shard))
+  })
+}
+
+/** The newest round does not count after all: nobody can have what it came to. It is the present one again. */
+export function removeRound(history: History): ClosedRound {
+  const last = history.closed.pop()
+  invariant(last, 'a round that is over')
+  history.lineages.pop()
+  history.position = last.manifest.position
+  for (const { peer } of last.outcome.counted) {
+    const { speed = 0 } = history.members.get(peer) ?? {}
+    const before = countedBefore(history, history.closed.length, peer)
+    if (before) history.members.set(peer, { steps: stepsAfter(history, before), inner: before.inner, speed })
+    else history.members.delete(peer)
+  }
+  return last
+}
+
+/** A snapshot is at hand. */
+export function addSnapshot(history: History, { state, shared }: SharedCheckpoint): void {
+  const { round, lineage, at } = shared
+  invariant(history.lineages[round] === lineage, `the snapshot before round ${round} is of another state`)
+  const last = countedBefore(history, round, at)
+  const optimiserSteps = last ? stepsAfter(history, last) : newestSnapshot(history).optimiserSteps
+  history.snapshots.set(round, { round, lineage, state, at, optimiserSteps })
+}
+
+/** The newest contribution of a peer that counted before a round. */
+function countedBefore({ closed }: History, round: number, peer: string): Counted | undefined {
+  for (let i = round - 1; i >= 0; i--) {
+    const found = closed[i]?.outcome.counted.find((each) => each.peer === peer)
+    if (found) return found
+  }
+  return undefined
+}
+
+/** Steps of a member's optimiser after a contribution, which may have been made in an earlier round than it counted in. */
+function stepsAfter({ closed }: History, { peer, round, shard, batches }: Counted): number {
+  const member = closed[round]?.manifest.members.find((each) => each.shard === shard)
+  invariant(member?.peer === peer, `a contribution of ${peer} counted that round ${round} did not ask for`)
+  return member.fromStep + batchesIn(batches)
+}

@@ -1,0 +1,80 @@
+import type { AvailableWorker } from '../program.ts'
+import { type Beginning, beginningOf } from './bases.ts'
+import { presentRound } from './history.ts'
+import { giveUpLate } from './late.ts'
+import type { Turn } from './turn.ts'
+
+/** Rounds in a row that a peer may fail before it is left out ... */
+const FAILURES = 3
+/** ... for so many rounds. */
+const ROUNDS_OUT = 8
+/** What a peer that came late is taken to be slower by than its receipts say. */
+const SLOWER = 0.6
+
+/** A peer that can take part in the next round. */
+export interface Candidate {
+  readonly peer: string
+  readonly beginning: Beginning
+}
+
+/**
+ * Who can take part in the next round: all that are here, no more than the job wants, those of the last round first and
+ * in its order. Asks for a snapshot where somebody waits for one.
+ */
+export function candidates(turn: Turn): Candidate[] {
+  const { state, options } = turn
+  const last = state.history.closed.at(-1)?.manifest.members.map(({ peer }) => peer) ?? []
+  const here = [...state.standings].filter(([, { slots }]) => slots > 0).map(([peer]) => peer)
+  const isLate = new Set([...state.late.values()].map(({ peer }) => peer))
+  const round = presentRound(state.history)
+  let able = here.filter((peer) => !isLate.has(peer) && turn.standing(peer).outUntil <= round)
+  if (able.length === 0) able = here.filter((peer) => !isLate.has(peer))
+  if (able.length === 0 && here.length > 0) {
+    for (const shard of [...state.late.keys()]) giveUpLate(turn, shard)
+    able = here
+  }
+  const rank = (peer: string) => (last.includes(peer) ? last.indexOf(peer) : last.length)
+  able.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+  const found = able.flatMap((peer): Candidate[] => {
+    const beginning = beginningOf(turn, peer)
+    if (!beginning) state.due ??= { measured: false }
+    return beginning ? [{ peer, beginning }] : []
+  })
+  return found.slice(0, options.request.rounds.workers.max)
+}
+
+/** Takes in who is here now; gives those who left since the last time. */
+export function noteWorkers(turn: Turn, workers: readonly AvailableWorker[]): string[] {
+  const slots = new Map(workers.map((worker) => [worker.peer, worker.slots]))
+  const left: string[] = []
+  for (const [peer, standing] of turn.state.standings) {
+    if (slots.has(peer)) continue
+    if (standing.slots > 0) left.push(peer)
+    if (standing.slots > 0) standing.isGone = true
+    standing.slots = 0
+  }
+  for (const [peer, count] of slots) {
+    const standing = turn.standing(peer)
+    standing.slots = count
+    standing.isGone = false
+  }
+  return left
+}
+
+/** A peer did not count in a round that it was asked to take part in. */
+export function noteFailure(turn: Turn, peer: string, isLate: boolean): void {
+  const standing = turn.standing(peer)
+  if (isLate) standing.haste = Math.max(0.05, standing.haste * SLOWER)
+  if (++standing.failuresInARow < FAILURES) return
+  standing.failuresInARow = 0
+  standing.outUntil = presentRound(turn.state.history) + ROUNDS_OUT
+}
+
+/** A peer counted. */
+export function noteCounted(turn: Turn, peer: string): void {
+  const standing = turn.standing(peer)
+  standing.failuresInARow = 0
+  standing.outUntil = 0
+  // what it is measured at is believed again, bit by bit
+  standing.haste = Math.min(1, standing.haste * 1.1)
+}

@@ -1,0 +1,155 @@
+import type { Digest } from '../../../base/index.ts'
+import type {
+  BlobRef,
+  Counted,
+  HeldUpdate,
+  ReduceShard,
+  ReplicaShard,
+  RoundManifest,
+  RoundOutcome,
+  RoundRecipe,
+} from '../../../protocol/index.ts'
+import type { ShardFailure } from '../../scheduler/index.ts'
+import type { Progress } from '../training.ts'
+import type { History } from './history.ts'
+import type { SampleAccount } from './sample-account.ts'
+
+/** What is known of a peer that was ever here or took part. */
+export interface Standing {
+  /** Shards that it computes at once; 0: it is not here. */
+  slots: number
+  /** It was here in this run, and left. */
+  isGone: boolean
+  /** Its engine was last asked for the shared state before this round. */
+  broughtTo: number | undefined
+  /** Rounds in a row that it did not count in though it was asked to. */
+  failuresInARow: number
+  /** It is not asked before this round. */
+  outUntil: number
+  /** What its speed is multiplied by: less with each time that it came late. */
+  haste: number
+}
+
+/** What a member gave to a round. */
+export interface Contribution {
+  readonly counted: Omit<Counted, 'weight'>
+  /** Metrics of its steps. */
+  readonly outputs: BlobRef
+  /** SHA-256 of the shared state that it says to have begun with. */
+  readonly commitment: Digest
+}
+
+/** A member of the round that is open. */
+export type MemberState =
+  | { readonly status: 'asked' }
+  | { readonly status: 'in'; readonly contribution: Contribution; readonly elapsedMs: number }
+  /** Its time is over, and it is waited for: see {@link LateMember}. */
+  | { readonly status: 'late' }
+  | { readonly status: 'out' }
+
+/** A member whose contribution is wanted after its round. */
+export interface LateMember {
+  readonly peer: string
+  readonly round: number
+  readonly batches: Counted['batches']
+  readonly fromStep: number
+  /** Where its round was cut. */
+  readonly slices: readonly number[]
+  /** What the others of its round began with; known once that was told. */
+  commitment: Digest | undefined
+  arrived: Contribution | undefined
+}
+
+/** What is waited for of one slice. */
+export interface SliceState {
+  readonly spec: ReduceShard
+  readonly shard: Digest
+  readonly reducer: string
+  /** Who was asked for it in this turn. */
+  readonly tried: ReadonlySet<string>
+  aggregate: (HeldUpdate & { readonly shard: Digest; readonly residual?: BlobRef }) | undefined
+}
+
+/** The end of a round: what counts is fixed, and becomes one. */
+export interface Reducing {
+  readonly contributions: readonly (Contribution & { readonly counted: Counted })[]
+  slices: SliceState[]
+  readonly sinceMs: number
+  /** On the clock of the program; whoever is not done is not waited for any longer. */
+  deadlineMs: number
+  /** Slices that were given to somebody else. */
+  moves: number
+}
+
+/** The round that is under way. */
+export interface OpenRound {
+  manifest: RoundManifest
+  readonly openedMs: number
+  deadlineMs: number
+  readonly members: MemberState[]
+  /** Specs of the members' shards, by their names. */
+  readonly shards: Map<Digest, { readonly index: number; readonly spec: ReplicaShard }>
+  readonly excluded: RoundOutcome['excluded']
+  /** Why shards of it were given up. */
+  readonly failures: { readonly shard: Digest; readonly failures: readonly ShardFailure[] }[]
+  diverged: number
+  reducing: Reducing | undefined
+}
+
+/** A snapshot that was asked for. */
+export interface OpenSnapshot {
+  readonly shard: Digest
+  readonly spec: ReplicaShard
+  readonly round: number
+  readonly peer: string
+  /** The base of its replica: updates since then are needed. */
+  readonly baseRound: number
+  readonly measured: boolean
+  /** When somebody else is asked. */
+  readonly deadlineMs: number
+}
+
+/** An accepted shard whose worker still keeps what came out. */
+export interface KeptShard {
+  readonly kind: 'train' | 'reduce' | 'snapshot'
+  readonly round: number
+  readonly peer: string
+}
+
+/** Where a training by rounds stands. */
+export interface RoundsState {
+  readonly history: History
+  readonly account: SampleAccount
+  readonly standings: Map<string, Standing>
+  readonly progress: Progress
+  /** Chosen when the first round opens. */
+  recipe: RoundRecipe | undefined
+  open: OpenRound | undefined
+  /** By shard. */
+  readonly late: Map<Digest, LateMember>
+  snapshot: OpenSnapshot | undefined
+  /** A snapshot is due as soon as somebody can make it. */
+  due: { measured: boolean } | undefined
+  /** Who failed to make the one that is due. */
+  readonly snapshotFailures: {
+    readonly shard: Digest
+    readonly peer: string
+    readonly failures: readonly ShardFailure[]
+  }[]
+  readonly kept: Map<Digest, KeptShard>
+  /** Durable or ordered: the number of the next one. */
+  parts: number
+  /** Of the slowest member that came in time: ms a step, from the opening of the round on. */
+  paceMs: number | undefined
+  /** Of the last reduction, ms. */
+  reduceMs: number | undefined
+  /** Times in a row that the round was opened and nobody gave anything. */
+  fruitless: number
+  /** Members of the last round that are waited for until then, after a restart. */
+  /** The last round that was done again. */
+  takenBack: number | undefined
+  /** Since when nobody who is here can get to the present state. */
+  stuckSinceMs: number | undefined
+  returning: { readonly peers: ReadonlySet<string>; readonly untilMs: number } | undefined
+  isOver: boolean
+}
