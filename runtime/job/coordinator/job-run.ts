@@ -142,7 +142,7 @@ export class JobRun {
       wake: () => this.#hear({ type: 'time' }),
       failed: (error) => this.fail(toAividaError(error)),
     })
-    this.#program = programOf(spec, before)
+    this.#program = programOf(spec, before, ports.clock.wallMs() - ports.clock.monoMs())
   }
 
   /** Starts reading and computing; from here on the run ends by itself. */

@@ -6,6 +6,7 @@ import {
   isTraining,
   type JobSpec,
   type ResultPart,
+  type TrainingJob,
 } from '../../protocol/index.ts'
 import type { JobRecord } from '../journal/index.ts'
 import {
@@ -13,6 +14,8 @@ import {
   type JobProgram,
   type ProgramEvent,
   type ProgramStep,
+  type RoundsJob,
+  rounds,
   sweep,
   type TrialReport,
   training,
@@ -30,15 +33,39 @@ export interface RunningProgram {
   readonly trials?: () => TrialReport[]
 }
 
-/** The program that a job asks for; `parts` and `rounds` are what an earlier run came to. */
-export function programOf(spec: JobSpec, { parts }: Pick<JobRecord, 'parts' | 'rounds'>): RunningProgram {
+/**
+ * The program that a job asks for; `parts` and `rounds` are what an earlier run came to. `wallAtZeroMs`: the wall clock when
+ * the monotonic one was at 0.
+ */
+export function programOf(
+  spec: JobSpec,
+  { parts, rounds: opened = [] }: Pick<JobRecord, 'parts' | 'rounds'>,
+  wallAtZeroMs: number,
+): RunningProgram {
   if (isInference(spec)) return running(inference({ model: spec.model, outputs: spec.request.outputs, window: WINDOW }))
   if (isSweep(spec)) return running(sweep(sweepOptions(spec, parts)), (state) => trialReports(spec, state, true))
   invariant(isTraining(spec), `${spec.job} is a training without what it trains`)
   const { model, request } = spec
   const select = request.evaluation?.select
+  const job = roundsJobOf(spec)
+  if (job)
+    return running(
+      rounds({
+        ...job,
+        ...(select && { select }),
+        before: { parts: [...parts].sort((a, b) => a.index - b.index), rounds: opened },
+        wallAtZeroMs,
+      }),
+    )
   const before = checkpointsIn(parts)
   return running(training({ model, training: spec.training, request, before, ...(select && { select }) }))
+}
+
+/** What a training by rounds is made from; `undefined` for one on one worker. */
+export function roundsJobOf({ model, training: spec, request }: TrainingJob): RoundsJob | undefined {
+  const { rounds: layout } = spec
+  const { rounds: asked, ...others } = request
+  return layout && asked && { model, training: { ...spec, rounds: layout }, request: { ...others, rounds: asked } }
 }
 
 /** The checkpoints of parts, in order. */

@@ -42,6 +42,7 @@ export function contribute(turn: Turn, open: OpenRound, { shard, outputs, receip
       updates,
       inner,
       computeMs: receipt.computeMs,
+      doneMs: turn.nowMs - open.openedMs,
     },
     outputs,
     commitment,

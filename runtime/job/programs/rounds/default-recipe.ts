@@ -1,7 +1,8 @@
 import type { RoundRecipe, RoundsRequest } from '../../../protocol/index.ts'
+import type { MeasuredRounds } from './choose-recipe.ts'
 
-/** What decides how often replicas should meet: whether a model attends (transformers) or is made of dense layers and convolutions. */
-export type ModelKind = 'attention' | 'dense'
+/** What decides how often replicas should meet: attention wants them together more often. */
+export type ModelKind = MeasuredRounds['kind']
 
 /** Batches of a member below which a training is short: its replicas meet more often. */
 const SHORT = 1_000
@@ -25,13 +26,13 @@ export function defaultRecipe(
     }
   const many = members > 4
   const isShort = batches / members < SHORT
-  const steps = { attention: isShort ? 4 : many ? 8 : 16, dense: many ? 16 : 32 }[kind]
+  const steps = { transformer: isShort ? 4 : many ? 8 : 16, other: many ? 16 : 32 }[kind]
   return {
     mode: 'local',
     localSteps: recipe.localSteps ?? steps,
     up: recipe.up ?? { kind: 'q2', block: 128 },
     down: recipe.down ?? { kind: 'q2', block: 128 },
-    outer: recipe.outer ?? { rate: 1, momentum: kind === 'attention' ? (many ? 0.2 : 0) : 0.5 },
+    outer: recipe.outer ?? { rate: 1, momentum: kind === 'transformer' ? (many ? 0.2 : 0) : 0.5 },
   }
 }
 

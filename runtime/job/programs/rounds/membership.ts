@@ -1,4 +1,4 @@
-import type { AvailableWorker } from '../program.ts'
+import type { AvailableWorker } from '../../scheduler/index.ts'
 import { type Beginning, beginningOf } from './bases.ts'
 import { presentRound } from './history.ts'
 import { giveUpLate } from './late.ts'

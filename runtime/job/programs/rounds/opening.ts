@@ -25,7 +25,7 @@ export function openRound(turn: Turn): boolean {
   if (members.length < Math.max(hasBegun ? 1 : workers.min, quorumOf(turn))) return false
   if (state.account.left === 0) for (const shard of [...state.late.keys()]) giveUpLate(turn, shard)
   state.recipe ??= defaultRecipe(options.request.rounds, {
-    kind: options.kind ?? 'dense',
+    kind: options.kind ?? 'other',
     members: members.length,
     batches: options.training.steps,
   })

@@ -22,7 +22,7 @@ export interface RoundsJob {
 export interface RoundsOptions extends RoundsJob {
   /** Which checkpoint is the best. Default: the last. */
   readonly select?: Selection
-  /** For the defaults of the recipe. Default: `dense`. */
+  /** For the defaults of the recipe. Default: `other`. */
   readonly kind?: ModelKind
   /** What an earlier run came to: its parts in order, and the rounds that it opened. */
   readonly before: {

@@ -90,7 +90,10 @@ export function reduced(turn: Turn, open: OpenRound, slice: SliceState, { shard,
     failSlice(turn, open, slice, [{ peer: slice.reducer, code: 'receipt.updates', message, retryable: false }])
     return
   }
-  slice.aggregate = { update, at: slice.reducer, shard, ...(receipt.state && { residual: receipt.state }) }
+  slice.aggregate = {
+    ...{ update, at: slice.reducer, shard, computeMs: receipt.computeMs, doneMs: turn.nowMs - open.openedMs },
+    ...(receipt.state && { residual: receipt.state }),
+  }
 }
 
 /** A slice was given up: because of what a member gave to it, or of who was to reduce it. */

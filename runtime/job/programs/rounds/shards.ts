@@ -3,6 +3,7 @@ import {
   type BlobRef,
   type Counted,
   type HeldUpdate,
+  learningRateAt,
   type ReduceShard,
   type ReplicaShard,
   type RoundManifest,
@@ -46,7 +47,7 @@ export function trainShardOf(job: RoundsJob, plan: RoundPlan, member: number, hi
     steps,
     learningRate: request.learningRate,
     replica: {
-      ...replicaOf(plan, history, own),
+      ...replicaOf(job, plan, history, own),
       batches: [...own.batches],
       position: plan.position,
       stride: all / steps,
@@ -80,7 +81,7 @@ export function snapshotShardOf(
         evaluation: { model: evaluation.model, data: evaluation.data, batchSize: evaluation.batchSize },
       }),
     replica: {
-      ...replicaOf({ ...plan, round }, history, member),
+      ...replicaOf(job, { ...plan, round }, history, member),
       batches: [],
       position: positionBefore(history, round),
       stride: 1,
@@ -171,10 +172,12 @@ function common(
 }
 
 function replicaOf(
+  { request }: RoundsJob,
   { round, recipe, slices }: Pick<RoundPlan, 'round' | 'recipe' | 'slices'>,
   history: History,
   { base, inner }: { readonly base: RoundMember['base']; readonly inner?: BlobRef | undefined },
 ): Omit<ReplicaShard['replica'], 'batches' | 'position' | 'stride' | 'member'> {
+  const since = history.closed.slice(base.round, round)
   const snapshot: Snapshot | undefined = base.held ? undefined : snapshotBefore(history, base.round)
   return {
     round,
@@ -182,9 +185,10 @@ function replicaOf(
     lineage: lineageBefore(history, base.round),
     held: base.held,
     at: snapshot?.at === undefined ? [] : [snapshot.at],
-    updates: history.closed
-      .slice(base.round, round)
-      .map(({ outcome }) => outcome.aggregates.map(({ update, at }) => ({ update, at }))),
+    updates: since.map(({ outcome }) => outcome.aggregates.map(({ update, at }) => ({ update, at }))),
+    ...(recipe.mode === 'gradient' && {
+      rates: since.map(({ manifest }) => learningRateAt(request.learningRate, manifest.position)),
+    }),
     ...(inner && { inner }),
     outer: recipe.outer,
     compression: recipe.up,

@@ -1,10 +1,9 @@
 import { limit } from '../../../base/index.ts'
+import { sliceEnds } from '../../../compute/update/index.ts'
 import type { TrainingSpec } from '../../../protocol/index.ts'
 
 /** Members from which each of them reduces a slice, so that no link carries what all send. */
 const BUTTERFLY = 4
-/** Elements at whose multiples slices are cut. */
-const CHUNK = 4_096
 
 /**
  * Where the slices of a round end: one with few members (a star), one a member otherwise. What compression left over
@@ -18,9 +17,5 @@ export function slicesOf(
   if (members < BUTTERFLY) return [length]
   const had = before.length
   if (had > 1 && members < 2 * had && members > had / 2) return [...before]
-  const chunks = Math.ceil((length - plain) / CHUNK)
-  const count = Math.max(1, Math.min(members, limit('slicesPerRound'), chunks))
-  return Array.from({ length: count }, (_, i) =>
-    i === count - 1 ? length : Math.floor(((i + 1) * chunks) / count) * CHUNK,
-  )
+  return sliceEnds(length, plain, Math.min(members, limit('slicesPerRound')))
 }

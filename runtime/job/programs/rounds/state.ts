@@ -2,7 +2,6 @@ import type { Digest } from '../../../base/index.ts'
 import type {
   BlobRef,
   Counted,
-  HeldUpdate,
   ReduceShard,
   ReplicaShard,
   RoundManifest,
@@ -67,7 +66,7 @@ export interface SliceState {
   readonly reducer: string
   /** Who was asked for it in this turn. */
   readonly tried: ReadonlySet<string>
-  aggregate: (HeldUpdate & { readonly shard: Digest; readonly residual?: BlobRef }) | undefined
+  aggregate: RoundOutcome['aggregates'][number] | undefined
 }
 
 /** The end of a round: what counts is fixed, and becomes one. */
