@@ -334,7 +334,8 @@ export class VirtualRun {
       return spec.residual && this.#missing(spec.residual)
     }
     const { lineage, held, updates, inner } = spec.replica!
-    const path = updates.reduce((names, round) => [...names, lineageOf(names.at(-1)!, round)], [lineage])
+    const path = [lineage]
+    for (const round of updates) path.push(lineageOf(path.at(-1)!, round))
     if (held && !path.includes(member.lineage ?? '')) return { code: 'replica.lost', message: 'it has another state' }
     const from = held ? path.indexOf(member.lineage!) : 0
     const missing = updates
