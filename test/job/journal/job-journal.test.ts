@@ -37,7 +37,7 @@ const manifest = (round: number, members = 2): RoundManifest => ({
   members: Array.from({ length: members }, (_, i) => ({
     ...{ peer: PEER, shard: digest(`shard ${round}.${i}`), batches: [{ from: i, count: 1 }], fromStep: 8 * round },
     inner: namedBlob(`inner ${round}.${i}`),
-    base: { round: round - 1, held: true },
+    base: { round, held: true },
   })),
   deadlineMs: 10_000,
 })
