@@ -173,15 +173,18 @@ function matches({ blob, sizeBytes }: BlobRef, bytes: Uint8Array): boolean {
 /** The pieces of a part as one. Throws `tensor.*` when outputs are malformed, or their rows have several shapes. */
 function partOf({ index, pieces }: OrderedPart, isKept: (name: string) => boolean): Part {
   const shards = pieces.flatMap(shardOutputs)
+  const { firstRow, trial } = pieces[0]!.order
+  const rows = shards.reduce((sum, each) => sum + each.rows, 0)
+  if (rows === 0) return { index, firstRow, rows, tensors: {} } // a checkpoint alone
   const tensors = shards.map(({ outputs }) => pickOutputs(decodeTensors(outputs), isKept))
   const [first] = tensors as [NamedTensors]
   const joined = Object.keys(first).map((name) => [name, concatRows(tensors.map((each) => outputOf(each, name)))])
   const labels = pieces.flatMap((piece) => piece.labels ?? [])
-  const { firstRow, trial } = pieces[0]!.order
-  const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
   const columns = shards.length === 1 ? first : Object.fromEntries(joined)
   return {
-    ...{ index, firstRow, rows },
+    index,
+    firstRow,
+    rows,
     tensors: trial ? { ...columns, trial: tensorOf(new Int32Array(rows).fill(trial.trial)) } : columns,
     ...(pieces[0]!.labels && { labels }),
   }

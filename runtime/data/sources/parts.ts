@@ -85,7 +85,7 @@ export async function readPart(path: string): Promise<NamedTensors> {
 }
 
 /**
- * All parts of a folder as one: every column with all its rows, in order. For results that fit in memory; others are
+ * All parts of a folder as one: every column with all its rows, in order; parts without rows, of checkpoints, aside. For results that fit in memory; others are
  * read part by part. Throws `part.missing` when there is a gap or nothing, `tensor.shape` when the shapes of rows
  * differ between parts, and what {@link readPart} throws.
  */
@@ -98,8 +98,10 @@ export async function readParts(dir: string): Promise<NamedTensors> {
   for (let index = 0; index < Math.max(1, files.size); index++) {
     const file = partName(index)
     if (!files.has(file)) throw userError('part.missing', `${dir} has no ${file}; is the job done?`, { file })
-    parts.push(await readPart(join(dir, file)))
+    const part = await readPart(join(dir, file))
+    if (part.row?.shape[0] !== 0) parts.push(part)
   }
+  if (parts.length === 0) throw userError('part.missing', `${dir} has no part with rows; is the job done?`)
   const names = Object.keys(parts[0]!)
   return Object.fromEntries(names.map((name) => [name, concatRows(parts.map((part) => columnOf(part, name)))]))
 }

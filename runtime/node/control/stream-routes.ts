@@ -79,7 +79,7 @@ export function streamRoutes(instance: FastifyInstance, { service, uploads, cloc
             remedy: `GET /v1/jobs/${job}/parts`,
           },
         )
-      const files = (await service.parts(job)).map((part) => part.file)
+      const files = (await service.parts(job)).filter(({ rows }) => rows > 0).map(({ file }) => file)
       const pieces = joinArrowFiles(files)
       const first = await pieces.next() // so that what fails at once fails with a status
       const body = Readable.from(resumed(first, pieces), { objectMode: false })

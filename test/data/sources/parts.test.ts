@@ -70,6 +70,13 @@ parts('a part is a source for the next job', async ({ dir }) => {
   await source.close()
 })
 
+parts('a part without rows takes its place among the others, and adds nothing', async ({ dir }) => {
+  const empty = { index: 1, firstRow: 3, rows: 0, tensors: {} }
+  await writeParts(dir, [empty, part(2)])
+  await writeParts(dir, [part(0)])
+  assert.equal(elements((await readParts(dir)).row!), [0n, 1n, 2n, 6n, 7n, 8n])
+})
+
 parts('a gap, nothing at all and foreign files', async ({ dir }) => {
   await refuses('source.not-found', readParts(dir))
   await writeParts(dir, [part(1)])
