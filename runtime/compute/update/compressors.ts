@@ -28,15 +28,15 @@ const KINDS: ReadonlyMap<string, (compression: Compression) => Compressor> = new
   ['topk', (compression) => topK(compression, blockOf(compression, CHUNK), compression.share ?? SHARE)],
 ])
 
-/** Kinds of compression that keep a part of the elements alone. */
-const SPARSE: ReadonlySet<string> = new Set(['topk'])
-
 /** Names of the kinds of compression that this node knows. */
 export const COMPRESSIONS: readonly string[] = [...KINDS.keys()]
 
-/** Whether what it makes of an update is mostly zeros. */
-export function isSparse({ kind }: Compression): boolean {
-  return SPARSE.has(kind)
+/** Up to this step less than a third of the codes of `ec` are zeros. */
+const DENSE_STEP = 0.5
+
+/** Whether what it makes of an update is zeros for a large part. */
+export function isSparse({ kind, step = STEP }: Compression): boolean {
+  return kind === 'topk' || (kind === 'ec' && step > DENSE_STEP)
 }
 
 /**

@@ -1,4 +1,5 @@
 import { limit } from '../../base/index.ts'
+import { isSparse } from '../../compute/update/index.ts'
 import {
   type Aggregation,
   aggregationSchema,
@@ -11,17 +12,19 @@ import {
 import { COUNT, checkOptions, type Expected, isCount, isObject, refused } from './option-check.ts'
 
 /** Ways to make an update small, by name; `topk` needs a share. See {@link UpdateCompression}. */
-const COMPRESSORS = ['f32', 'i8', 'i4', 'q2', 's1'] as const
+const COMPRESSORS = ['f32', 'i8', 'i4', 'q2', 's1', 'ec'] as const
 
 /**
  * How the members' updates are made small for their way: `f32` not at all, `i8` and `i4` whole numbers of 8 and 4 bits,
- * `q2` four levels (2.1 bits), `s1` signs (1.1 bits), or the largest `share` of them alone (`topk`). What is lost is kept
+ * `q2` four levels (2.1 bits), `s1` signs (1.1 bits), `ec` whole steps in as many bits as they are rare (1.1 bits by default,
+ * fewer with a larger `step`; about as good as `q2`), or the largest `share` of them alone (`topk`). What is lost is kept
  * and added to the next update (error feedback). One for both ways, or one for the way up to who aggregates and one for the
  * way back down to all.
  */
 export type UpdateCompression =
   | (typeof COMPRESSORS)[number]
   | { readonly kind: (typeof COMPRESSORS)[number]; readonly block?: number }
+  | { readonly kind: 'ec'; readonly block?: number; readonly step: number }
   | { readonly kind: 'topk'; readonly share: number }
 
 /** See {@link UpdateCompression}. */
@@ -259,10 +262,10 @@ function checkAggregation(
   { min, recipe }: { readonly min: number; readonly recipe: Partial<RoundRecipe> },
 ): void {
   if (aggregation.rule === 'mean') return
-  if (recipe.up?.kind === 'topk')
+  if (recipe.up && isSparse(recipe.up))
     throw refused(
       'aggregation',
-      `${aggregation.rule} takes whole updates: of topk ones most members have nothing to say on a coordinate, and what few say would be left out; choose another compression, or the mean`,
+      `${aggregation.rule} takes whole updates: of ${recipe.up.kind} ones most members have nothing to say on a coordinate, and what few say would be left out; choose another compression, or the mean`,
     )
   if (aggregation.rule === 'trimmed-mean' && 2 * aggregation.trim >= min)
     throw refused(

@@ -123,6 +123,8 @@ test('a contribution that is malformed or not finite is told by its member', () 
 test('a rule that cannot be used is told, with why', () => {
   assert.is(codeOf({ rule: 'median' }, { kind: 'topk' }, 8), 'aggregation.sparse')
   assert.is(codeOf({ rule: 'trimmed-mean', trim: 1 }, { kind: 'topk' }, 8), 'aggregation.sparse')
+  assert.is(codeOf({ rule: 'median' }, { kind: 'ec' }, 8), 'aggregation.sparse')
+  assert.is(codeOf({ rule: 'median' }, { kind: 'ec', step: 0.25 }, 8), undefined)
   assert.is(codeOf({ rule: 'trimmed-mean', trim: 2 }, Q2, 4), 'aggregation.trim')
   assert.is(codeOf({ rule: 'trimmed-mean', trim: 2 }, Q2, 5), undefined)
   assert.is(codeOf({ rule: 'mean' }, { kind: 'topk' }, 1), undefined)
