@@ -1,5 +1,3 @@
-import { cnn } from '../../notebooks/models/cnn.ts'
-import { mlp } from '../../notebooks/models/mlp.ts'
 import { learningRateAt } from '../../runtime/protocol/index.ts'
 import { TfjsMlp } from '../peers/tfjs-mlp.ts'
 import { TorchTraining } from '../peers/torch-training.ts'
@@ -7,7 +5,8 @@ import { type Check, medianCheck, type Skipped, type Suite } from '../report.ts'
 import { BareTraining } from '../training/bare-step.ts'
 import { feedsOf, samplesPerStep, stacked } from '../training/batches.ts'
 import { JobTraining } from '../training/job-training.ts'
-import { characterTask, pictureTask, type TrainingTask } from '../training/task.ts'
+import { type TrainingTask, taskOf } from '../training/task.ts'
+import { twoWorkers } from '../training/two-workers.ts'
 import { WorkerTraining } from '../training/worker-steps.ts'
 
 const ROUNDS = 5
@@ -33,7 +32,7 @@ interface Measured {
 /**
  * Samples a second of one worker - engine child, data, metrics and commitments included - against the same step in
  * PyTorch and in TF.js, one thread each, their rounds between ours: from the same weights, on the same batches, and only
- * when the losses agree.
+ * when the losses agree. Then of two workers together.
  */
 export const suite: Suite = async ({ full, say }) => {
   const rounds = full ? 9 : ROUNDS
@@ -51,6 +50,9 @@ export const suite: Suite = async ({ full, say }) => {
   } finally {
     if (!('reason' in torch)) await torch.stop()
   }
+  const together = await twoWorkers(rounds, say)
+  checks.push(...together.checks)
+  skipped.push(...together.skipped)
   const versions = { tfjs: TfjsMlp.version, ...(!('reason' in torch) && { torch: torch.version }) }
   return { checks, skipped, versions, seed: 1, n: rounds }
 }
@@ -58,7 +60,7 @@ export const suite: Suite = async ({ full, say }) => {
 async function tasks(): Promise<Measured[]> {
   return [
     {
-      task: await pictureTask(mlp, 'mlp'),
+      task: await taskOf('mlp'),
       steps: 1_000,
       bounds: {
         mlp_vs_tfjs_wasm: { gate: '>= 15', goal: '>= 25' },
@@ -66,14 +68,14 @@ async function tasks(): Promise<Measured[]> {
       },
     },
     {
-      task: await pictureTask(cnn, 'cnn'),
+      task: await taskOf('cnn'),
       steps: 150,
       bounds: {
         cnn_vs_torch: { gate: '>= 0.6', goal: '>= 1' },
         worker_vs_bare_step: { gate: '>= 0.93', goal: '>= 0.97' },
       },
     },
-    { task: await characterTask(), steps: 20, bounds: { lm_vs_torch: { goal: '>= 1' } } },
+    { task: await taskOf('lm'), steps: 20, bounds: { lm_vs_torch: { goal: '>= 1' } } },
   ]
 }
 

@@ -1,6 +1,8 @@
 import { mnist } from '../../datasets/mnist.ts'
 import { mobyDick } from '../../datasets/moby-dick.ts'
 import { characterModel } from '../../notebooks/models/character-model.ts'
+import { cnn } from '../../notebooks/models/cnn.ts'
+import { mlp } from '../../notebooks/models/mlp.ts'
 import {
   adam,
   crossEntropy,
@@ -36,6 +38,14 @@ export const CONTEXT = 64
 export const JUDGED_AT_ONCE = 100
 
 const SEED = 1
+
+/** A task by name, for processes of their own. */
+export type TaskName = 'mlp' | 'cnn' | 'lm'
+
+/** The task of a name: pictures for `mlp` and `cnn`, characters for `lm`. */
+export function taskOf(name: TaskName): Promise<TrainingTask> {
+  return name === 'lm' ? characterTask() : pictureTask(name === 'mlp' ? mlp : cnn, name)
+}
 
 /** A classifier of 28 x 28 pictures at MNIST: batches of 128, SGD. */
 export async function pictureTask(model: Layer, torch: TorchModel): Promise<TrainingTask> {
