@@ -32,7 +32,7 @@ export interface ChosenRecipe {
 
 /** The share of a round that its exchange may take. */
 const SMALL = 0.1
-/** Above this share of it, rounds are twice as long as is best for the loss. */
+/** Above this share of it, rounds are longer than is best for the loss. */
 const MOST = 0.5
 
 const F32 = { kind: 'f32' }
@@ -91,13 +91,13 @@ export function chooseRecipe(measured: MeasuredRounds): ChosenRecipe {
 }
 
 /**
- * Local steps that are good for the loss, and twice as many at most; measured with 2-bit updates (Fashion-MNIST with Adam, a
+ * Local steps that are good for the loss, and as many as it bears; measured with 2-bit updates (Fashion-MNIST with Adam, a
  * character model with Muon, 4 and 8 members).
  */
 function boundsOf({ kind, workers, steps }: MeasuredRounds): { best: number; most: number; momentum: number } {
   const isMany = workers >= 8
   const best = kind === 'other' ? (isMany ? 16 : 32) : steps < 1_000 ? 4 : isMany ? 8 : 16
-  return { best, most: 2 * best, momentum: kind === 'other' ? 0.5 : isMany ? 0.2 : 0 }
+  return { best, most: Math.max(16, 2 * best), momentum: kind === 'other' ? 0.5 : isMany ? 0.2 : 0 }
 }
 
 /** What an exchange of so many bytes costs, as a line through what was measured: the least squares of it. Milliseconds. */
