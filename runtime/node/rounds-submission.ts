@@ -28,7 +28,7 @@ export async function prepareRounds(
     )
   if ((gradient === undefined) !== (update === undefined))
     throw userError('rounds.split', `expected both parts of the step, found ${gradient ? 'gradient' : 'update'} alone`)
-  return { length, plain, ...(gradient && { gradient }), ...(update && { update }) }
+  return { length, plain, kind: kindOf(signature), ...(gradient && { gradient }), ...(update && { update }) }
 }
 
 function checkRecipe(rounds: RoundsRequest, commitEvery: number): void {
@@ -90,6 +90,11 @@ async function keptUpdate(init: TrainingSubmission, path: string, step: StepSign
   const given = Object.values(scalars).filter((name) => name !== undefined)
   assertGraph('update', report, [...inputs, ...given], [...state.map(({ next }) => next), ...metrics])
   return model
+}
+
+/** Whoever learns from rows of symbols attends, as a rule; where that is wrong its replicas meet more often than they must. */
+function kindOf({ batch }: StepSignature): NonNullable<NonNullable<TrainingSpec['rounds']>['kind']> {
+  return batch.some(({ shape, below }) => below !== undefined && shape.length === 2) ? 'transformer' : 'other'
 }
 
 interface Named {

@@ -101,6 +101,8 @@ export const trainingSpecSchema = z.object({
       length: countSchema.min(1),
       /** Statistics among them: the last ones. */
       plain: countSchema,
+      /** Which recipe is good for it. Default: `other`. */
+      kind: z.enum(['transformer', 'other']).optional(),
       /** The step in two parts. */
       gradient: modelRefSchema.optional(),
       update: modelRefSchema.optional(),

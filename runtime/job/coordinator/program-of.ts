@@ -53,6 +53,7 @@ export function programOf(
       rounds({
         ...job,
         ...(select && { select }),
+        ...(job.training.rounds.kind && { kind: job.training.rounds.kind }),
         before: { parts: [...parts].sort((a, b) => a.index - b.index), rounds: opened },
         wallAtZeroMs,
       }),

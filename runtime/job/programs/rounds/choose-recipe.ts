@@ -1,5 +1,6 @@
 import { invariant } from '../../../base/index.ts'
 import type { Compression, RoundRecipe } from '../../../protocol/index.ts'
+import { defaultRecipe } from './default-recipe.ts'
 
 /** What came and went in a round, and how long it took beyond the steps of the slowest member. */
 export interface MeasuredExchange {
@@ -15,12 +16,14 @@ export interface MeasuredRounds {
   /** Elements of the shared state. */
   readonly parameters: number
   readonly workers: number
-  /** Steps that a member is still to make. */
+  /** Steps that a member makes in all. */
   readonly steps: number
   /** One at least; two of different sizes tell what an exchange costs whatever its size. */
   readonly exchanges: readonly MeasuredExchange[]
   /** Attention wants its replicas together more often. */
   readonly kind: 'transformer' | 'other'
+  /** Whether there is the step in two parts, without which nobody can exchange gradients. Default: `true`. */
+  readonly inParts?: boolean
 }
 
 /** How replicas are kept together, and why so. */
@@ -37,8 +40,8 @@ const MOST = 0.5
 
 const F32 = { kind: 'f32' }
 const I8 = { kind: 'i8' }
-const I4 = { kind: 'i4' }
-const Q2 = { kind: 'q2' }
+const I4 = { kind: 'i4', block: 64 }
+const Q2 = { kind: 'q2', block: 128 }
 
 /** Bits of an element, its share of the block's scale included. */
 const BITS: Readonly<Record<string, number>> = { f32: 32, i8: 8.0625, i4: 4.25, q2: 2.125, s1: 1.0625 }
@@ -68,7 +71,7 @@ export function chooseRecipe(measured: MeasuredRounds): ChosenRecipe {
   const said = (compression: Compression) =>
     `${megabytes(exchangedBytes(parameters, workers, compression))} MB as ${compression.kind} in ${Math.round(msOf(compression))} ms`
   const begin = `a step takes ${milliseconds(stepMs)} ms on the slowest of ${workers}`
-  for (const compression of [F32, I8])
+  for (const compression of measured.inParts === false ? [] : [F32, I8])
     if (shareOf(compression, 1) <= SMALL)
       return {
         recipe: recipeOf('gradient', 1, compression, 0),
@@ -85,7 +88,7 @@ export function chooseRecipe(measured: MeasuredRounds): ChosenRecipe {
   const compression = isFine ? I4 : Q2
   const steps = isFine ? fine : Math.min(enough(Q2) ?? most, shareOf(Q2, best) > MOST ? most : best)
   return {
-    recipe: recipeOf('local', steps, compression, isFine ? Math.max(momentum, 0.3) : momentum),
+    recipe: recipeOf('local', steps, compression, momentum),
     why: `${steps} local steps between rounds: ${begin}, gradients would be ${said(I8)} at each, ${percent(shareOf(I8, 1))} of the time; now it is ${said(compression)}, ${percent(shareOf(compression, steps))}`,
   }
 }
@@ -95,9 +98,9 @@ export function chooseRecipe(measured: MeasuredRounds): ChosenRecipe {
  * character model with Muon, 4 and 8 members).
  */
 function boundsOf({ kind, workers, steps }: MeasuredRounds): { best: number; most: number; momentum: number } {
-  const isMany = workers >= 8
-  const best = kind === 'other' ? (isMany ? 16 : 32) : steps < 1_000 ? 4 : isMany ? 8 : 16
-  return { best, most: Math.max(16, 2 * best), momentum: kind === 'other' ? 0.5 : isMany ? 0.2 : 0 }
+  const all = { kind, members: workers, batches: steps * workers }
+  const { localSteps: best, outer } = defaultRecipe({ sync: 'diloco', recipe: {} }, all)
+  return { best, most: Math.max(16, 2 * best), momentum: outer.momentum }
 }
 
 /** What an exchange of so many bytes costs, as a line through what was measured: the least squares of it. Milliseconds. */

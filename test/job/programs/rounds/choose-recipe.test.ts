@@ -34,8 +34,8 @@ test('over home lines local steps, 2 bits both ways, and why so in one line with
   assert.equal(recipe, {
     mode: 'local',
     localSteps: 16,
-    up: { kind: 'q2' },
-    down: { kind: 'q2' },
+    up: { kind: 'q2', block: 128 },
+    down: { kind: 'q2', block: 128 },
     outer: { rate: 1, momentum: 0 },
   })
   assert.is(
@@ -46,7 +46,7 @@ test('over home lines local steps, 2 bits both ways, and why so in one line with
 
 test('4 bits where few local steps are enough for them', () => {
   const { recipe } = chooseRecipe(measured({ stepMs: 350, mbit: 50, fixedMs: 60 }))
-  assert.equal([recipe.up, recipe.down], [{ kind: 'i4' }, { kind: 'i4' }])
+  assert.equal([recipe.up, recipe.down], Array(2).fill({ kind: 'i4', block: 64 }))
   assert.is(recipe.localSteps, 5)
 })
 
@@ -56,6 +56,11 @@ test('more steps than are best for the loss where the line takes most of the tim
   assert.is(chooseRecipe(measured({ ...slow, steps: 300 })).recipe.localSteps, 16)
   assert.is(chooseRecipe(measured({ ...slow, workers: 8 })).recipe.localSteps, 16)
   assert.is(chooseRecipe(measured({ ...slow, kind: 'other' })).recipe.localSteps, 64)
+})
+
+test('gradients are exchanged where there is a step in two parts alone', () => {
+  const near = { stepMs: 2_000, mbit: 1_000, fixedMs: 10 }
+  assert.is(chooseRecipe(measured({ ...near, inParts: false })).recipe.mode, 'local')
 })
 
 test('momentum by model and members', () => {
