@@ -68,7 +68,7 @@ async function refusal(asked: Asked, commitEvery?: number): Promise<{ code: stri
 
 test('what is shared is counted: what is trained, then the statistics; optimisers are not', async () => {
   const trained = 3 * 5 + 5 + 2 * 5 + 5 * 2 + 2
-  assert.equal(await prepare({}), { length: trained + 2 * 5, plain: 2 * 5 })
+  assert.equal(await prepare({}), { length: trained + 2 * 5, plain: 2 * 5, kind: 'other' })
 })
 
 test('a step in two parts is kept as two models', async () => {
