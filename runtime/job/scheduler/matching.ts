@@ -44,7 +44,7 @@ export function match(state: SchedulerState, devices: Iterable<DeviceRecord>, no
   const usable = [...devices].filter((device) => canTake(device, nowMs))
   const provide = (device: DeviceRecord, places: number) => {
     while (device.leases.size < places) {
-      const next = nextShard(state, device)
+      const next = nextShard(state, device, nowMs)
       if (!next) break
       grant(state, next.job, next.shard, device, nowMs, out)
     }
@@ -111,11 +111,15 @@ function canTake(device: DeviceRecord, nowMs: number): boolean {
 }
 
 /** The next shard for this device, its jobs taken in turn. */
-function nextShard(state: SchedulerState, device: DeviceRecord): { job: JobRecord; shard: ShardRecord } | undefined {
+function nextShard(
+  state: SchedulerState,
+  device: DeviceRecord,
+  nowMs: number,
+): { job: JobRecord; shard: ShardRecord } | undefined {
   for (let i = 0; i < state.turn.length; i++) {
     const job = state.turn[i]!
     if (job.leases >= job.maxLeases) continue
-    const shard = takePlaced(job, device) ?? takePending(state, job, device)
+    const shard = takePlaced(job, device, nowMs) ?? takePending(state, job, device)
     if (!shard) continue
     state.turn.splice(i, 1)
     state.turn.push(job)

@@ -4,7 +4,7 @@ import { noteAvailable } from './available.ts'
 import { noteReceipt } from './depth.ts'
 import { expireLeases, forget, lapse, queueCopy, requeue } from './leases.ts'
 import { Instructions, keepReady, match, note } from './matching.ts'
-import { awaitPeer, stopAwaiting } from './placed.ts'
+import { awaitPeer, postpone, stopAwaiting } from './placed.ts'
 import { answered, dropClaims, endWait, found } from './roll-call.ts'
 import type {
   DeviceRecord,
@@ -124,7 +124,15 @@ function addShards(state: SchedulerState, event: Extract<SchedulerEvent, { type:
   for (const id of event.shards) {
     if (job.shards.has(id)) continue // the same work has the same id, and one lease is enough
     const { only } = event
-    const shard: ShardRecord = { id, only, state: 'pending', queued: 0, leases: new Set(), failures: [] }
+    const shard: ShardRecord = {
+      id,
+      only,
+      notBeforeMs: 0,
+      state: 'pending',
+      queued: 0,
+      leases: new Set(),
+      failures: [],
+    }
     job.shards.set(id, shard)
     if (only === undefined) {
       shard.queued++
@@ -316,6 +324,7 @@ function fail(
     return
   }
   job.retries++
+  postpone(shard, nowMs)
   requeue(lease)
   out.add(note('retried', lease, event.peer, event.failure.code))
 }

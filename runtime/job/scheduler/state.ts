@@ -183,6 +183,8 @@ export interface ShardRecord {
   readonly id: Digest
   /** The one peer that may compute it: it waits while that one is away, and is never copied. */
   readonly only: string | undefined
+  /** Of one that failed there: when it is tried again. Monotonic ms. */
+  notBeforeMs: number
   state: 'pending' | 'leased' | 'done'
   /** How many entries of {@link JobRecord.pending} name it. */
   queued: number

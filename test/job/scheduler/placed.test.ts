@@ -102,15 +102,21 @@ test('it is tried again on its peer, up to its attempts; what cannot succeed is 
   s.send(worker('A'))
   s.send(worker('B'))
   s.send(placed('A', 'a1'))
-  assert.equal(orders(s.send(failed('A', 'J.1.0', true))), ['A:a1'], 'nobody else is asked, and A is not left alone')
-  assert.equal(orders(s.send(failed('A', 'J.1.1', true))), ['A:a1'])
+  assert.equal(orders(s.send(failed('A', 'J.1.0', true))), [], 'nobody else is asked')
+  assert.equal(orders(s.send(placed('A', 'a0'))), ['A:a0'], 'A is not left alone')
+  s.send(receipt('A', 'J.1.1'))
+  assert.equal(orders(s.at(249).send({ type: 'tick' })), [])
+  assert.equal(orders(s.at(250).send({ type: 'tick' })), ['A:a1'])
+  assert.equal(orders(s.send(failed('A', 'J.1.2', true))), [])
+  assert.equal(orders(s.at(749).send({ type: 'tick' })), [])
+  assert.equal(orders(s.at(750).send({ type: 'tick' })), ['A:a1'])
   assert.equal(
-    s.send(failed('A', 'J.1.2', true)).map(({ type }) => type),
+    s.send(failed('A', 'J.1.3', true)).map(({ type }) => type),
     ['poison'],
   )
   s.send(placed('A', 'a2'))
   assert.equal(
-    s.send(failed('A', 'J.1.3', false)).map(({ type }) => type),
+    s.send(failed('A', 'J.1.4', false)).map(({ type }) => type),
     ['poison'],
   )
   assert.equal(orders(s.send(placed('A', 'a2'))), ['A:a2'], 'the program may ask for it again')

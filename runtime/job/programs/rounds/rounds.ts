@@ -77,6 +77,7 @@ function next(turn: Turn): boolean {
     const isBack = [...returning.peers].every((peer) => (state.standings.get(peer)?.slots ?? 0) > 0)
     if (!isBack) return false
   }
+  orderSnapshot(turn) // before the next shard of its member, which goes on from what is to be kept
   if (openRound(turn)) return true
   const isStuck = [...state.standings.values()].some(({ slots }) => slots > 0) && candidates(turn).length === 0
   state.stuckSinceMs = isStuck ? (state.stuckSinceMs ?? nowMs) : undefined
