@@ -1,6 +1,6 @@
 /**
  * `npm start`: three real nodes on this machine - one that submits, two that compute. A small convolutional network is
- * trained on MNIST by one worker, and then reads the 10,000 test images, which it has not seen, on both.
+ * trained on MNIST by both workers together, and then reads the 10,000 test images, which it has not seen, on both.
  */
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,13 +10,17 @@ import { formatBytes, formatDuration } from '../runtime/cli/figures.ts'
 import { openDataset, readParts } from '../runtime/data/sources/index.ts'
 import { arrowFile, toRowBatch } from '../runtime/data/tensor/arrow.ts'
 import { type Tensor, typedArrayOf } from '../runtime/data/tensor/index.ts'
-import { adam, crossEntropy, training } from '../runtime/index.ts'
+import { adam, crossEntropy, diloco, training } from '../runtime/index.ts'
 import { LocalCluster } from '../runtime/local-cluster/index.ts'
 import { liveRows } from './live-rows.ts'
 import { cnn } from './models/cnn.ts'
 
-const STEPS = 500
-const SHARD_STEPS = 125
+const BATCH = 128
+/** Batches in all, by whichever worker. */
+const STEPS = 640
+/** Batches that a worker learns from by itself before both put together what they learned. */
+const LOCAL_STEPS = 16
+const MEASURE_EVERY = 160
 const CLASSES = 10
 const startMs = performance.now()
 
@@ -33,31 +37,48 @@ try {
     loss: crossEntropy(),
     optimizer: adam(),
     inputs: { images: { dtype: 'uint8', shape: [28, 28] }, labels: { dtype: 'uint8', shape: [] } },
-    batchSize: 128,
+    batchSize: BATCH,
     data: digits.table,
     validation: { share: 1 / 60 },
     steps: STEPS,
-    stepsPerShard: SHARD_STEPS,
-    evaluateEvery: SHARD_STEPS,
+    workers: 2,
+    sync: diloco({ localSteps: LOCAL_STEPS }),
+    evaluateEvery: MEASURE_EVERY,
     learningRate: { kind: 'cosine', rate: 2e-3, warmUpSteps: 30, finalShare: 0.05 },
     seed: 1,
     name: 'learn digits',
     outputDir: join(folder, 'training'),
   })
   const job = await cluster.client.train(network)
-  console.log(`Training a network of two convolutions on ${digits.table.length - 1_000} digits, ${STEPS} steps of 128:`)
+  console.log(
+    `Training a network of two convolutions on ${digits.table.length - 1_000} digits, ${STEPS} batches of ${BATCH}, on both workers at once.
+Each learns from ${LOCAL_STEPS} batches by itself, then both put together what they learned (DiLoCo), at two bits a weight:`,
+  )
   for await (const event of job.events()) {
-    if (event.type !== 'checkpoint') continue
-    const measured = event.validation
-      ? `, ${percent(event.validation.accuracy!)} of 1,000 it has not seen are right`
-      : ''
-    console.log(`  step ${event.step} after ${formatDuration(performance.now() - startMs)}${measured}`)
+    if (event.type !== 'checkpoint' || !event.validation) continue
+    const right = percent(event.validation.accuracy!)
+    console.log(
+      `  batch ${event.step} after ${formatDuration(performance.now() - startMs)}, ${right} of 1,000 it has not seen are right`,
+    )
   }
   await job.done()
-  const table = await job.job.result()
-  const losses = [...table.getChild('loss')!] as number[]
+  const rounds = await job.rounds()
+  const [first, last] = [rounds[0]!, rounds.at(-1)!]
+  const learned = new Map<string, number>()
+  for (const { name, batches } of rounds.flatMap(({ members }) => members))
+    learned.set(name, (learned.get(name) ?? 0) + batches)
+  const up = mean(rounds.map(({ bytes }) => bytes.up))
+  const down = mean(rounds.map(({ bytes }) => bytes.down))
+  const parameters = job.step.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  const gradients = (2 * 4 * parameters * STEPS) / 2
   console.log(
-    `Loss                  ${losses[0]!.toFixed(3)} at first, ${mean(losses.slice(-50)).toFixed(3)} over the last 50 steps`,
+    `Rounds                ${rounds.length}; ${[...learned].map(([name, batches]) => `${name} ${batches} batches`).join(', ')}`,
+  )
+  console.log(
+    `Loss                  ${first.metrics.loss!.toFixed(3)} in the first round, ${last.metrics.loss!.toFixed(3)} in the last`,
+  )
+  console.log(
+    `Exchanged             ${formatBytes(up)} to the other, ${formatBytes(down)} back each round, ${Math.round(gradients / ((up + down) * rounds.length))} times less than all gradients would be`,
   )
 
   const model = join(folder, 'digits.onnx')

@@ -22,11 +22,17 @@ async function start(...args: readonly string[]) {
   return { out, err, code }
 }
 
-test('a network is trained on MNIST and reads the test images on both workers', async () => {
+test('a network is trained on MNIST by both workers together and reads the test images on both', async () => {
   const { out, err, code } = await start()
   assert.is(code, 0, `${out}\n${err}`)
   assert.ok(Number(/Accuracy\s+([\d.]+) %/.exec(out)?.[1]) >= 97, out)
-  for (const worker of ['worker-1', 'worker-2']) assert.match(out, new RegExp(`${worker}\\s+\\d+ images in`))
+  for (const worker of ['worker-1', 'worker-2']) {
+    assert.match(out, new RegExp(`Rounds.*${worker} \\d+ batches`))
+    assert.match(out, new RegExp(`${worker}\\s+\\d+ images in`))
+  }
+  const batches = [.../Rounds.*/.exec(out)![0].matchAll(/ (\d+) batches/g)].map(([, count]) => Number(count))
+  assert.is(batches[0]! + batches[1]!, 640, 'each batch once')
+  assert.ok(Number(/back each round.* (\d+) times less/.exec(out)?.[1]) >= 100, out)
 })
 
 test('lines of a book are read', async () => {
