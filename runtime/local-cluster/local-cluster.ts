@@ -19,6 +19,8 @@ export interface LocalClusterInit {
   readonly flags?: readonly string[]
   /** Further flags of one node, such as where it listens. */
   readonly flagsOf?: (name: string) => Promise<readonly string[]>
+  /** Modules that the process of one node loads first; see `LocalNodeInit.imports`. */
+  readonly importsOf?: (name: string) => readonly string[]
   /** Told of each node that has come up. */
   readonly started?: (node: LocalNode) => Promise<void>
   /** Hears of what is going on. */
@@ -45,12 +47,19 @@ export class LocalCluster implements AsyncDisposable {
   /** Starts all nodes; resolves when the submitter sees every worker's devices. */
   static async start(init: LocalClusterInit = {}): Promise<LocalCluster> {
     const { workers: count = 2, slots = 1, flags = [], say = () => {} } = init
-    const { flagsOf = async () => [], started: tell = async () => {} } = init
+    const { flagsOf = async () => [], importsOf = () => [], started: tell = async () => {} } = init
     const dir = init.dir ?? (await mkdtemp(join(tmpdir(), 'aivida-')))
     const started: LocalNode[] = []
     const launch = async (name: string, role: 'both' | 'worker' | 'submitter') => {
       const own = [...flags, ...(await flagsOf(name))]
-      const node = await LocalNode.start({ name, dataDir: join(dir, name), role, slots, flags: own })
+      const node = await LocalNode.start({
+        name,
+        dataDir: join(dir, name),
+        role,
+        slots,
+        flags: own,
+        imports: importsOf(name),
+      })
       started.push(node)
       await tell(node)
       return node

@@ -14,6 +14,8 @@ export interface LocalNodeInit {
   readonly slots: number
   /** Further command-line flags of `aivida node`. */
   readonly flags?: readonly string[]
+  /** Modules that its process loads first, as URLs: with them a test has a node misbehave. */
+  readonly imports?: readonly string[]
   readonly signal?: AbortSignal
 }
 
@@ -105,7 +107,7 @@ export class LocalNode {
 }
 
 function spawnNode(init: LocalNodeInit, listen: readonly string[]): { child: ChildProcess; exited: Promise<void> } {
-  const child = spawn(process.execPath, [entry(), ...nodeArguments(init, listen)], {
+  const child = spawn(process.execPath, [...importing(init), entry(), ...nodeArguments(init, listen)], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // the IPC channel ends with us, and the node with it
   })
   const output = createWriteStream(join(init.dataDir, 'output.log'), { flags: 'a' })
@@ -113,6 +115,10 @@ function spawnNode(init: LocalNodeInit, listen: readonly string[]): { child: Chi
   child.stdout?.pipe(output, { end: false })
   child.stderr?.pipe(output, { end: false })
   return { child, exited: new Promise((resolve) => child.once('exit', () => resolve())) }
+}
+
+function importing({ imports = [] }: LocalNodeInit): string[] {
+  return imports.flatMap((url) => ['--import', url])
 }
 
 function nodeArguments({ name, dataDir, role, slots, flags = [] }: LocalNodeInit, listen: readonly string[]): string[] {
