@@ -40,7 +40,7 @@ export type ProgramEvent =
   | { readonly type: 'poison'; readonly shard: Digest; readonly failures: readonly ShardFailure[] }
   /**
    * All that could be given shards now, by peer: told once at the start, and whenever it changes. A worker that is silent
-   * for a moment is still among them.
+   * for a moment is still among them, and said to be so.
    */
   | { readonly type: 'workers'; readonly workers: readonly AvailableWorker[] }
   /** The time that was asked for has come; see `ProgramStep.wakeAtMs`. */

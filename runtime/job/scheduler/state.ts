@@ -106,9 +106,11 @@ export type SchedulerEvent =
   | { readonly type: 'failed'; readonly peer: string; readonly lease: string; readonly failure: ShardFailure }
   | { readonly type: 'tick' }
 
-/** A peer that could be given shards of a job: alive, or silent for a moment. */
+/** A peer that could be given shards of a job. */
 export interface AvailableWorker {
   readonly peer: string
+  /** Nothing was heard of it for a moment: it may come back, and what it has been given stays with it. */
+  readonly isSilent: boolean
   /** Shards that it computes at once, on all of its devices that meet the job's requirements. */
   readonly slots: number
 }
@@ -209,8 +211,8 @@ export interface JobRecord {
   readonly placed: Map<string, Set<ShardRecord>>
   /** Id of the device of a peer that was given such shards: what they build on is there. */
   readonly homes: Map<string, string>
-  /** Slots of each peer that the program was told of. */
-  readonly available: Map<string, number>
+  /** Peers that the program was told of. */
+  readonly available: Map<string, AvailableWorker>
   nextLease: number
   /** Leases of an earlier epoch that workers hold for shards which the program has not emitted again yet. */
   readonly claims: Map<Digest, Claim>

@@ -136,15 +136,21 @@ test('a device gets shards of a job when it runs every kind of them; those of on
   assert.equal(devices().slice(1), ['cpu2:a3'], 'where that device is gone, another is theirs')
 })
 
-test('the program hears who is there: first, and when it changes; a silent worker is still there', () => {
+test('the program hears who is there: first, and when it changes; a silent worker is still there, and said to be silent', () => {
   const s = scheduler()
   const told = (out: SchedulerInstruction[]) =>
-    out.flatMap((i) => (i.type === 'workers' ? [i.workers.map(({ peer, slots }) => `${peer}${slots}`).join()] : []))
+    out.flatMap((i) =>
+      i.type === 'workers'
+        ? [i.workers.map(({ peer, slots, isSilent }) => `${peer}${isSilent ? '?' : slots}`).join()]
+        : [],
+    )
   assert.equal(told(s.all(worker('A', { slots: 2 }, { id: 'cpu1', slots: 3 }))), ['A5'])
   assert.equal(told(s.all(worker('A', { slots: 2 }, { id: 'cpu1', slots: 3 }))), [], 'a new card that says the same')
   assert.equal(told(s.all(worker('B', { kinds: ['train'] }))), [], 'B does not reduce')
   assert.equal(told(s.all(worker('B'))), ['A5,B1'])
-  assert.equal(told(s.all({ type: 'worker-suspect', peer: 'B' })), [])
+  assert.equal(told(s.all({ type: 'worker-suspect', peer: 'B' })), ['A5,B?'])
+  assert.equal(told(s.all({ type: 'worker-alive', peer: 'B' })), ['A5,B1'])
+  s.all({ type: 'worker-suspect', peer: 'B' })
   assert.equal(told(s.all({ type: 'worker-lost', peer: 'B' })), ['A5'])
   assert.equal(told(s.all({ type: 'worker-lost', peer: 'B' })), [])
   const opened = { job: 'K', epoch: 1, kinds: ['infer'] as const, requirements: { provider: 'cuda' as const } }

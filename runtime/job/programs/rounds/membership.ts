@@ -27,7 +27,10 @@ export function candidates(turn: Turn): Candidate[] {
   const here = [...state.standings].filter(([, { slots }]) => slots > 0).map(([peer]) => peer)
   const isLate = new Set([...state.late.values()].map(({ peer }) => peer))
   const round = presentRound(state.history)
-  let able = here.filter((peer) => !isLate.has(peer) && turn.standing(peer).outUntil <= round)
+  let able = here.filter((peer) => {
+    const { outUntil, isSilent } = turn.standing(peer)
+    return !isLate.has(peer) && !isSilent && outUntil <= round
+  })
   if (able.length === 0) able = here.filter((peer) => !isLate.has(peer))
   if (able.length === 0 && here.length > 0) {
     for (const shard of [...state.late.keys()]) giveUpLate(turn, shard)
@@ -45,17 +48,18 @@ export function candidates(turn: Turn): Candidate[] {
 
 /** Takes in who is here now; gives those who left since the last time. */
 export function noteWorkers(turn: Turn, workers: readonly AvailableWorker[]): string[] {
-  const slots = new Map(workers.map((worker) => [worker.peer, worker.slots]))
+  const here = new Map(workers.map((worker) => [worker.peer, worker]))
   const left: string[] = []
   for (const [peer, standing] of turn.state.standings) {
-    if (slots.has(peer)) continue
+    if (here.has(peer)) continue
     if (standing.slots > 0) left.push(peer)
     if (standing.slots > 0) standing.isGone = true
     standing.slots = 0
   }
-  for (const [peer, count] of slots) {
+  for (const [peer, { slots, isSilent }] of here) {
     const standing = turn.standing(peer)
-    standing.slots = count
+    standing.slots = slots
+    standing.isSilent = isSilent
     standing.isGone = false
   }
   return left

@@ -60,7 +60,15 @@ export function openManifest({ before }: RoundsOptions, { history }: RoundsState
 }
 
 function standOf({ standings }: RoundsState, peer: string, round: number): void {
-  standings.set(peer, { slots: 0, isGone: false, broughtTo: round, failuresInARow: 0, outUntil: 0, haste: 1 })
+  standings.set(peer, {
+    slots: 0,
+    isSilent: false,
+    isGone: false,
+    broughtTo: round,
+    failuresInARow: 0,
+    outUntil: 0,
+    haste: 1,
+  })
 }
 
 /** Workers have what came out of a round until it is let go of, were it done again or not. */

@@ -17,6 +17,8 @@ import type { SampleAccount } from './sample-account.ts'
 export interface Standing {
   /** Shards that it computes at once; 0: it is not here. */
   slots: number
+  /** Nothing was heard of it for a moment: it is not asked while there are others. */
+  isSilent: boolean
   /** It was here in this run, and left. */
   isGone: boolean
   /** Its engine was last asked for the shared state before this round. */

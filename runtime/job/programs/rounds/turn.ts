@@ -73,6 +73,7 @@ export class Turn {
     if (known) return known
     const standing: Standing = {
       slots: 0,
+      isSilent: false,
       isGone: false,
       broughtTo: undefined,
       failuresInARow: 0,

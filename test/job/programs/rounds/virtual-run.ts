@@ -147,7 +147,7 @@ export class VirtualRun {
 
   tellWorkers(): void {
     const here = [...this.members.values()].filter(({ state }) => state !== 'away')
-    this.hear({ type: 'workers', workers: here.map(({ peer }) => ({ peer, slots: 1 })) })
+    this.hear({ type: 'workers', workers: here.map(({ peer }) => ({ peer, slots: 1, isSilent: false })) })
   }
 
   leave(peer: string, { forgets = false } = {}): void {

@@ -112,7 +112,7 @@ class Players {
   }
 
   workers(slots: number): void {
-    this.hear({ type: 'workers', workers: [{ peer: 'someone', slots }] })
+    this.hear({ type: 'workers', workers: [{ peer: 'someone', isSilent: false, slots }] })
   }
 
   /** One of the shards under way ends. */
@@ -256,7 +256,7 @@ test('trials that come to the same work share it, and its states are let go with
   const { trial, ...options } = optionsOf(play)
   const program = sweep({ ...options, trial: (_, steps, before) => trial(0, steps, before) })
   let step = program.start(0)
-  step = program.step(step.state, { type: 'workers', workers: [{ peer: 'a', slots: 2 }] }, 0)
+  step = program.step(step.state, { type: 'workers', workers: [{ peer: 'a', isSilent: false, slots: 2 }] }, 0)
   assert.is(step.shards.length, 0, 'the first trial has it under way')
   const [shard] = step.state.owners.keys()
   const trained = { state: ref('both'), validation: { loss: 1 } }
