@@ -90,6 +90,22 @@ test('known work is bounded in number and in bytes, the oldest goes first', () =
   assert.equal([...known.values()].length, 1, 'the newest stays, whatever its size')
 })
 
+test('of a round, members of the job may have updates and states until they are settled, and nothing else', async () => {
+  const journal = await WorkerJournal.open(await openLog(memoryLogStore(memoryLogHome()), { clock, key }))
+  const blob = (i: number) => ({ blob: digest(1_000 + i), sizeBytes: 9 })
+  const receipt: Receipt = { ...receiptOf(0), state: blob(0), updates: [blob(1), blob(2)] }
+  await journal.finished([{ to: FAKE_PEER, account: ACCOUNT, receipt, inline: undefined, startedWallMs: 1 }])
+  const shared = () => [0, 1, 2].map((i) => journal.shares(blob(i).blob, job(0), FAKE_PEER))
+  assert.equal(shared(), [true, true, true])
+  assert.not(journal.shares(receipt.outputs.blob, job(0), FAKE_PEER), 'metrics are for the submitter')
+  assert.not(journal.shares(blob(1).blob, job(1), FAKE_PEER), 'another job')
+  assert.not(journal.shares(blob(1).blob, job(0), 'another submitter of a job of this name'))
+  assert.equal(journal.settle(FAKE_PEER, ['lease-0']), [receipt.outputs, blob(0), blob(1), blob(2)])
+  assert.equal(shared(), [false, false, false])
+  assert.is(journal.known(ACCOUNT, 'class-a', digest(0)), undefined, 'what it was kept as is gone')
+  await journal.close()
+})
+
 test('results that fell due together are durable, however many bytes they are', async () => {
   const home = memoryLogHome()
   const journal = await WorkerJournal.open(await openLog(memoryLogStore(home), { clock, key }))
