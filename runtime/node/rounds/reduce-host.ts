@@ -63,7 +63,7 @@ export class ReduceHost {
       signal,
     )
     const computeMs = clock.monoMs() - startMs
-    const keep = (bytes: Uint8Array) => rounds.keep([bytes], bytes.byteLength, signal, 'soon')
+    const keep = (bytes: Uint8Array) => rounds.keep([bytes], bytes.byteLength, signal, 'now')
     const [update, state] = await Promise.all([keep(reduced.update), reduced.residual && keep(reduced.residual)])
     await rounds.letGo(lease.job, [...contributions.map((each) => each.update), ...(residual ? [residual.update] : [])])
     return {
