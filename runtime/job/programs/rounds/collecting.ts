@@ -18,7 +18,9 @@ const LOST = 'replica.lost'
 /** Why a member does not count though it did nothing wrong. */
 const BLAMELESS = ['round.gone', 'round.void']
 /** Rounds in a row in which nobody gave anything, each for a reason of its own, after which the training has failed. */
-const FRUITLESS = 3
+const FRUITLESS = 5
+/** ... and after which nobody may be able to get to the present state. */
+const STUCK = 2
 
 /** A member gives what it learned. */
 export function contribute(turn: Turn, open: OpenRound, { shard, outputs, receipt }: Accepted, index: number): void {
@@ -133,7 +135,7 @@ export function abandon(turn: Turn, open: OpenRound): void {
   const failed = open.failures.at(-1)
   if (!failed) return
   turn.state.fruitless++
-  if (turn.state.fruitless >= FRUITLESS - 1 && takeBack(turn)) return
+  if (turn.state.fruitless >= STUCK && takeBack(turn)) return
   const isLost = failed.failures.every(({ code }) => code === LOST) // it is known now, and not asked so again
   if (turn.state.fruitless >= FRUITLESS && !isLost) turn.end({ ok: false, ...failed })
 }

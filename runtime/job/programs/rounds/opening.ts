@@ -2,10 +2,10 @@ import { invariant } from '../../../base/index.ts'
 import { type RoundManifest, type RoundMember, shardId } from '../../../protocol/index.ts'
 import type { Beginning } from './bases.ts'
 import { exclude } from './collecting.ts'
-import { defaultRecipe } from './default-recipe.ts'
 import { presentRound } from './history.ts'
 import { giveUpLate } from './late.ts'
 import { candidates } from './membership.ts'
+import { beginRecipe } from './probing.ts'
 import { batchesIn } from './sample-account.ts'
 import { type RoundPlan, trainShardOf } from './shards.ts'
 import { slicesOf } from './slices.ts'
@@ -24,13 +24,9 @@ export function openRound(turn: Turn): boolean {
   const hasBegun = presentRound(state.history) > 0
   if (members.length < Math.max(hasBegun ? 1 : workers.min, quorumOf(turn))) return false
   if (state.account.left === 0) for (const shard of [...state.late.keys()]) giveUpLate(turn, shard)
-  state.recipe ??= defaultRecipe(options.request.rounds, {
-    kind: options.kind ?? 'other',
-    members: members.length,
-    batches: options.training.steps,
-  })
+  if (!state.recipe) beginRecipe(turn, members.length)
   const manifest = named(turn, planOf(turn, members))
-  turn.open(manifest)
+  if (!state.probe) turn.open(manifest)
   state.open = begun(turn, manifest)
   state.returning = undefined
   state.stuckSinceMs = undefined
@@ -63,7 +59,7 @@ export function askAnew(turn: Turn, open: OpenRound, index: number, beginning: B
   open.manifest = named(turn, { ...open.manifest, members })
   const { shard } = open.manifest.members[index]!
   open.shards.set(shard, { index, spec: trainShardOf(turn.options, open.manifest, index, turn.state.history) })
-  turn.open(open.manifest)
+  if (!turn.state.probe) turn.open(open.manifest)
   ask(turn, open, shard, index)
 }
 

@@ -6,6 +6,7 @@ import { abandon, dropSlices, exclude } from './collecting.ts'
 import { addRound, presentRound } from './history.ts'
 import { giveUpLate } from './late.ts'
 import { noteCounted } from './membership.ts'
+import { closeTrial } from './probing.ts'
 import { releaseOld } from './releases.ts'
 import { batchesIn } from './sample-account.ts'
 import { reduceShardOf, residualBefore } from './shards.ts'
@@ -187,6 +188,10 @@ export function closeRound(turn: Turn, open: OpenRound): boolean {
     lineage: lineageOf(manifest.lineage, aggregates),
     openedWallMs: wall(open.openedMs),
     closedWallMs: wall(nowMs),
+  }
+  if (state.probe) {
+    closeTrial(turn, open, state.probe, outcome)
+    return true
   }
   const firstRow = state.history.position
   addRound(state.history, manifest, outcome)

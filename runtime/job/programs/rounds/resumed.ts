@@ -2,6 +2,7 @@ import type { RoundOutcome } from '../../../protocol/index.ts'
 import { progressOf } from '../training.ts'
 import { addRound, addSnapshot, countingParts, emptyHistory, presentRound } from './history.ts'
 import { isShared, type RoundsOptions } from './options.ts'
+import { described } from './probing.ts'
 import { batchesIn, SampleAccount } from './sample-account.ts'
 import type { RoundsState } from './state.ts'
 
@@ -9,6 +10,7 @@ import type { RoundsState } from './state.ts'
 export function resumed({ training, before, select }: RoundsOptions): RoundsState {
   const history = emptyHistory(training)
   const account = new SampleAccount(training.steps)
+  const recipe = before.rounds.at(-1)?.recipe
   const state: RoundsState = {
     history,
     account,
@@ -19,7 +21,9 @@ export function resumed({ training, before, select }: RoundsOptions): RoundsStat
         select,
       ),
     },
-    recipe: before.rounds.at(-1)?.recipe,
+    recipe,
+    sync: recipe && described(recipe),
+    probe: undefined,
     open: undefined,
     late: new Map(),
     snapshot: undefined,
@@ -34,6 +38,7 @@ export function resumed({ training, before, select }: RoundsOptions): RoundsStat
     stuckSinceMs: undefined,
     returning: undefined,
     isOver: false,
+    shown: undefined,
   }
   const manifests = new Map(before.rounds.map((manifest) => [manifest.round, manifest]))
   for (const { round } of before.parts) if (round) keepAll(state, round)

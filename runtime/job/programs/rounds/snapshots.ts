@@ -35,7 +35,7 @@ export function orderSnapshot(turn: Turn): void {
   const { state, options } = turn
   const round = presentRound(state.history)
   const last = state.history.closed.at(-1)
-  if (!state.due || state.snapshot || !last) return
+  if (!state.due || state.snapshot || !last || state.probe) return
   if (state.history.snapshots.has(round)) {
     if (!state.due.measured) state.due = undefined
     return

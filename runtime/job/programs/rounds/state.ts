@@ -7,10 +7,12 @@ import type {
   RoundManifest,
   RoundOutcome,
   RoundRecipe,
+  RoundsView,
 } from '../../../protocol/index.ts'
 import type { ShardFailure } from '../../scheduler/index.ts'
 import type { Progress } from '../training.ts'
 import type { History } from './history.ts'
+import type { Probe } from './probing.ts'
 import type { SampleAccount } from './sample-account.ts'
 
 /** What is known of a peer that was ever here or took part. */
@@ -125,6 +127,10 @@ export interface RoundsState {
   readonly progress: Progress
   /** Chosen when the first round opens. */
   recipe: RoundRecipe | undefined
+  /** The recipe in a line, and why it was chosen. */
+  sync: string | undefined
+  /** While rounds are on trial. */
+  probe: Probe | undefined
   open: OpenRound | undefined
   /** By shard. */
   readonly late: Map<Digest, LateMember>
@@ -153,4 +159,6 @@ export interface RoundsState {
   stuckSinceMs: number | undefined
   returning: { readonly peers: ReadonlySet<string>; readonly untilMs: number } | undefined
   isOver: boolean
+  /** What people were shown last. */
+  shown: RoundsView | undefined
 }

@@ -17,7 +17,7 @@ export function takeBack(turn: Turn): boolean {
   const { history } = state
   const round = presentRound(history)
   const isOnce = state.takenBack === round - 1
-  if (round === 0 || isOnce || history.snapshots.has(round)) return false
+  if (round === 0 || isOnce || state.probe || history.snapshots.has(round)) return false
   if (state.snapshot) failSnapshot(turn, state.snapshot.shard, [])
   state.takenBack = round - 1
   const { manifest, outcome } = removeRound(history)

@@ -4,6 +4,7 @@ import { shardId } from '../../../protocol/index.ts'
 import type { PartOrder, PlacedShard, ProgramStep } from '../program.ts'
 import type { RoundsOptions } from './options.ts'
 import type { KeptShard, RoundsState, Standing } from './state.ts'
+import { viewOf } from './view.ts'
 import { wakeAt } from './waking.ts'
 
 type Done = NonNullable<ProgramStep<RoundsState>['done']>
@@ -92,6 +93,9 @@ export class Turn {
   /** What the program answers. */
   answer(): ProgramStep<RoundsState> {
     const wakeAtMs = wakeAt(this.state, this.nowMs)
+    const view = viewOf(this)
+    const isNews = JSON.stringify(view) !== JSON.stringify(this.state.shown)
+    this.state.shown = view
     return {
       state: this.state,
       shards: [],
@@ -103,6 +107,7 @@ export class Turn {
       ...(this.#release.size > 0 && { release: [...this.#release] }),
       ...(this.#forget.length > 0 && { forget: this.#forget }),
       ...(wakeAtMs !== undefined && { wakeAtMs }),
+      ...(isNews && { view }),
       ...(this.#done && { done: this.#done }),
     }
   }

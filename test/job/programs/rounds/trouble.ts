@@ -23,6 +23,7 @@ function someOptions(chance: () => number): RoundsOptions {
     },
     rounds: {
       workers: { min: pick(1, 2), max: pick(4, 8, 256) },
+      sync: chance() < 0.2 ? 'auto' : 'diloco',
       recipe: { localSteps: pick(1, 3, 8) },
       aggregation: pick({ rule: 'mean' }, { rule: 'mean' }, { rule: 'median' }, { rule: 'trimmed-mean', trim: 1 }),
       late: pick({ rule: 'return' }, { rule: 'weigh', factor: 0.5, maxAge: 2 }),
@@ -44,7 +45,7 @@ export function play(seed: number): VirtualRun {
   )
   const troubles = Math.floor(chance() * 25)
   run.whim = (spec) => {
-    if (run.nowMs > 60_000 || chance() > 0.04) return undefined
+    if (run.nowMs > 60_000 || chance() > 0.03) return undefined
     const isReduce = spec.kind === 'reduce'
     if (isReduce && chance() < 0.5) {
       const member = Math.floor(chance() * spec.contributions.length)
