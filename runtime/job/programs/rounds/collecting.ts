@@ -49,6 +49,7 @@ export function contribute(turn: Turn, open: OpenRound, { shard, outputs, receip
     outputs,
     commitment,
   }
+  turn.standing(member.peer).broughtTo = open.manifest.round
   open.members[index] = { status: 'in', contribution, elapsedMs: turn.nowMs - open.openedMs }
   hasten(turn, open)
 }

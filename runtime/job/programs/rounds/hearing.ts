@@ -78,6 +78,7 @@ function arrive(turn: Turn, event: Extract<ProgramEvent, { type: 'accepted' }>):
   }
   const { peer, round, batches } = late
   const { computeMs } = event.receipt
+  turn.standing(peer).broughtTo = round
   late.arrived = {
     counted: { peer, round, shard: event.shard, batches, updates, inner, computeMs },
     outputs: event.outputs,

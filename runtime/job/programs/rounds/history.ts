@@ -9,6 +9,7 @@ import {
 } from '../../../protocol/index.ts'
 import type { SharedCheckpoint } from './options.ts'
 import { batchesIn } from './sample-account.ts'
+import { paceAfter } from './speeds.ts'
 
 /** A round that is over. */
 export interface ClosedRound {
@@ -21,8 +22,8 @@ export interface MemberHistory {
   /** Steps of its optimiser. */
   readonly steps: number
   readonly inner: BlobRef
-  /** Steps a ms, inside its engine; 0 where it did not say. */
-  readonly speed: number
+  /** What it can do in a round beside the others, in batches of its last one. */
+  readonly pace: number
 }
 
 /** A shared state as a file, that whoever does not hold one begins with. */
@@ -91,13 +92,13 @@ export function addRound(history: History, manifest: RoundManifest, outcome: Rou
   )
   history.closed.push({ manifest, outcome })
   history.lineages.push(outcome.lineage)
-  for (const counted of outcome.counted) {
+  const { counted: all } = outcome
+  const averageMs = all.reduce((sum, { computeMs }) => sum + computeMs, 0) / all.length
+  for (const counted of all) {
     const made = batchesIn(counted.batches)
-    const now = counted.computeMs > 0 ? made / counted.computeMs : 0
-    const earlier = history.members.get(counted.peer)?.speed ?? 0
-    const speed = earlier > 0 && now > 0 ? (earlier + now) / 2 : Math.max(earlier, now)
     history.position += made
-    history.members.set(counted.peer, { steps: stepsAfter(history, counted), inner: counted.inner, speed })
+    const pace = paceAfter(made, counted.computeMs, averageMs)
+    history.members.set(counted.peer, { steps: stepsAfter(history, counted), inner: counted.inner, pace })
   }
 }
 
@@ -125,9 +126,9 @@ export function removeRound(history: History): ClosedRound {
   history.lineages.pop()
   history.position = last.manifest.position
   for (const { peer } of last.outcome.counted) {
-    const { speed = 0 } = history.members.get(peer) ?? {}
+    const { pace = 0 } = history.members.get(peer) ?? {}
     const before = countedBefore(history, history.closed.length, peer)
-    if (before) history.members.set(peer, { steps: stepsAfter(history, before), inner: before.inner, speed })
+    if (before) history.members.set(peer, { steps: stepsAfter(history, before), inner: before.inner, pace })
     else history.members.delete(peer)
   }
   return last

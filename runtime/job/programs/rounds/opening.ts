@@ -105,7 +105,7 @@ function deadlineOf({ state, options }: Turn, steps: number, hasNewcomers: boole
 }
 
 function speedOf({ state }: Turn, peer: string): number {
-  return (state.history.members.get(peer)?.speed ?? 0) * (state.standings.get(peer)?.haste ?? 1)
+  return (state.history.members.get(peer)?.pace ?? 0) * (state.standings.get(peer)?.haste ?? 1)
 }
 
 function named(turn: Turn, plan: RoundPlan): RoundManifest {
@@ -141,5 +141,4 @@ function ask(turn: Turn, open: OpenRound, shard: string, index: number): void {
   const asked = open.shards.get(shard)
   invariant(asked && batchesIn(asked.spec.replica.batches) > 0, 'a shard with something to learn')
   turn.place(asked.spec, peer)
-  turn.standing(peer).broughtTo = open.manifest.round
 }

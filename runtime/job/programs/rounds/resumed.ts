@@ -51,7 +51,7 @@ export function resumed({ training, before, select }: RoundsOptions): RoundsStat
     if (!outcome || !manifest) continue
     addRound(history, manifest, outcome)
     for (const { batches } of outcome.counted) account.remove(batches)
-    for (const { peer } of manifest.members) standOf(state, peer, outcome.round)
+    for (const { peer } of outcome.counted) standOf(state, peer, outcome.round)
     const steps = Math.max(...outcome.counted.map(({ batches }) => batchesIn(batches)))
     state.paceMs = (outcome.closedWallMs - outcome.openedWallMs) / steps
   }

@@ -72,6 +72,8 @@ export function snapshotTaken(
   const { history, progress } = state
   const file = event.trained?.state ?? event.receipt.state
   turn.keep(shard, { kind: 'snapshot', round, peer })
+  const standing = turn.standing(peer)
+  standing.broughtTo = Math.max(round, standing.broughtTo ?? 0)
   if (!file) {
     const message = 'its receipt names no state'
     failSnapshot(turn, shard, [{ peer, code: 'receipt.state', message, retryable: false }])

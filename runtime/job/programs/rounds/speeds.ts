@@ -1,6 +1,18 @@
 /** Speeds that differ by no more than this are equal: what is measured on a busy machine wavers by as much. */
 const EVEN = 1.25
 
+/** Milliseconds of a member's round that say nothing of its speed: what a round costs whatever is learned, and noise. */
+const FIXED_MS = 20
+
+/**
+ * How many batches a member would have done as well, in a round of which it did `made` in `ms` where the average member
+ * took `averageMs`: half of the way (in logarithms) to where all take as long. What a round costs beside its steps then
+ * never makes a member with few batches look slow.
+ */
+export function paceAfter(made: number, ms: number, averageMs: number): number {
+  return made * Math.sqrt((averageMs + FIXED_MS) / (ms + FIXED_MS))
+}
+
 /**
  * Deals the batches of a round out: each member has at least one, and as many as its share of the speed where they differ
  * by more than a quarter. A `speed` of 0 is not known; such a member is as fast as the others on average. `batches` must

@@ -23,7 +23,7 @@ export interface Standing {
   isSilent: boolean
   /** It was here in this run, and left. */
   isGone: boolean
-  /** Its engine was last asked for the shared state before this round. */
+  /** Its engine was brought to the shared state before this round; it may be further by now. */
   broughtTo: number | undefined
   /** Rounds in a row that it did not count in though it was asked to. */
   failuresInARow: number
