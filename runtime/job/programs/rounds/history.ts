@@ -9,7 +9,7 @@ import {
 } from '../../../protocol/index.ts'
 import type { SharedCheckpoint } from './options.ts'
 import { batchesIn } from './sample-account.ts'
-import { paceAfter } from './speeds.ts'
+import { shareAfter } from './speeds.ts'
 
 /** A round that is over. */
 export interface ClosedRound {
@@ -22,8 +22,8 @@ export interface MemberHistory {
   /** Steps of its optimiser. */
   readonly steps: number
   readonly inner: BlobRef
-  /** What it can do in a round beside the others, in batches of its last one. */
-  readonly pace: number
+  /** The share of a round that it is to have by its speed; 1 is that of the average member. */
+  readonly share: number
 }
 
 /** A shared state as a file, that whoever does not hold one begins with. */
@@ -93,12 +93,13 @@ export function addRound(history: History, manifest: RoundManifest, outcome: Rou
   history.closed.push({ manifest, outcome })
   history.lineages.push(outcome.lineage)
   const { counted: all } = outcome
+  const average = all.reduce((sum, { batches }) => sum + batchesIn(batches), 0) / all.length
   const averageMs = all.reduce((sum, { computeMs }) => sum + computeMs, 0) / all.length
   for (const counted of all) {
     const made = batchesIn(counted.batches)
     history.position += made
-    const pace = paceAfter(made, counted.computeMs, averageMs)
-    history.members.set(counted.peer, { steps: stepsAfter(history, counted), inner: counted.inner, pace })
+    const share = shareAfter(made / average, counted.computeMs, averageMs)
+    history.members.set(counted.peer, { steps: stepsAfter(history, counted), inner: counted.inner, share })
   }
 }
 
@@ -126,9 +127,9 @@ export function removeRound(history: History): ClosedRound {
   history.lineages.pop()
   history.position = last.manifest.position
   for (const { peer } of last.outcome.counted) {
-    const { pace = 0 } = history.members.get(peer) ?? {}
+    const { share = 0 } = history.members.get(peer) ?? {}
     const before = countedBefore(history, history.closed.length, peer)
-    if (before) history.members.set(peer, { steps: stepsAfter(history, before), inner: before.inner, pace })
+    if (before) history.members.set(peer, { steps: stepsAfter(history, before), inner: before.inner, share })
     else history.members.delete(peer)
   }
   return last

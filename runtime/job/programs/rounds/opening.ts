@@ -105,7 +105,7 @@ function deadlineOf({ state, options }: Turn, steps: number, hasNewcomers: boole
 }
 
 function speedOf({ state }: Turn, peer: string): number {
-  return (state.history.members.get(peer)?.pace ?? 0) * (state.standings.get(peer)?.haste ?? 1)
+  return (state.history.members.get(peer)?.share ?? 0) * (state.standings.get(peer)?.haste ?? 1)
 }
 
 function named(turn: Turn, plan: RoundPlan): RoundManifest {

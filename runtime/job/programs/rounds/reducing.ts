@@ -32,6 +32,7 @@ export function beginReducing(
     sinceMs: turn.nowMs,
     deadlineMs: turn.nowMs + patience(turn, open, 0),
     moves: open.reducing?.moves ?? 0,
+    accused: new Map(),
   }
   open.reducing = reducing
   const peers = contributions.map(({ counted }) => counted.peer)
@@ -100,13 +101,28 @@ export function reduced(turn: Turn, open: OpenRound, slice: SliceState, { shard,
 /** A slice was given up: because of what a member gave to it, or of who was to reduce it. */
 export function failSlice(turn: Turn, open: OpenRound, slice: SliceState, failures: readonly ShardFailure[]): void {
   const { reducing } = open
-  const named = failures.flatMap(({ code, message }) =>
-    code === 'update.contribution' ? [{ member: Number(/^\D*(\d+)/.exec(message)?.[1]), message }] : [],
-  )[0]
-  const wrong = named && reducing?.contributions[named.member]
   open.failures.push({ shard: slice.shard, failures })
-  if (wrong) leaveOut(turn, open, wrong.counted.shard, 'update.contribution', named.message)
-  else move(turn, open, slice)
+  const [accused] = failures.flatMap(({ code, message }) => {
+    const member = code === 'update.contribution' ? Number(/^\D*(\d+)/.exec(message)?.[1]) : -1
+    const contribution = reducing?.contributions[member]
+    return contribution ? [{ contribution: contribution.counted, message }] : []
+  })
+  if (!accused) move(turn, open, slice)
+  else if (isAgreed(turn, open, slice, accused.contribution))
+    leaveOut(turn, open, accused.contribution.shard, 'update.contribution', accused.message)
+  else move(turn, open, slice, accused.contribution.peer)
+}
+
+/**
+ * Whether a contribution is to be left out: two who reduce say that it is of no use, or does not come, or there is nobody
+ * else to ask. The word of one may be a link of its own that is down.
+ */
+function isAgreed(turn: Turn, { reducing }: OpenRound, slice: SliceState, { peer, shard }: Counted): boolean {
+  if (!reducing) return false
+  const witnesses = reducing.accused.get(shard) ?? new Set()
+  reducing.accused.set(shard, witnesses.add(slice.reducer))
+  const others = reducing.contributions.map(({ counted }) => counted.peer)
+  return witnesses.size > 1 || !others.some((other) => other !== peer && !witnesses.has(other) && turn.isHere(other))
 }
 
 /** The members that reduce have had their time: what is not done is given to others. */
@@ -129,7 +145,7 @@ export function doWithoutResidual(turn: Turn, open: OpenRound, peer: string): vo
 }
 
 /** Somebody else is to reduce a slice. What its holder has left over is done without the second time. */
-function move(turn: Turn, open: OpenRound, slice: SliceState): void {
+function move(turn: Turn, open: OpenRound, slice: SliceState, avoided?: string): void {
   const { reducing } = open
   const at = reducing?.slices.indexOf(slice) ?? -1
   if (!reducing || at < 0) return
@@ -139,10 +155,11 @@ function move(turn: Turn, open: OpenRound, slice: SliceState): void {
     return
   }
   turn.cancel(slice.shard)
-  const untried = peers.filter((peer) => !slice.tried.has(peer))
+  const untried = peers.filter((peer) => !slice.tried.has(peer) && peer !== avoided)
   const load = (peer: string) =>
     reducing.slices.filter(({ reducer, aggregate }) => reducer === peer && !aggregate).length
-  const [next = slice.reducer] = (untried.length > 0 ? untried : peers).toSorted((a, b) => load(a) - load(b))
+  const again = peers.filter((peer) => peer !== avoided)
+  const [next = slice.reducer] = (untried.length > 0 ? untried : again).toSorted((a, b) => load(a) - load(b))
   const tried = untried.length > 0 ? slice.tried : new Set<string>()
   reducing.slices[at] = askFor(turn, open, reducing, at, next, tried, reducing.moves <= reducing.slices.length)
 }

@@ -4,13 +4,17 @@ const EVEN = 1.25
 /** Milliseconds of a member's round that say nothing of its speed: what a round costs whatever is learned, and noise. */
 const FIXED_MS = 20
 
+/** How far shares go back to even ones in each round, so that what was noise is forgotten. */
+const EVENING = 0.1
+
 /**
- * How many batches a member would have done as well, in a round of which it did `made` in `ms` where the average member
- * took `averageMs`: half of the way (in logarithms) to where all take as long. What a round costs beside its steps then
- * never makes a member with few batches look slow.
+ * What share a member is to have after a round, where 1 is that of the average member: `share` is what it had,
+ * `ms` how long it took. Half of the way (in logarithms) to where all take as long, so that what a round costs
+ * beside its steps never makes a member with few batches look slow.
  */
-export function paceAfter(made: number, ms: number, averageMs: number): number {
-  return made * Math.sqrt((averageMs + FIXED_MS) / (ms + FIXED_MS))
+export function shareAfter(share: number, ms: number, averageMs: number): number {
+  const time = (ms + FIXED_MS) / (averageMs + FIXED_MS)
+  return (share + EVENING * (1 - share)) / Math.sqrt(time)
 }
 
 /**

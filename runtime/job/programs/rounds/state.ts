@@ -80,6 +80,8 @@ export interface Reducing {
   readonly sinceMs: number
   /** On the clock of the program; whoever is not done is not waited for any longer. */
   deadlineMs: number
+  /** By shards of contributions: who said that they are of no use, or do not come. */
+  readonly accused: Map<Digest, Set<string>>
   /** Slices that were given to somebody else. */
   moves: number
 }
