@@ -18,7 +18,7 @@ export function beginningOf(turn: Turn, peer: string, mayHold = true): Beginning
   if (mayHold && known && broughtTo !== undefined && broughtTo >= snapshot.round && isReachable(turn, broughtTo))
     return { base: { round: broughtTo, held: true }, inner: known.inner, fromStep: stepsOf(turn, known.steps) }
   if (!isReachable(turn, snapshot.round)) return undefined
-  if (known)
+  if (known && state.freshFrom !== presentRound(state.history))
     return { base: { round: snapshot.round, held: false }, inner: known.inner, fromStep: stepsOf(turn, known.steps) }
   return anew(turn)
 }

@@ -151,7 +151,7 @@ export function dropSlices(turn: Turn, { reducing }: OpenRound): void {
 
 function beLate(turn: Turn, open: OpenRound, index: number, commitment: Digest): void {
   const member = open.manifest.members[index]!
-  const { peer, batches, fromStep, shard } = member
+  const { peer, batches, base, shard } = member
   if (turn.options.request.rounds.late.rule === 'return') {
     exclude(
       turn,
@@ -164,7 +164,10 @@ function beLate(turn: Turn, open: OpenRound, index: number, commitment: Digest):
   }
   open.members[index] = { status: 'late' }
   const { round, slices } = open.manifest
-  turn.state.late.set(shard, { peer, round, batches, fromStep, slices, commitment, arrived: undefined })
+  turn.state.late.set(shard, {
+    ...{ peer, round, batches, slices, commitment },
+    ...{ baseRound: base.round, arrived: undefined },
+  })
   noteFailure(turn, peer, true)
 }
 

@@ -1,6 +1,7 @@
 import { type Digest, invariant } from '../../../base/index.ts'
 import {
   type BlobRef,
+  type Checkpoint,
   type Counted,
   lineageOf,
   type RoundManifest,
@@ -104,20 +105,22 @@ export function addRound(history: History, manifest: RoundManifest, outcome: Rou
 }
 
 /**
- * The parts that count, in order: where a round was done again (see `takeBack`), its last outcome does, and none that is not
- * of the manifest that there is now.
+ * The parts that count, in order: where a training went back (see `takeBack`), what was done again replaces what it had come
+ * to from there on. None counts that is not of the manifest that there is now.
  */
-export function countingParts<P extends { readonly round?: RoundOutcome | undefined }>(
-  parts: readonly P[],
-  manifests: ReadonlyMap<number, RoundManifest>,
-): P[] {
-  const last = new Map(parts.flatMap(({ round }) => (round ? [[round.round, round] as const] : [])))
-  return parts.filter(({ round }) => {
-    if (!round) return true
+export function countingParts<
+  P extends { readonly round?: RoundOutcome | undefined; readonly checkpoint?: Checkpoint | undefined },
+>(parts: readonly P[], manifests: ReadonlyMap<number, RoundManifest>): P[] {
+  let again = Number.POSITIVE_INFINITY
+  const counting = parts.toReversed().filter(({ round, checkpoint }) => {
+    if (!round) return (checkpoint?.shared?.round ?? 0) <= again
     const asked = manifests.get(round.round)?.members.map(({ shard }) => shard)
     const own = round.counted.filter((counted) => counted.round === round.round)
-    return last.get(round.round) === round && own.every(({ shard }) => asked?.includes(shard))
+    const counts = round.round < again && own.every(({ shard }) => asked?.includes(shard))
+    again = Math.min(again, round.round)
+    return counts
   })
+  return counting.reverse()
 }
 
 /** The newest round does not count after all: nobody can have what it came to. It is the present one again. */

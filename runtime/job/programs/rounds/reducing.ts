@@ -78,7 +78,7 @@ function askFor(
 
 /** Whether what was left over can be had. */
 function goesOn(turn: Turn, left: HeldUpdate | undefined, reducer: string): boolean {
-  if (!left) return false
+  if (!left || turn.state.freshFrom === presentRound(turn.state.history)) return false
   return left.at === reducer || (turn.isHere(left.at) && turn.options.request.rounds.replacement === 'committed')
 }
 

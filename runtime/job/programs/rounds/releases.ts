@@ -40,5 +40,8 @@ function isWanted({ state }: Turn, shard: Digest): boolean {
 }
 
 function basesOf({ state }: Turn): number[] {
-  return state.open?.manifest.members.map(({ base }) => base.round) ?? []
+  return [
+    ...(state.open?.manifest.members ?? []).map(({ base }) => base.round),
+    ...[...state.late.values()].map(({ baseRound }) => baseRound),
+  ]
 }

@@ -35,6 +35,7 @@ export function resumed({ training, before, select }: RoundsOptions): RoundsStat
     reduceMs: undefined,
     fruitless: 0,
     takenBack: undefined,
+    freshFrom: undefined,
     stuckSinceMs: undefined,
     returning: undefined,
     isOver: false,

@@ -55,7 +55,8 @@ export interface LateMember {
   readonly peer: string
   readonly round: number
   readonly batches: Counted['batches']
-  readonly fromStep: number
+  /** Its replica begins there: updates since then are needed. */
+  readonly baseRound: number
   /** Where its round was cut. */
   readonly slices: readonly number[]
   /** What the others of its round began with; known once that was told. */
@@ -155,8 +156,10 @@ export interface RoundsState {
   /** Times in a row that the round was opened and nobody gave anything. */
   fruitless: number
   /** Members of the last round that are waited for until then, after a restart. */
-  /** The last round that was done again. */
+  /** The round that a training went back to last. */
   takenBack: number | undefined
+  /** The round that was begun from a snapshot after going back: what members had left over then may be let go of. */
+  freshFrom: number | undefined
   /** Since when nobody who is here can get to the present state. */
   stuckSinceMs: number | undefined
   returning: { readonly peers: ReadonlySet<string>; readonly untilMs: number } | undefined

@@ -1,6 +1,6 @@
 import { beginningOf } from './bases.ts'
 import { exclude } from './collecting.ts'
-import { newestSnapshot, presentRound, removeRound } from './history.ts'
+import { type ClosedRound, newestSnapshot, presentRound, removeRound } from './history.ts'
 import { giveUpLate } from './late.ts'
 import { askAnew, reopenRound } from './opening.ts'
 import { failSnapshot } from './snapshots.ts'
@@ -8,24 +8,34 @@ import type { OpenRound } from './state.ts'
 import type { Turn } from './turn.ts'
 
 /**
- * The last round is done again where nobody can have what it came to: who reduced it is gone, or gives nothing, and all
- * others are in the state before it. They still have what they gave, and are not asked to learn it anew. Its batches count
- * with the outcome that comes of that; the one before is void. Says whether there was anything to take back.
+ * Goes back where nobody who is here can have what the last round came to: who reduced it is gone, or gives nothing. At
+ * first that round alone is done again: all others are in the state before it and still have what they gave, so nothing is
+ * learned anew. Where that does not help, the training goes on from the newest snapshot. What is done again is void, its
+ * batches are free again. Says whether there was anything to take back.
  */
 export function takeBack(turn: Turn): boolean {
   const { state } = turn
   const { history } = state
   const round = presentRound(history)
-  const isOnce = state.takenBack === round - 1
-  if (round === 0 || isOnce || state.probe || history.snapshots.has(round)) return false
+  const snapshot = newestSnapshot(history).round
+  if (round === snapshot || state.probe) return false
+  const isFirst = state.takenBack === undefined || round > state.takenBack + 1
+  const target = isFirst ? round - 1 : snapshot
   if (state.snapshot) failSnapshot(turn, state.snapshot.shard, [])
-  state.takenBack = round - 1
-  const { manifest, outcome } = removeRound(history)
-  for (const { batches } of outcome.counted) state.account.giveBack(batches)
   for (const shard of [...state.late.keys()]) giveUpLate(turn, shard)
-  for (const standing of state.standings.values()) if (standing.broughtTo === round) standing.broughtTo = round - 1
-  reopenRound(turn, manifest)
-  if (state.open) refreshBases(turn, state.open)
+  let last: ClosedRound | undefined
+  while (presentRound(history) > target) {
+    last = removeRound(history)
+    for (const { batches } of last.outcome.counted) state.account.giveBack(batches)
+  }
+  state.takenBack = target
+  state.freshFrom = isFirst ? state.freshFrom : target
+  for (const standing of state.standings.values())
+    if ((standing.broughtTo ?? 0) > target) standing.broughtTo = isFirst ? target : undefined
+  if (isFirst && last) {
+    reopenRound(turn, last.manifest)
+    if (state.open) refreshBases(turn, state.open)
+  }
   return true
 }
 

@@ -252,11 +252,13 @@ export class VirtualRun {
       return
     }
     this.#checkDeadline()
-    for (const shard of step.cancel)
+    for (const shard of step.cancel) {
+      if (this.accepted.has(shard)) this.released.add(shard) // what is called off is not kept either
       for (const member of this.members.values()) {
         const at = member.queue.findIndex(({ id }) => id === shard)
         if (at >= 0) member.queue.splice(at, 1)
       }
+    }
     for (const { shard: spec, peer } of step.placed ?? []) {
       const id = shardId(spec)
       this.placed.push({ atMs: this.nowMs, peer, spec, id })
