@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, open, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import type { Command } from 'commander'
 import { systemClock, toAividaError, userError } from '../../base/index.ts'
 import { dataFolder } from '../../node/data-folder.ts'
@@ -18,8 +19,18 @@ const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = {
   'class missing': 11,
 }
 
-/** `jobs bundle`, `jobs replay`: a training as one file, and done again from it. */
+/** `jobs report`, `jobs bundle`, `jobs replay`: a job as a page, as one file, and done again from that. */
 export function recordCommands(cli: Cli, jobs: Command): void {
+  cli
+    .command(
+      {
+        usage: 'report <id>',
+        description: 'write how a job went as one HTML page: curves, workers, timeline, recipe, hashes',
+        action: report,
+      },
+      jobs,
+    )
+    .option('--out <file>', 'default: JOB.html')
   cli
     .command(
       {
@@ -49,6 +60,20 @@ export function recordCommands(cli: Cli, jobs: Command): void {
       'after',
       '\nExit codes: 0 identical, or within the tolerance asked for; 10 it came to something else; 11 this machine cannot compute in its class.',
     )
+}
+
+async function report(session: Session, [id]: readonly string[]): Promise<void> {
+  const { options, io } = session
+  const path = resolve(io.cwd, options.out ?? `${id}.html`)
+  const job = (await session.client()).job(id!)
+  const [record, { outputDir }] = [await job.record(session.request), await job.status(session.request)]
+  const [{ reportOf }, { readPart }] = [
+    await import('../../node/record/index.ts'),
+    await import('../../data/sources/parts.ts'),
+  ]
+  const page = Buffer.from(await reportOf(record, ({ file }) => readPart(join(outputDir, file))))
+  await writeWhole(path, Readable.from([page]))
+  session.print({ job: id, file: path, sizeBytes: page.byteLength }, `${path}\n`)
 }
 
 async function bundle(session: Session, [id]: readonly string[]): Promise<void> {

@@ -4,4 +4,6 @@ export { type Content, contentsOf, isTrainingRecord, type TrainingRecord } from 
 export { type OpenBundleOptions, type OpenedBundle, openBundle } from './open-bundle.ts'
 export { RecordDesk, type RecordDeskInit } from './record-desk.ts'
 export { type ReplayOptions, replayBundle } from './replay-bundle.ts'
+export { reportOf } from './report/index.ts'
 export { type Difference, type SpotCheck, type TensorDifference, TOLERANCE, type Verdict } from './verdict.ts'
+export { type WorkerFigures, workerFigures } from './worker-figures.ts'
