@@ -11,7 +11,7 @@ import { loadConfig, sha256, systemClock } from '../../runtime/base/index.ts'
 import { readTar, tarOf } from '../../runtime/data/archive/index.ts'
 import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import { type BundleManifest, type ReplayOptions, replayBundle, type Verdict } from '../../runtime/node/record/index.ts'
-import { linearTraining } from '../support/training-files.ts'
+import { linearTraining, type TrainingRequest } from '../support/training-files.ts'
 import { codeOf } from '../swarm/identity/sample-keys.ts'
 
 const test = suite('the record of a job')
@@ -20,6 +20,7 @@ const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url)
 let folder: string
 let cluster: LocalCluster
 let job: string
+let request: TrainingRequest
 /** The bundle of {@link job}, and where nothing but bundles is. */
 let bundle: Buffer
 let elsewhere: string
@@ -28,8 +29,8 @@ test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'aivida-record-'))
   elsewhere = join(folder, 'elsewhere')
   await mkdir(elsewhere)
-  cluster = await LocalCluster.start({ workers: 1, dir: join(folder, 'cluster') })
-  const request = await linearTraining(join(folder, 'files'), { keep: 0.8 })
+  cluster = await LocalCluster.start({ workers: 2, dir: join(folder, 'cluster') })
+  request = await linearTraining(join(folder, 'files'), { keep: 0.8 })
   const outputDir = join(folder, 'result')
   const length = { steps: 600, stepsPerShard: 100, commitEvery: 50 }
   const script = { name: 'train.ts', text: 'export default 1' }
@@ -106,6 +107,22 @@ test('a bundle made at the submitter is done again elsewhere, to the last bit of
   })
   const two = await replay('job.tar', { first: 2 })
   assert.ok(two.verdict === 'identical' && two.parts === 2 && two.state === parts[1]!.checkpoint!.state.blob)
+})
+
+test('a training by rounds of two workers is done again in one process, every update and every state to the bit', async () => {
+  const outputDir = join(folder, 'rounds')
+  const rounds = { workers: { min: 2, max: 2 }, sync: 'diloco', recipe: { localSteps: 12 }, snapshotEvery: 3 } as const
+  const handle = await cluster.client.submit({ ...request, steps: 150, commitEvery: 5, rounds, outputDir })
+  await handle.done()
+  const pieces = await handle.bundle()
+  await writeFile(join(elsewhere, 'rounds.tar'), Buffer.concat(await Array.fromAsync(pieces)))
+  const verdict = await replay('rounds.tar')
+  const parts = await handle.parts()
+  const last = parts.findLast(({ checkpoint }) => checkpoint)!.checkpoint!.state.blob
+  const count = parts.filter(({ round }) => round).length
+  assert.ok(count > 3, `${count} rounds`)
+  assert.ok(verdict.verdict === 'identical', JSON.stringify(verdict))
+  assert.equal(verdict, { ...verdict, steps: 150, parts: count, of: count, state: last })
 })
 
 test('a bundle without its rows names them, and takes them from beside it', async () => {

@@ -20,7 +20,7 @@ export function differenceOf(
   { fromStep, steps, commitEvery }: TrainShard,
   trained: Redone,
 ): Difference | undefined {
-  const row = differentRow(metrics, trained.metrics)
+  const row = differentRow(metrics, trained.metrics, 0)
   if (row) return { what: 'metrics', part: part.index, step: fromStep + row.row + 1, ...row.values }
   const commitments = part.computedBy?.[0]?.commitments ?? []
   for (const [i, expected] of commitments.entries()) {
@@ -41,19 +41,22 @@ export function differenceOf(
   return undefined
 }
 
-/** The first row in which two tables differ, of columns that both have. */
-function differentRow(
+/** The first row in which two tables differ, of columns that both have; the second is the first one's rows `from` there on. */
+export function differentRow(
   recorded: NamedTensors,
   found: NamedTensors,
+  from: number,
 ): { readonly row: number; readonly values: Pick<Difference, 'name' | 'expected' | 'found'> } | undefined {
   let first: { row: number; values: Pick<Difference, 'name' | 'expected' | 'found'> } | undefined
   for (const [name, ours] of Object.entries(found)) {
     const theirs = recorded[name]
     if (!theirs || theirs.dtype === 'string' || ours.dtype === 'string') continue
     const [a, b] = [typedArrayOf(theirs), typedArrayOf(ours)]
-    const length = Math.max(a.length, b.length)
-    for (let row = 0; row < Math.min(length, first?.row ?? length); row++)
-      if (!Object.is(a[row], b[row])) first = { row, values: { name, expected: String(a[row]), found: String(b[row]) } }
+    for (let row = 0; row < Math.min(b.length, first?.row ?? b.length); row++) {
+      const [expected, found] = [a[from + row], b[row]]
+      if (!Object.is(expected, found))
+        first = { row, values: { name, expected: String(expected), found: String(found) } }
+    }
   }
   return first
 }

@@ -11,9 +11,17 @@ import {
 import type { ProbedDevice } from '../../compute/device/index.ts'
 import type { BlobStore, OpenProvider } from '../../data/blob/index.ts'
 import type { Trained, TrainingRun } from '../../job/worker/index.ts'
-import { type BlobRef, type Lease, type ShardSpec, shardId, type TrainShard } from '../../protocol/index.ts'
+import {
+  type BlobRef,
+  type Lease,
+  type ReduceShard,
+  type ShardSpec,
+  shardId,
+  type TrainShard,
+} from '../../protocol/index.ts'
 import { NodeDevices } from '../devices.ts'
 import { EngineHost } from '../engine-host.ts'
+import { ReduceHost } from '../rounds/reduce-host.ts'
 import { RoundBlobs } from '../rounds/round-blobs.ts'
 import { TrainingHost } from '../training-host.ts'
 
@@ -32,6 +40,8 @@ export interface ReplayWorkerInit {
 /** What a shard of training came to here. */
 export type Redone = Trained & Required<Pick<Trained, 'state'>>
 
+/** Under which name what was computed here is pinned until it is dropped. */
+const KEPT = 'replay'
 /** Peers of a replay are nobody's. */
 const NOBODY = `12D3Koo${'W'.repeat(45)}`
 const NO_ACCOUNT = `ac_${'1'.repeat(40)}`
@@ -44,6 +54,7 @@ export class ReplayWorker {
   readonly devices: readonly ProbedDevice[]
   readonly #engines: EngineHost
   readonly #training: TrainingHost
+  readonly #reduction: ReduceHost
   readonly #init: ReplayWorkerInit
 
   private constructor(init: ReplayWorkerInit, hardware: NodeDevices, devices: readonly ProbedDevice[]) {
@@ -66,10 +77,11 @@ export class ReplayWorker {
       deviceOptions: (device) => hardware.loadOptions(device),
       engine: hardware.settings,
     })
-    const common = { clock, blobs, provider, offended, keptAs: init.job }
+    const common = { clock, blobs, provider, offended, keptAs: KEPT, logger: silentLogger }
     // What members give each other is not brought into memory either: it is in the one store already.
     const rounds = new RoundBlobs({ ...common, logger: silentLogger, inputs: blobs, self: NOBODY })
     this.#training = new TrainingHost({ ...common, engines: this.#engines, rounds })
+    this.#reduction = new ReduceHost({ clock, engines: this.#engines, rounds })
   }
 
   /** Looks for this machine's devices. Throws `engine.*`, `device.*`. */
@@ -88,10 +100,17 @@ export class ReplayWorker {
     return { ...trained, state }
   }
 
+  /** Makes one update of contributions again. Throws as `WorkerPorts.reduce` does. */
+  async reduce(device: string, shard: ReduceShard, signal: AbortSignal): Promise<Trained> {
+    const lease = this.#lease(device, shard)
+    await this.#reduction.fetch(lease, shard, undefined, signal)
+    return this.#reduction.reduce(lease, shard, 0, signal)
+  }
+
   /** A state that was computed here and is of no more use. What the bundle holds is pinned by it, and stays. */
   async drop({ blob, sizeBytes }: BlobRef): Promise<void> {
     const { blobs, job } = this.#init
-    await blobs.unpin(job, blob)
+    for (const owner of [KEPT, job]) await blobs.unpin(owner, blob)
     await blobs.evict(sizeBytes)
   }
 

@@ -2,6 +2,7 @@ import { userError } from '../../base/index.ts'
 import type { BlobStore } from '../../data/blob/index.ts'
 import type { OpenedBundle } from './open-bundle.ts'
 import { replayChain } from './replay-chain.ts'
+import { replayRounds, roundsJobOf } from './replay-rounds.ts'
 import type { ReplayWorker } from './replay-worker.ts'
 import { spotChecks } from './spot-checks.ts'
 import type { Verdict } from './verdict.ts'
@@ -32,7 +33,8 @@ export async function replay(init: ReplayInit): Promise<Verdict> {
       'bundle.empty',
       `${record.job} had come to nothing when the bundle was made: there is nothing to compare`,
     )
-  const verdict = await replayChain(init)
+  const rounds = roundsJobOf(record)
+  const verdict = await (rounds ? replayRounds(init, rounds) : replayChain(init))
   return verdict.verdict === 'class missing' && init.tolerate ? spotChecks(init, verdict.recorded) : verdict
 }
 
