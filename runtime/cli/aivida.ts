@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { inferCommand } from './commands/infer.ts'
 import { logsCommand } from './commands/logs.ts'
 import { runCommand } from './commands/run.ts'
+import { sweepCommand } from './commands/sweep.ts'
 import { trainCommand } from './commands/train.ts'
 import { viewCommands } from './commands/view.ts'
 import { EXIT_CODES_HELP, exitCodeOf, formatFailure } from './failure.ts'
@@ -25,6 +26,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     deviceCommands,
     inferCommand,
     trainCommand,
+    sweepCommand,
     dataCommands,
     runCommand,
     logsCommand,

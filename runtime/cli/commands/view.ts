@@ -4,6 +4,7 @@ import type { ConductView, JobStatus, NetworkView, RoundsView } from '../../prot
 import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 import { describeProgress } from '../progress.ts'
+import { describeSweep } from '../sweep-progress.ts'
 import { recordCommands } from './record.ts'
 
 /** `status`, `peers`, `jobs` with what is below it, `job`, `cancel`: what a node knows, and how to stop a job or take one over. */
@@ -111,7 +112,8 @@ export function viewCommands(cli: Cli): void {
 }
 
 /** With what it waits for, or how far it is, where workers train together. */
-function stateOf({ state, rounds }: JobStatus): string {
+function stateOf({ state, rounds, sweep }: JobStatus): string {
+  if (state === 'running' && sweep) return `${state}: ${describeSweep(sweep)}`
   if (state !== 'running' || !rounds) return state
   return `${state}: ${rounds.waits ?? `round ${formatCount(rounds.closed)}`}`
 }
@@ -181,6 +183,7 @@ export function describeJob(status: JobStatus, nowWallMs: number): string {
     `shards   ${Object.entries(status.shards)
       .map(([what, count]) => `${count} ${what === 'writing' ? 'being written' : what}`)
       .join(', ')}`,
+    ...(status.sweep ? [`trials   ${describeSweep(status.sweep)}`] : []),
     ...(status.rounds ? describeRounds(status.rounds, status.workers) : []),
     `moved    ${formatBytes(sent)} out, ${formatBytes(received)} in`,
     `result   ${status.outputDir}`,

@@ -4,6 +4,7 @@ import type { JobRequest, Parameter } from '../../protocol/index.ts'
 import { isTrainingDefinition, type Training, trainingRequest } from '../training/index.ts'
 import { TrainingFolder } from '../training/training-folder.ts'
 import type { Sweep } from './definition.ts'
+import { describeParameters } from './parameters.ts'
 
 /** A sweep as a request whose files are there. */
 export interface WrittenSweep {
@@ -109,12 +110,4 @@ function made<T>(parameters: Readonly<Record<string, Parameter>>, make: () => T)
   } catch (error) {
     return failed(error)
   }
-}
-
-/** Parameters as people read them: `learningRate 0.01, width 64`. */
-export function describeParameters(parameters: Readonly<Record<string, Parameter>>): string {
-  const shown = (value: Parameter) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value)
-  return Object.entries(parameters)
-    .map(([name, value]) => `${name} ${shown(value)}`)
-    .join(', ')
 }
