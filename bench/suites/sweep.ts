@@ -98,7 +98,7 @@ async function sweepOf(
   const startMs = performance.now()
   const { rows, sweep: view } = await handle.done()
   const seconds = (performance.now() - startMs) / 1_000
-  if (view?.failed !== 0) throw new Error(`${view?.failed} trials failed: ${(await handle.table()).toString()}`)
+  if (view?.failed !== 0) throw new Error(`trials failed: ${(await handle.table()).getChild('error')}`)
   return { steps: rows.done, seconds, accuracy: await testAccuracy(await handle.model(), test) }
 }
 

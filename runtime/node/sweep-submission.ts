@@ -1,6 +1,7 @@
 import { limit, userError } from '../base/index.ts'
+import type { BlobStore } from '../data/blob/index.ts'
 import { jobEntryCodec } from '../job/journal/index.ts'
-import type { JobSpec, ModelRef, SweepRequest, SweepSpec, TrainingSpec } from '../protocol/index.ts'
+import type { BlobRef, JobSpec, ModelRef, SweepRequest, SweepSpec, TrainingSpec } from '../protocol/index.ts'
 import type { TrainingSubmission } from './kept-models.ts'
 import { prepareTraining } from './training-submission.ts'
 
@@ -18,15 +19,33 @@ export async function prepareSweep(
       'sweep.trial',
       `trial ${lost} is of training ${trials[lost]!.training}, and there are ${trainings.length}`,
     )
+  const once = { ...init, blobs: readingOnce(init.blobs) }
   const prepared: { model: ModelRef; training: TrainingSpec }[] = []
   for (const training of trainings) {
     const { evaluation } = training
     if (!evaluation)
       throw userError('sweep.no-evaluation', `trials are compared by ${metric} of their evaluation, and there is none`)
     const select = { ...evaluation.select, metric, goal }
-    prepared.push(await prepareTraining(init, { ...training, requirements: {}, evaluation: { ...evaluation, select } }))
+    prepared.push(await prepareTraining(once, { ...training, requirements: {}, evaluation: { ...evaluation, select } }))
   }
   return { model: prepared[0]!.model, sweep: { trainings: prepared } }
+}
+
+/** The same store, which takes each file once: trainings mostly share their data. */
+function readingOnce(blobs: BlobStore): BlobStore {
+  const files = new Map<string, Promise<BlobRef>>()
+  const putFile: BlobStore['putFile'] = (path, options) => {
+    const kept = files.get(path) ?? blobs.putFile(path, options)
+    files.set(path, kept)
+    return kept
+  }
+  return new Proxy(blobs, {
+    get(store, name) {
+      if (name === 'putFile') return putFile
+      const member: unknown = Reflect.get(store, name)
+      return typeof member === 'function' ? member.bind(store) : member
+    },
+  })
 }
 
 /** Refuses a sweep whose description does not fit an entry of its journal: `sweep.too-many-trials`. */
