@@ -1,12 +1,18 @@
 import { fashionMnist } from '../../datasets/fashion-mnist.ts'
 import { mobyDick } from '../../datasets/moby-dick.ts'
 import { characterModel } from '../../notebooks/models/character-model.ts'
-import { mlp } from '../../notebooks/models/mlp.ts'
 import {
   adam,
   crossEntropy,
+  dense,
+  flatten,
+  heNormal,
+  layer,
   muon,
   nextTokens,
+  pixels,
+  relu,
+  sequential,
   type TrainingInit,
   type TrainingStep,
   trainingStep,
@@ -15,6 +21,18 @@ import { type RowTable, windowsOf } from '../../runtime/data/rows/index.ts'
 import { openDataset } from '../../runtime/data/sources/index.ts'
 import { CONTEXT, characterValidation, PICTURES } from '../training/task.ts'
 import type { Recipe, TaskName } from './recipe.ts'
+
+/** 784-256-128-10 on pictures whose brightness has mean 0 and deviation 1 over Fashion-MNIST. 235,146 parameters. */
+const STANDARDISED_MLP = sequential([
+  pixels(),
+  layer('standardised', {}, ({ g }, x) => g.scale(g.shift(x, -0.286), 1 / 0.353)),
+  flatten(),
+  dense(256, { initial: heNormal }),
+  relu(),
+  dense(128, { initial: heNormal }),
+  relu(),
+  dense(10, { initial: heNormal }),
+])
 
 /** What a recipe trains, on what, and what it is judged by. */
 export interface Learning {
@@ -35,7 +53,7 @@ export async function learningOf(recipe: Recipe, batch: number): Promise<Learnin
   const shared = { optimizer, batchSize: batch, seed: recipe.seed }
   const init: TrainingInit =
     recipe.task === 'mlp'
-      ? { ...PICTURES, ...shared, model: mlp }
+      ? { ...PICTURES, ...shared, model: STANDARDISED_MLP }
       : {
           ...shared,
           model: characterModel({ vocabulary: table.columns[0]!.symbols!.length, width: 64, layers: 2 }),

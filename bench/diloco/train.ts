@@ -8,6 +8,7 @@ import {
   sliceEnds,
 } from '../../runtime/compute/update/index.ts'
 import { roomFor } from '../../runtime/data/rows/index.ts'
+import type { NamedTensors } from '../../runtime/data/tensor/index.ts'
 import type { LearningRate } from '../../runtime/protocol/index.ts'
 import { type Learning, learningOf } from './model.ts'
 import type { Recipe, Trained } from './recipe.ts'
@@ -19,25 +20,42 @@ const JUDGED_AT_ONCE = 100
 /** Trains by a recipe in this process, all its workers one after the other, and judges what comes out. */
 export async function train(recipe: Recipe): Promise<Trained> {
   const start = performance.now()
+  return trained(recipe, async (learning, { replica, bytes }) => {
+    const { length } = replica.layout
+    const ring = recipe.steps * ((4 * (recipe.workers - 1)) / recipe.workers) * 4 * length
+    const result = await judged(learning, replica)
+    return {
+      ...result,
+      bytes,
+      reduction: ring / bytes,
+      parameters: length,
+      seconds: (performance.now() - start) / 1_000,
+    }
+  })
+}
+
+/** The same, for the tensors that it comes to: all of the first worker's state. Copies. */
+export async function stateOf(recipe: Recipe): Promise<NamedTensors> {
+  return trained(recipe, async (_, { replica }) => structuredClone(replica.state()))
+}
+
+async function trained<T>(recipe: Recipe, use: (learning: Learning, outcome: Outcome) => Promise<T>): Promise<T> {
   const batch = recipe.rounds ? recipe.batch : recipe.batch * recipe.workers
   const learning = await learningOf(recipe, batch)
   const session = await new OnnxRuntimeEngine().load({ graph: learning.step.step })
   try {
     const init = { ...learning, session, seed: recipe.seed, batch, learningRate: scheduleOf(recipe) }
-    const { replica, bytes } = recipe.rounds
+    const outcome = recipe.rounds
       ? await byRounds(recipe, recipe.rounds, () => new Replica(init))
       : await synchronously(recipe, new Replica(init))
-    const { length } = replica.layout
-    const seconds = (performance.now() - start) / 1_000
-    const ring = recipe.steps * ((4 * (recipe.workers - 1)) / recipe.workers) * 4 * length
-    return { ...(await judged(learning, replica)), bytes, reduction: ring / bytes, parameters: length, seconds }
+    return await use(learning, outcome)
   } finally {
     await session.close()
   }
 }
 
 /** The rate grows over the first 5 %, then falls to 5 % along half a cosine. Counted in batches of one worker. */
-function scheduleOf({ rate, steps, workers }: Recipe): LearningRate {
+export function scheduleOf({ rate, steps, workers }: Recipe): LearningRate {
   const totalSteps = steps * workers
   return { kind: 'cosine', rate, warmUpSteps: Math.round(totalSteps / 20), totalSteps, finalShare: 0.05 }
 }
