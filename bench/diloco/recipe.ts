@@ -21,8 +21,10 @@ export interface Recipe {
   /** Absent: synchronous training, in one process on whole batches. */
   readonly rounds?: {
     readonly localSteps: number
-    /** Of updates, both ways. */
+    /** Of updates, both ways ... */
     readonly compression: Compression
+    /** ... but for the way back, where that is another. */
+    readonly down?: Compression
     readonly outer: OuterStep
   }
 }

@@ -60,7 +60,7 @@ export const SEARCH: readonly Unseeded[] = []
 /** A recipe in a few words. */
 export function describe({ task, optimizer, rate, workers, rounds }: Unseeded): string {
   const how = rounds
-    ? `H ${rounds.localSteps}, ${compressionName(rounds.compression)} both ways, mu ${rounds.outer.momentum}`
+    ? `H ${rounds.localSteps}, ${compressionName(rounds.compression)} up, ${compressionName(rounds.down ?? rounds.compression)} down, mu ${rounds.outer.momentum}`
     : 'synchronous'
   return `${task}, ${workers} workers, ${optimizer} at ${rate}, ${how}`
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { layoutOf } from '../../runtime/compute/update/index.ts'
 import type { NamedTensors } from '../../runtime/data/tensor/index.ts'
 import { training } from '../../runtime/index.ts'
 import { LocalCluster } from '../../runtime/local-cluster/index.ts'
@@ -14,11 +15,12 @@ import { scheduleOf } from './train.ts'
 export interface SwarmTrained {
   readonly state: NamedTensors
   /**
-   * What went through the lines of a worker and of the submitter, both ways, a round, from the end of the first round to that
-   * of the last: updates, leases, receipts, heartbeats, QUIC. Before it come the data and the model, after it the final state.
+   * What went through the lines of a worker and of the submitter, both ways, a round, over the second half of the rounds:
+   * updates, leases, receipts, heartbeats, QUIC. Before it come the model and the data, after it the final state.
    */
   readonly workerBytes: number
   readonly submitterBytes: number
+  readonly parameters: number
   readonly seconds: number
 }
 
@@ -26,13 +28,13 @@ export interface SwarmTrained {
 export async function trainOverSwarm(recipe: Recipe): Promise<SwarmTrained> {
   const { rounds, workers, steps, seed } = recipe
   if (!rounds) throw new Error('a recipe by rounds')
-  const { init, table } = await learningOf(recipe, recipe.batch)
+  const { init, step, table } = await learningOf(recipe, recipe.batch)
   const folder = await mkdtemp(join(tmpdir(), 'aivida-bench-'))
   try {
     await using proxy = LinkProxy.start({ terms: CLEAR })
     await using cluster = await LocalCluster.start({ workers, ...linkFlags(proxy) })
     const start = performance.now()
-    const { localSteps, compression, outer } = rounds
+    const { localSteps, compression, down = compression, outer } = rounds
     const handle = await cluster.client.train(
       training({
         ...init,
@@ -41,7 +43,7 @@ export async function trainOverSwarm(recipe: Recipe): Promise<SwarmTrained> {
         learningRate: scheduleOf(recipe),
         seed,
         workers,
-        sync: { sync: 'diloco', recipe: { localSteps, up: compression, down: compression, outer } },
+        sync: { sync: 'diloco', recipe: { localSteps, up: compression, down, outer } },
         snapshotEvery: 64,
         balance: 'equal',
         deadline: { leastMs: 600_000 },
@@ -52,11 +54,13 @@ export async function trainOverSwarm(recipe: Recipe): Promise<SwarmTrained> {
     for await (const event of handle.events()) if (event.type === 'round') counts.push(bytesBy(await proxy.counts()))
     await handle.done()
     const seconds = (performance.now() - start) / 1_000
-    const ofRound = (name: string) => (counts.at(-1)![name]! - counts[0]![name]!) / (counts.length - 1)
+    const half = counts.length >> 1
+    const ofRound = (name: string) => (counts.at(-1)![name]! - counts.at(-1 - half)![name]!) / half
     return {
       state: await handle.state('last'),
       workerBytes: cluster.workers.reduce((sum, { name }) => sum + ofRound(name), 0) / workers,
       submitterBytes: ofRound('submitter'),
+      parameters: layoutOf(step.signature).length,
       seconds,
     }
   } finally {

@@ -77,12 +77,12 @@ async function synchronously({ steps, workers }: Recipe, replica: Replica): Prom
  */
 async function byRounds(
   { workers, steps }: Recipe,
-  { localSteps, compression, outer }: NonNullable<Recipe['rounds']>,
+  { localSteps, compression, down = compression, outer }: NonNullable<Recipe['rounds']>,
   replicaOf: () => Replica,
 ): Promise<Outcome> {
   const replicas = Array.from({ length: workers }, replicaOf)
   const { length, plain } = replicas[0]!.layout
-  const compressor = compressorOf(compression)
+  const [up, back] = [compressorOf(compression), compressorOf(down)]
   const ends = sliceEnds(length, plain, workers < 4 ? 1 : workers)
   const slices = ends.map((end, i) => ({ from: ends[i - 1] ?? 0, to: end, plain: end === length ? plain : 0 }))
   const shared = new Float32Array(length)
@@ -102,7 +102,7 @@ async function byRounds(
       for (let i = 0; i < length; i++) local[i] = shared[i]! - local[i]!
       contributions.push(
         slices.map(({ from, to, plain }) =>
-          encodeUpdate(compressor, local.subarray(from, to), plain, residuals[member]!.subarray(from, to)),
+          encodeUpdate(up, local.subarray(from, to), plain, residuals[member]!.subarray(from, to)),
         ),
       )
     }
@@ -111,15 +111,15 @@ async function byRounds(
         contributions: contributions.map((bytes, member) => ({ member, bytes: bytes[slice]!, weight: count })),
         aggregation: { rule: 'mean' },
         compressed: compression,
-        compression,
+        compression: down,
         length: to - from,
         plain,
         residual: reducers[slice],
       })
       reducers[slice] = found.residual
-      decodeUpdate(compressor, found.update, plain, update.subarray(from, to))
-      const up = contributions.reduce((sum, bytes) => sum + bytes[slice]!.byteLength, 0)
-      compressed += up / workers + found.update.byteLength
+      decodeUpdate(back, found.update, plain, update.subarray(from, to))
+      const sent = contributions.reduce((sum, bytes) => sum + bytes[slice]!.byteLength, 0)
+      compressed += sent / workers + found.update.byteLength
     }
     outerStep(shared, momentum, update, outer, plain)
     for (const replica of replicas) replica.write(shared)

@@ -2,6 +2,7 @@ import { pointOf, recordCurve } from '../diloco/curve.ts'
 import { trainAll } from '../diloco/lanes.ts'
 import type { Recipe, Trained } from '../diloco/recipe.ts'
 import { type Compared, CURVE, describe, FIXED, SEARCH, SEEDS } from '../diloco/recipes.ts'
+import { swarmChecks } from '../diloco/swarm-checks.ts'
 import { type Check, medianCheck, type Suite } from '../report.ts'
 
 /** What must hold of a comparison, and what is wanted. */
@@ -10,16 +11,20 @@ type Bounds = Readonly<Record<string, Pick<Check, 'gate' | 'goal'>>>
 const BOUNDS: Bounds = {
   mlp4_gap_pct: { gate: '<= 4.5' },
   mlp4_reduction: { gate: '>= 400' },
+  mlp4_wire_reduction: { gate: '>= 400' },
   lm4_gap_pct: { gate: '<= 4.5' },
   lm4_reduction: { gate: '>= 200' },
+  lm4_wire_reduction: { gate: '>= 200' },
   lm8_vs_sync_adam: { gate: '<= 1' },
   lm8_reduction: { gate: '>= 110' },
+  lm8_wire_reduction: { goal: '>= 110' },
 }
 
 /**
  * What few bytes cost: held-out loss of training by rounds (DiLoCo, compressed both ways) against synchronous training on as
  * many samples, learning rates of both tuned, and how many times fewer bytes a worker's link carries than with an f32 ring
- * all-reduce at each step. Trains in two processes, by the same compressors, aggregation and outer step as the swarm.
+ * all-reduce at each step. Trains in two processes, by the same compressors, aggregation and outer step as the swarm; then a few
+ * rounds of each recipe over nodes of their own, every datagram counted, and to the same bits.
  */
 export const suite: Suite = async ({ full, say }) => {
   const results = new Map<string, Trained>()
@@ -40,8 +45,9 @@ export const suite: Suite = async ({ full, say }) => {
     await train(SEARCH.map((recipe) => ({ ...recipe, seed: SEEDS[0] })))
     await recordCurve(compared.map((each) => pointOf(each, of(each.local), of(each.synchronous))))
   }
+  const wire = await swarmChecks(FIXED, BOUNDS, { say })
   return {
-    checks: compared.flatMap((each) => checksOf(each, of(each.local), of(each.synchronous))),
+    checks: [...compared.flatMap((each) => checksOf(each, of(each.local), of(each.synchronous))), ...wire],
     seed: SEEDS[0],
     n: SEEDS.length,
   }
