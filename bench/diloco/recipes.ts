@@ -51,11 +51,47 @@ export const FIXED: readonly Compared[] = [
   },
 ]
 
-/** More comparisons, for the curve of loss against bytes: by compressor and local steps. */
-export const CURVE: readonly Compared[] = []
+/**
+ * More comparisons, for the curve of loss against bytes: by compressor and local steps. `mlp4_700x` and `lm4_500x` are those
+ * that are to be near synchronous training at so many times fewer bytes, `mlp4_near` the one that are to be within a hundredth of it.
+ */
+export const CURVE: readonly Compared[] = [
+  mlp4('mlp4_700x', 32, { kind: 'ec', step: 1.8 }),
+  mlp4('mlp4_h32_ec2.6', 32, { kind: 'ec', step: 2.6 }),
+  mlp4('mlp4_h16_ec1.8', 16, { kind: 'ec', step: 1.8 }),
+  mlp4('mlp4_near', 8, { kind: 'ec', step: 1.5 }, 0.3),
+  mlp4('mlp4_h32_i4', 32, { kind: 'i4' }),
+  mlp4('mlp4_h32_s1', 32, { kind: 's1' }),
+  mlp4('mlp4_h64_ec1.8', 64, { kind: 'ec', step: 1.8 }),
+  lm4('lm4_500x', 16, { kind: 'ec', step: 2.2 }),
+  lm4('lm4_h32_ec1.2', 32, { kind: 'ec', step: 1.2 }, 0.3),
+  lm4('lm4_h8_ec2.9', 8, { kind: 'ec', step: 2.9 }),
+  lm4('lm4_h4_ec2.6', 4, { kind: 'ec', step: 2.6 }),
+]
 
-/** Learning rates that were tried, one seed each; the best of either side are those above. */
-export const SEARCH: readonly Unseeded[] = []
+/** Learning rates beside those above, one seed each: what both sides were tuned among. */
+export const SEARCH: readonly Unseeded[] = [
+  ...[0.001, 0.0014, 0.004].flatMap((rate) => FIXED.slice(0, 1).flatMap((each) => both(each, rate))),
+  ...[0.015, 0.025].flatMap((rate) => FIXED.slice(1, 2).flatMap((each) => both(each, rate))),
+  ...[0.002, 0.003, 0.006].map((rate) => ({ ...FIXED[2]!.synchronous, rate })),
+]
+
+function mlp4(name: string, localSteps: number, compression: Compression, momentum = 0.5): Compared {
+  const { local, synchronous } = FIXED[0]!
+  return { name, synchronous, local: { ...local, rounds: { localSteps, compression, outer: { rate: 1, momentum } } } }
+}
+
+function lm4(name: string, localSteps: number, compression: Compression, momentum = 0): Compared {
+  const { local, synchronous } = FIXED[1]!
+  return { name, synchronous, local: { ...local, rounds: { localSteps, compression, outer: { rate: 1, momentum } } } }
+}
+
+function both({ local, synchronous }: Compared, rate: number): Unseeded[] {
+  return [
+    { ...local, rate },
+    { ...synchronous, rate },
+  ]
+}
 
 /** A recipe in a few words. */
 export function describe({ task, optimizer, rate, workers, rounds }: Unseeded): string {
