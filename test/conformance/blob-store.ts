@@ -260,6 +260,25 @@ export function blobStoreConformance(name: string, makeHome: () => BlobStoreHome
     await refuses('blob.size', store.partial({ ...tree, sizeBytes: limit('blobBytes') + 1 }))
   })
 
+  check('what nobody pins or reads can be removed, and nothing else', async (open) => {
+    const store = await open()
+    const [pinned, open_, free] = [
+      await store.put(Buffer.from('pinned'), { pin: { owner: 'job' } }),
+      await store.put(Buffer.from('open')),
+      await store.put(Buffer.from('free')),
+    ]
+    const reading = await store.open(open_.blob)
+    for (const { blob } of [pinned, open_, free]) await store.discard(blob)
+    assert.equal(
+      [pinned, open_, free].map(({ blob }) => store.has(blob)),
+      [true, true, false],
+    )
+    await reading.close()
+    await store.unpin('job')
+    for (const { blob } of [pinned, open_, free]) await store.discard(blob)
+    assert.is(store.usage(), 0)
+  })
+
   check('random puts, reads, pins and evictions keep to the budget and lose nothing pinned', async (open) => {
     const budget = new DiskBudget(300_000)
     const store = await open({ budget })

@@ -1,4 +1,4 @@
-import { AividaError, type Clock, type Digest } from '../../base/index.ts'
+import { AividaError, aborted, type Clock, type Digest } from '../../base/index.ts'
 import type { RowTable } from '../../data/rows/index.ts'
 import type { NamedTensors } from '../../data/tensor/tensor.ts'
 import type { TrainingProgress, TrainShard } from '../../protocol/index.ts'
@@ -19,6 +19,8 @@ export interface TrainStepsInit {
   /** What the shard's evaluation names, where it has one. */
   readonly evaluation?: { readonly model: ChildSession; readonly table: RowTable }
   readonly signal?: AbortSignal
+  /** Ends the steps as soon as those under way are done; unlike `signal` it leaves the child alive, and the training of use. */
+  readonly calledOff?: AbortSignal
   /** Hears how far it has come. */
   readonly onSteps?: (progress: TrainingProgress) => void
 }
@@ -72,7 +74,7 @@ export async function trainSteps(init: TrainStepsInit): Promise<TrainedSteps> {
       rowsPerSecond: (batchRows * 1000) / stepMs,
     })
   }
-  await training.run(feeder.groups(), { ...(signal && { signal }), onStepped })
+  await training.run(until(init.calledOff, feeder.groups()), { ...(signal && { signal }), onStepped })
   const measured =
     shard.evaluation && evaluation
       ? await measure({ evaluation: shard.evaluation, ...evaluation, training, signal })
@@ -94,6 +96,13 @@ export async function trainSteps(init: TrainStepsInit): Promise<TrainedSteps> {
         ]),
       ),
     },
+  }
+}
+
+async function* until<T>(calledOff: AbortSignal | undefined, groups: AsyncIterable<T>): AsyncGenerator<T, void, void> {
+  for await (const group of groups) {
+    if (calledOff?.aborted) throw aborted(undefined, calledOff.reason)
+    yield group
   }
 }
 

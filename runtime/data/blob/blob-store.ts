@@ -219,6 +219,11 @@ class MediumStore implements BlobStore {
     return this.#pins.of(owner, this.#clock.wallMs())
   }
 
+  async discard(root: Digest): Promise<void> {
+    const entry = this.#index.get(root)
+    if (entry && entry.readers === 0 && !this.#pins.isPinned(root, this.#clock.wallMs())) await this.#drop(root)
+  }
+
   async evict(bytes: number): Promise<number> {
     const nowMs = this.#clock.wallMs()
     let freedBytes = 0

@@ -24,6 +24,8 @@ export interface PutOptions {
  * Adapters: a directory, and memory; one conformance suite holds them to the same behaviour.
  */
 export interface BlobStore {
+  /** Removes a blob that nobody pins or reads; any other stays. Throws `disk.failed`. */
+  discard(root: Digest): Promise<void>
   /**
    * Keeps content; what is here already is not written again.
    * Throws `disk.budget`, `disk.full`, `blob.size`, `blob.quota`, `aborted`.

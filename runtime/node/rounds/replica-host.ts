@@ -1,4 +1,13 @@
-import { type AividaError, abortable, type Clock, type Digest, limit, userError } from '../../base/index.ts'
+import {
+  type AividaError,
+  abortable,
+  aborted,
+  type Clock,
+  type Digest,
+  isAividaError,
+  limit,
+  userError,
+} from '../../base/index.ts'
 import type { ChildSession } from '../../compute/engine/index.ts'
 import {
   gradientSignatureOf,
@@ -45,6 +54,11 @@ interface Held extends LiveReplica {
   /** The file that its inner state is in: one of its own, or the state that it began with. */
   readonly inner: Digest
 }
+
+/** An inner state that is in no file. */
+const UNNAMED = ''
+/** Steps that were called off may end this long by themselves, which leaves the replica in its child. */
+const GRACE_MS = 1_000
 
 /** Where on a device a job's replica is: whichever slot its shards are given. */
 const PLACE = 'replica'
@@ -138,9 +152,30 @@ export class ReplicaHost {
     shard: ReplicaShard,
     run: TrainingRun & { readonly table: RowTable; readonly evaluation: Evaluation },
   ): Promise<Trained> {
+    const { clock } = this.#init
+    const grace = withGrace(clock, run.signal)
+    try {
+      return await this.#learn(step, lease, shard, { ...run, signal: grace.signal, calledOff: run.signal })
+    } finally {
+      grace.clear()
+    }
+  }
+
+  async #learn(
+    step: LoadedStep,
+    lease: Lease,
+    shard: ReplicaShard,
+    run: TrainingRun & {
+      readonly table: RowTable
+      readonly evaluation: Evaluation
+      /** Ends the steps; `signal`, a moment later, the child. */
+      readonly calledOff: AbortSignal
+    },
+  ): Promise<Trained> {
     const { clock, rounds } = this.#init
-    const { signal, evaluation } = run
+    const { signal, evaluation, calledOff } = run
     const { replica, fromStep, steps } = shard
+    const lineage = chainOf(shard).at(-1)!
     const held = await this.#take(step, shard, signal)
     const startMs = clock.monoMs()
     const done = chainOf(shard).indexOf(held.lineage)
@@ -149,6 +184,16 @@ export class ReplicaHost {
     const shared = await mergeRounds(held, later, (blob) => rounds.read(blob), signal)
     const { evaluation: _, ...rest } = run
     const made = await trainSteps({ clock, shard, ...held, ...rest, ...(evaluation && { evaluation }) })
+      .then((trained) => {
+        if (calledOff.aborted) throw aborted(undefined, calledOff.reason)
+        return trained
+      })
+      .catch((error) => {
+        // What the steps changed is undone where the next shard goes on from an inner state of its own.
+        if (isAividaError(error, 'aborted') && !signal.aborted)
+          this.#hold(step.session, lease, { ...held, lineage, inner: UNNAMED })
+        throw error
+      })
     const { slices: ends, compression } = replica
     const file = { ...held, compression, step: fromStep + steps, signal }
     const updates = steps === 0 ? [] : await held.replica.contribute({ ends, compression }, signal)
@@ -159,12 +204,16 @@ export class ReplicaHost {
         : rounds.keep(innerFile(file), fileBytes(held, 'inner'), signal, 'soon'),
       ...updates.map((bytes) => rounds.keep([bytes], bytes.byteLength, signal, 'no')),
     ])
-    const lineage = chainOf(shard).at(-1)!
-    this.#held.set(step.session, { ...held, lineage, inner: steps === 0 ? held.inner : state.blob })
-    this.#lineages.delete(lease.job)
-    this.#lineages.set(lease.job, lineage)
-    if (this.#lineages.size > limit('jobsPerNode')) this.#lineages.delete(this.#lineages.keys().next().value as string)
+    this.#hold(step.session, lease, { ...held, lineage, inner: steps === 0 ? held.inner : state.blob })
     return { metrics: made.metrics, commitments: [shared, ...made.commitments], state, updates: refs, computeMs }
+  }
+
+  /** The child holds it from here on. */
+  #hold(session: ChildSession, { job }: Lease, held: Held): void {
+    this.#held.set(session, held)
+    this.#lineages.delete(job)
+    this.#lineages.set(job, held.lineage)
+    if (this.#lineages.size > limit('jobsPerNode')) this.#lineages.delete(this.#lineages.keys().next().value as string)
   }
 
   /** The replica in the child, its inner state that of the shard: there already, or begun from files. */
@@ -259,6 +308,24 @@ function chainOf({ replica: { lineage, updates } }: ReplicaShard): Digest[] {
   const chain = [lineage]
   for (const round of updates) chain.push(lineageOf(chain.at(-1)!, round))
   return chain
+}
+
+/** A signal that fires some time after another one, unless it is cleared. */
+function withGrace(clock: Clock, signal: AbortSignal): { readonly signal: AbortSignal; clear(): void } {
+  const controller = new AbortController()
+  let cancel = () => {}
+  const onAbort = () => {
+    cancel = clock.after(GRACE_MS, () => controller.abort(signal.reason))
+  }
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
+  return {
+    signal: controller.signal,
+    clear() {
+      signal.removeEventListener('abort', onAbort)
+      cancel()
+    },
+  }
 }
 
 /** What a shard takes for granted is not here: offered again with all that it begins with, it will do. */

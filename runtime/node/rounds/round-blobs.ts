@@ -107,6 +107,7 @@ export class RoundBlobs {
       const pinned = new Set(store.pinned(job).roots)
       for (const { blob } of refs) if (pinned.has(blob)) await store.unpin(job, blob)
     }
+    for (const ref of refs) await this.#discard(ref)
   }
 
   /** Keeps a result until it is settled. A large one is on the disk when this resolves. Throws `disk.*`, `aborted`. */
@@ -121,15 +122,27 @@ export class RoundBlobs {
 
   /** Writes what is in memory to the disk, and lets it go here. */
   #save(ref: BlobRef, bytes: readonly Uint8Array[]): void {
-    const { blobs, inputs, logger, keptAs } = this.#init
+    const { blobs, logger } = this.#init
     const saving = blobs
       .put(bytes, { pin: this.#pin() })
-      .then(() => inputs.unpin(keptAs, ref.blob))
+      .then(() => this.#leaveMemory(ref))
       .catch((error) => logger.warn({ blob: ref.blob, error: String(error) }, 'a result stays in memory alone'))
       .finally(() => {
         if (this.#saving.get(ref.blob) === saving) this.#saving.delete(ref.blob)
       })
     this.#saving.set(ref.blob, saving)
+  }
+
+  /** What was kept in memory is of no use there any more: a long training would fill it. */
+  async #leaveMemory({ blob }: Pick<BlobRef, 'blob'>): Promise<void> {
+    const { inputs, keptAs } = this.#init
+    await inputs.unpin(keptAs, blob)
+    await this.#discard({ blob })
+  }
+
+  async #discard({ blob }: Pick<BlobRef, 'blob'>): Promise<void> {
+    const { blobs, inputs } = this.#init
+    if (inputs !== blobs) await inputs.discard(blob)
   }
 
   /** Resolves when what was kept so far is on the disk, as far as it lasts. */
@@ -143,13 +156,15 @@ export class RoundBlobs {
   }
 
   /** A result is settled. Never fails. */
-  async drop({ blob }: BlobRef): Promise<void> {
+  async drop(ref: BlobRef): Promise<void> {
     const { blobs, inputs, logger, keptAs } = this.#init
-    await this.#saving.get(blob)
-    for (const store of [inputs, blobs].filter((each) => each.has(blob)))
-      await store.unpin(keptAs, blob).catch((error) => {
-        logger.warn({ blob, error: String(error) }, 'a blob could not be let go')
-      })
+    await this.#saving.get(ref.blob)
+    try {
+      if (inputs.has(ref.blob)) await this.#leaveMemory(ref)
+      if (blobs.has(ref.blob)) await blobs.unpin(keptAs, ref.blob)
+    } catch (error) {
+      logger.warn({ blob: ref.blob, error: String(error) }, 'a blob could not be let go')
+    }
   }
 
   #pin() {

@@ -268,6 +268,15 @@ test('two hosts train one model; a newcomer and a restarted host come to the sam
   assert.is.not(again.updates[0]!.blob, byHeld.updates[0]!.blob)
   assert.equal((await train(anna, heldShard)).updates, byHeld.updates)
 
+  // Steps that are called off leave the replica where it was.
+  const calledOff = new AbortController()
+  const many = job.shardOf(job.replicaOf(0, true, inner[0], { batches: [{ from: 0, count: 5_000 }] }))
+  const offered = leaseOf({ ...many, steps: 5_000 })
+  await anna.host.training.fetch(offered, offered.spec as TrainShard, undefined, NEVER)
+  const run = { signal: calledOff.signal, onSteps: () => calledOff.abort() }
+  await refuses('aborted', anna.host.training.train(offered, offered.spec as TrainShard, 0, run))
+  assert.equal((await train(anna, heldShard)).updates, byHeld.updates)
+
   const newcomer = await node('cleo')
   asked.length = 0
   const byNewcomer = await train(newcomer, job.shardOf(job.replicaOf(2, false, undefined)))
