@@ -34,7 +34,7 @@ export interface HomeRun {
 
 /** What a {@link HomeRun} came to. */
 export interface HomeResult {
-  /** From the opening of its first round to the end of its last. */
+  /** From when the submitter had taken it to the end of its last round: models on their way and rounds on trial included. */
   readonly seconds: number
   /** On held-out text, after the last round. */
   readonly loss: number
@@ -74,6 +74,7 @@ export async function homeRun({ name, sync, steps, learningRate, restRate }: Hom
         outputDir: join(folder, 'out'),
       }),
     )
+    const takenWallMs = Date.now()
     let [first, last]: (ProxyCounts | undefined)[] = [undefined, undefined]
     let said = ''
     for await (const event of handle.events()) {
@@ -91,7 +92,7 @@ export async function homeRun({ name, sync, steps, learningRate, restRate }: Hom
     const countedMs = rounds.at(-1)!.closedWallMs - rounds[0]!.closedWallMs
     const carried = workersOf(last, first)
     return {
-      seconds: (rounds.at(-1)!.closedWallMs - rounds[0]!.openedWallMs) / 1_000,
+      seconds: (rounds.at(-1)!.closedWallMs - takenWallMs) / 1_000,
       loss,
       rounds: rounds.length,
       sync: said,
