@@ -1,4 +1,4 @@
-// timeout: 60 s
+// timeout: 90 s
 import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -33,7 +33,8 @@ export default sweep({
       batchSize: 50,
       data: { x: tensorOf(x, [ROWS, 2]), labels: tensorOf(y) },
       validation: { share: 0.1 },
-      epochs: 5,
+      steps: 90,
+      evaluateEvery: 90,
       learningRate,
     }),
 })

@@ -1,4 +1,4 @@
-// timeout: 90 s
+// timeout: 150 s
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,8 +27,9 @@ const train = ({ learningRate, width }: { readonly learningRate: number; readonl
     batchSize: 20,
     data: { x, y },
     validation: { share: 0.2 },
-    steps: 360,
+    steps: 240,
     stepsPerShard: 60,
+    evaluateEvery: 240,
     learningRate,
   })
 
@@ -55,7 +56,7 @@ test('a grid over two workers: a row each trial, the best of them with its model
     const diverges = row.learningRate === 1e7
     assert.is(row.state, diverges ? 'failed' : 'done')
     if (diverges) assert.match(row.error as string, /^train\.diverged: /)
-    else assert.is(row.steps, 360)
+    else assert.is(row.steps, 240)
   }
   assert.equal(status.sweep, { ...status.sweep, done: 6, failed: 2, waiting: 0, running: 0, paused: 0 })
   const best = await handle.best()
@@ -66,7 +67,7 @@ test('a grid over two workers: a row each trial, the best of them with its model
   const metrics = await handle.job.result()
   assert.is(metrics.numRows, status.rows.done)
   const trials = [...(metrics.getChild('trial') ?? [])]
-  assert.is(trials.filter((trial) => trial === best.trial).length, 360, 'whose each step is, is told')
+  assert.is(trials.filter((trial) => trial === best.trial).length, 240, 'whose each step is, is told')
   assert.is(status.workers.length, 2, 'both take part')
 })
 
@@ -100,8 +101,17 @@ test('a sweep whose submitter and worker are killed decides from its journal, an
     )
     assert.is(mine.at(-1)?.checkpoint?.step ?? 0, steps)
   }
-  assert.is((await handle.best()).parameters.learningRate, 1e-2)
-  assert.ok(status.rows.done < 0.7 * 8 * 360, `${status.rows.done} steps`)
+  const best = await handle.best()
+  assert.is(best.parameters.learningRate, 1e-2)
+  assert.is(best.step, 240)
+  const alone = await cluster.client.train(train(best.parameters as Parameters<typeof train>[0]))
+  await alone.done()
+  assert.equal(
+    await handle.state(),
+    await alone.state(),
+    'stopped, killed and taken further, it is the same to the bit',
+  )
+  assert.ok(status.rows.done < 0.7 * 8 * 240, `${status.rows.done} steps`)
 })
 
 test.run()

@@ -100,6 +100,10 @@ export function sweep(options: SweepOptions): JobProgram<SweepState> {
   }
 }
 
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
+}
+
 function collected(): Collected {
   return { shards: [], placed: [], cancel: [], parts: [], release: [] }
 }
@@ -160,10 +164,7 @@ function hear(options: SweepOptions, state: SweepState, event: ProgramEvent, out
     }
     case 'workers':
       state.workers = event
-      state.room = Math.max(
-        1,
-        event.workers.reduce((sum, { slots }) => sum + slots, 0),
-      ) // one that waits says why
+      state.room = Math.max(1, sum(event.workers.map(({ slots }) => slots))) // one that waits says why
       for (const index of [...state.running.keys()]) tell(options, state, index, event, out, nowMs)
       return
     case 'time':
