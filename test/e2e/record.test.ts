@@ -9,7 +9,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadConfig, sha256, systemClock } from '../../runtime/base/index.ts'
 import { readTar, tarOf } from '../../runtime/data/archive/index.ts'
-import { LocalCluster } from '../../runtime/local-cluster/index.ts'
+import { LocalCluster, type LocalNode } from '../../runtime/local-cluster/index.ts'
 import { type BundleManifest, type ReplayOptions, replayBundle, type Verdict } from '../../runtime/node/record/index.ts'
 import { linearTraining, type TrainingRequest } from '../support/training-files.ts'
 import { codeOf } from '../swarm/identity/sample-keys.ts'
@@ -67,7 +67,12 @@ function refusal(file: string): Promise<string | undefined> {
 }
 
 /** The bundle with some of its files changed or left out. */
-async function altered(name: string, change: (name: string, bytes: Buffer) => Buffer | undefined) {
+async function altered(
+  name: string,
+  change: (name: string, bytes: Buffer) => Buffer | undefined,
+  from = 'job.tar',
+): Promise<string> {
+  const bundle = await readFile(join(elsewhere, from))
   const read = async (at: number, length: number) => bundle.subarray(at, at + length)
   const files = (await readTar({ sizeBytes: bundle.byteLength, read })).flatMap(({ name, at, sizeBytes }) => {
     const bytes = change(name, Buffer.from(bundle.subarray(at, at + sizeBytes)))
@@ -78,13 +83,14 @@ async function altered(name: string, change: (name: string, bytes: Buffer) => Bu
 }
 
 /** The bundle with another manifest. */
-function manifestChanged(file: string, change: (manifest: BundleManifest) => void): Promise<string> {
-  return altered(file, (name, bytes) => {
+function manifestChanged(file: string, change: (manifest: BundleManifest) => void, from?: string): Promise<string> {
+  const changed = (name: string, bytes: Buffer) => {
     if (name !== 'manifest.json') return bytes
     const manifest = JSON.parse(bytes.toString())
     change(manifest)
     return Buffer.from(JSON.stringify(manifest))
-  })
+  }
+  return altered(file, changed, from)
 }
 
 test('a bundle made at the submitter is done again elsewhere, to the last bit of the final weights', async () => {
@@ -107,20 +113,41 @@ test('a bundle made at the submitter is done again elsewhere, to the last bit of
   })
 })
 
-test('a training by rounds of two workers is done again in one process, every update and every state to the bit', async () => {
+test('a training by rounds is done again in one process to the bit, though a worker and the submitter were killed', async () => {
   const outputDir = join(folder, 'rounds')
   const rounds = { workers: { min: 2, max: 2 }, sync: 'diloco', recipe: { localSteps: 12 }, snapshotEvery: 3 } as const
-  const handle = await cluster.client.submit({ ...request, steps: 150, commitEvery: 5, rounds, outputDir })
-  await handle.done()
-  const pieces = await handle.bundle()
-  await writeFile(join(elsewhere, 'rounds.tar'), Buffer.concat(await Array.fromAsync(pieces)))
+  const changes = { steps: 240, commitEvery: 5, outputDir, name: 'rounds' }
+  const handle = await cluster.client.submit({ ...request, ...changes, rounds })
+  const kills = new Map<number, LocalNode>([
+    [2, cluster.workers[0]!],
+    [5, cluster.submitter],
+  ])
+  for await (const event of handle.events()) {
+    if (event.type !== 'part') continue
+    const victim = kills.get(event.part.index)
+    kills.delete(event.part.index)
+    await victim?.kill('SIGKILL')
+    await victim?.restart()
+  }
+  const { state, error } = await handle.status()
+  assert.is(state, 'done', error?.message)
+  await writeFile(join(elsewhere, 'rounds.tar'), Buffer.concat(await Array.fromAsync(await handle.bundle())))
   const verdict = await replay('rounds.tar')
-  const parts = await handle.parts()
-  const last = parts.findLast(({ checkpoint }) => checkpoint)!.checkpoint!.state.blob
-  const count = parts.filter(({ round }) => round).length
-  assert.ok(count > 3, `${count} rounds`)
   assert.ok(verdict.verdict === 'identical', JSON.stringify(verdict))
-  assert.equal(verdict, { ...verdict, steps: 150, parts: count, of: count, state: last })
+  const { rounds: opened, parts } = await handle.record()
+  const numbers = new Set(parts.flatMap(({ round }) => round?.round ?? []))
+  const last = parts.findLast(({ checkpoint }) => checkpoint)!.checkpoint!
+  assert.equal([verdict.parts, verdict.state, last.step], [numbers.size, last.state.blob, 240])
+  assert.is(opened.length, numbers.size)
+
+  const page = join(folder, 'rounds.html')
+  const { dataDir } = cluster.submitter
+  const made = await aivida(folder, 'jobs', 'report', handle.id, '--out', page, '--data-dir', dataDir, '--json')
+  assert.is(made.code, 0, made.err)
+  assert.match(await readFile(page, 'utf8'), new RegExp(`All ${numbers.size} rounds`))
+  const { workers } = JSON.parse(made.out)
+  const steps = workers.reduce((sum: number, worker: { rows: number }) => sum + worker.rows, 0)
+  assert.is(steps, 240, 'each batch counted once')
 })
 
 test('a bundle without its rows names them, and takes them from beside it', async () => {
@@ -170,13 +197,16 @@ test('a record that is not what was computed is told by the step where it parts'
 test('a class that this machine lacks is named; a few steps from each recorded state are compared instead', async () => {
   const recorded = 'ort-1.0.0/cpu/none-of-these/all'
   const foreign = ({ record }: BundleManifest) => {
-    for (const part of record.parts) part.computedBy![0]!.determinismClass = recorded
+    for (const by of record.parts.flatMap(({ computedBy = [] }) => computedBy)) by.determinismClass = recorded
   }
   const name = await manifestChanged('class.tar', foreign)
   const verdict = await replay(name)
   assert.ok(verdict.verdict === 'class missing' && verdict.recorded === recorded && verdict.part === 0)
   const tolerated = await replay(name, { tolerate: true })
   assert.ok(tolerated.verdict === 'within tolerance' && tolerated.checks.length >= 1)
+  const rounds = await manifestChanged('rounds-class.tar', foreign, 'rounds.tar')
+  const members = await replay(rounds, { tolerate: true })
+  assert.ok(members.verdict === 'within tolerance' && members.checks.length === 2, JSON.stringify(members))
   const rate = await manifestChanged('rate.tar', (manifest) => {
     foreign(manifest)
     Object.assign(manifest.record.request, { learningRate: { kind: 'constant', rate: 0.0015 } })

@@ -67,13 +67,14 @@ async function report(session: Session, [id]: readonly string[]): Promise<void> 
   const path = resolve(io.cwd, options.out ?? `${id}.html`)
   const job = (await session.client()).job(id!)
   const [record, { outputDir }] = [await job.record(session.request), await job.status(session.request)]
-  const [{ reportOf }, { readPart }] = [
+  const [{ reportOf, workerFigures }, { readPart }] = [
     await import('../../node/record/index.ts'),
     await import('../../data/sources/parts.ts'),
   ]
   const page = Buffer.from(await reportOf(record, ({ file }) => readPart(join(outputDir, file))))
   await writeWhole(path, Readable.from([page]))
-  session.print({ job: id, file: path, sizeBytes: page.byteLength }, `${path}\n`)
+  const workers = workerFigures(record)
+  session.print({ job: id, file: path, sizeBytes: page.byteLength, workers }, `${path}\n`)
 }
 
 async function bundle(session: Session, [id]: readonly string[]): Promise<void> {

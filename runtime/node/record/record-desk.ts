@@ -58,7 +58,7 @@ export class RecordDesk {
     if (!isTrainingRecord(record))
       throw userError(
         'bundle.not-a-training',
-        `${record.job} trains nothing: its result is its record; see aivida jobs report`,
+        `trainings alone can be packed to be done again, and ${record.job} is none; see aivida jobs report ${record.job}`,
       )
     const contents = contentsOf(record, status.outputDir)
     const opened: OpenBlob[] = []

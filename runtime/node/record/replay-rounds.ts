@@ -58,6 +58,8 @@ class RoundsReplay {
   /** By number. */
   readonly #rounds: readonly RoundPart[]
   readonly #snapshots: readonly SnapshotPart[]
+  /** Rounds of the record. */
+  readonly #of: number
   /** What counted, whenever it did, and who says so. */
   readonly #counted: ReadonlyMap<string, { readonly by: ComputedBy | undefined }>
   readonly #redone = new Map<string, Redone>()
@@ -76,6 +78,7 @@ class RoundsReplay {
     const parts = countingParts(record.parts, this.#manifests)
     const all = parts.filter((part): part is RoundPart => part.round !== undefined)
     this.#rounds = all.toSorted((a, b) => a.round.round - b.round.round).slice(0, init.first)
+    this.#of = all.length
     this.#snapshots = parts.filter((part): part is SnapshotPart => isShared(part.checkpoint))
     this.#counted = new Map(
       all.flatMap(({ round, computedBy }) =>
@@ -85,14 +88,13 @@ class RoundsReplay {
   }
 
   async run(): Promise<Verdict> {
-    const { record } = this.#init.bundle
     for (const part of this.#rounds) {
       const verdict = (await this.#snapshotsBefore(part.round.round)) ?? (await this.#round(part))
       if (verdict) return verdict
     }
     const last = await this.#snapshotsBefore(this.#history.closed.length)
     if (last) return last
-    const of = record.parts.filter(({ round }) => round).length
+    const of = this.#of
     const parts = this.#rounds.length
     const state = this.#state || this.#history.lineages.at(-1)!
     return { verdict: 'identical', classes: [...this.#classes], steps: this.#batches, parts, of, state }

@@ -35,7 +35,7 @@ export async function replay(init: ReplayInit): Promise<Verdict> {
     )
   const rounds = roundsJobOf(record)
   const verdict = await (rounds ? replayRounds(init, rounds) : replayChain(init))
-  return verdict.verdict === 'class missing' && init.tolerate ? spotChecks(init, verdict.recorded) : verdict
+  return verdict.verdict === 'class missing' && init.tolerate ? spotChecks(init, verdict) : verdict
 }
 
 /** The device of a class on this machine, where results of the class are the same to the bit. Of a record that names no class: any, the first one. */

@@ -43,8 +43,9 @@ const HIDDEN: readonly string[] = ['model', 'state', 'frozen', 'script']
 
 function flat(name: string, value: unknown): [string, string][] {
   if (value === undefined || (value !== null && typeof value === 'object' && Object.keys(value).length === 0)) return []
-  if (value === null || typeof value !== 'object' || Array.isArray(value))
-    return [[name, Array.isArray(value) ? value.join(', ') : String(value)]]
+  if (Array.isArray(value))
+    return [[name, value.some((each) => typeof each === 'object') ? `${value.length} of them` : value.join(', ')]]
+  if (value === null || typeof value !== 'object') return [[name, String(value)]]
   return Object.entries(value).flatMap(([key, inner]) =>
     key === 'path' || key === 'model' ? [] : flat(`${name}.${key}`, inner),
   )
