@@ -8,6 +8,8 @@ import type { Turn } from './turn.ts'
 const FAILURES = 3
 /** ... for so many rounds. */
 const ROUNDS_OUT = 8
+/** For so long a peer that did not come in time is not asked: one that is gone is known to be silent by then, ms. */
+const REST_MS = 1_000
 /** What a peer that came late is taken to be slower by than its receipts say. */
 const SLOWER = 0.6
 
@@ -28,8 +30,8 @@ export function candidates(turn: Turn): Candidate[] {
   const isLate = new Set([...state.late.values()].map(({ peer }) => peer))
   const round = presentRound(state.history)
   let able = here.filter((peer) => {
-    const { outUntil, isSilent } = turn.standing(peer)
-    return !isLate.has(peer) && !isSilent && outUntil <= round
+    const { outUntil, restsUntilMs, isSilent } = turn.standing(peer)
+    return !isLate.has(peer) && !isSilent && outUntil <= round && restsUntilMs <= turn.nowMs
   })
   if (able.length === 0) able = here.filter((peer) => !isLate.has(peer))
   if (able.length === 0 && here.length > 0) {
@@ -68,7 +70,10 @@ export function noteWorkers(turn: Turn, workers: readonly AvailableWorker[]): st
 /** A peer did not count in a round that it was asked to take part in. */
 export function noteFailure(turn: Turn, peer: string, isLate: boolean): void {
   const standing = turn.standing(peer)
-  if (isLate) standing.haste = Math.max(0.05, standing.haste * SLOWER)
+  if (isLate) {
+    standing.haste = Math.max(0.05, standing.haste * SLOWER)
+    standing.restsUntilMs = turn.nowMs + REST_MS
+  }
   if (++standing.failuresInARow < FAILURES) return
   standing.failuresInARow = 0
   standing.outUntil = presentRound(turn.state.history) + ROUNDS_OUT

@@ -70,16 +70,20 @@ function askFor(
     open.manifest,
     contributions.map(({ counted }) => counted),
     slice,
-    goesOn(turn, left, reducer) ? left : undefined,
+    goesOn(turn, open, left, reducer) ? left : undefined,
   )
   turn.place(spec, reducer)
   return { spec, shard: shardId(spec), reducer, tried: new Set([...tried, reducer]), aggregate: undefined }
 }
 
-/** Whether what was left over can be had. */
-function goesOn(turn: Turn, left: HeldUpdate | undefined, reducer: string): boolean {
+/** Whether what was left over can be had, and at once: nobody waits for who did not come in time a second time. */
+function goesOn(turn: Turn, open: OpenRound, left: HeldUpdate | undefined, reducer: string): boolean {
   if (!left || turn.state.freshFrom === presentRound(turn.state.history)) return false
-  return left.at === reducer || (turn.isHere(left.at) && turn.options.request.rounds.replacement === 'committed')
+  if (left.at === reducer) return true
+  const index = open.manifest.members.findIndex(({ peer }) => peer === left.at)
+  const isMissing = index >= 0 && open.members[index]?.status !== 'in'
+  const isReachable = turn.isHere(left.at) && !turn.standing(left.at).isSilent
+  return isReachable && !isMissing && turn.options.request.rounds.replacement === 'committed'
 }
 
 /** A slice was reduced. */

@@ -73,6 +73,7 @@ function standOf({ standings }: RoundsState, peer: string, round: number): void 
     broughtTo: round,
     failuresInARow: 0,
     outUntil: 0,
+    restsUntilMs: 0,
     haste: 1,
   })
 }

@@ -29,6 +29,8 @@ export interface Standing {
   failuresInARow: number
   /** It is not asked before this round. */
   outUntil: number
+  /** Nor before this, on the clock of the program. */
+  restsUntilMs: number
   /** What its speed is multiplied by: less with each time that it came late. */
   haste: number
 }

@@ -79,6 +79,7 @@ export class Turn {
       broughtTo: undefined,
       failuresInARow: 0,
       outUntil: 0,
+      restsUntilMs: 0,
       haste: 1,
     }
     standings.set(peer, standing)
