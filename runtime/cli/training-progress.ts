@@ -77,6 +77,7 @@ export class TrainingProgressLines {
   #closed(event: Of<'round'>): void {
     const { round, step, metrics, rowsPerSecond, members, excluded, bytes } = event
     this.#inRounds = true
+    if (!this.#round || step >= this.#steps) this.#lineMs = Number.NEGATIVE_INFINITY // the first and the last are always told
     this.#round = event
     this.#working.clear()
     for (const { code, message, ...peer } of excluded)

@@ -77,6 +77,7 @@ test('a round says what it came to; who did not count is told however often roun
     'round 2 goes without Bob00000: round.deadline: not done after 2.0 s\n',
   )
   assert.match(after(8_000, round(3)), /^step 400\/1,000, round 3, .*, 20\.0 s left\n$/)
+  assert.match(after(1_000, round(9)), /^step 1,000\/1,000, round 9, /)
 })
 
 test('within a long round the steps of all members are shown together', () => {

@@ -56,10 +56,13 @@ export function closeTrial(turn: Turn, open: OpenRound, probe: Probe, outcome: P
   }
   const next = TRIALS[++probe.done]
   if (next) {
+    // What rounds came to is read as the recipe of today says: with another one they are no history.
+    if (next.kind !== open.manifest.recipe.down.kind) forgetTrials(turn)
     state.recipe = trialOf(probe.done)
     return
   }
   forgetTrials(turn)
+  state.probe = undefined
   const members = counted.length
   const { recipe, why } = chooseRecipe({
     ...{ stepMs: probe.stepMs, parameters: training.rounds.length, workers: members, kind },
@@ -109,5 +112,4 @@ function forgetTrials(turn: Turn): void {
   for (const standing of state.standings.values())
     Object.assign(standing, { broughtTo: undefined, failuresInARow: 0, outUntil: 0 })
   releaseAll(turn)
-  state.probe = undefined
 }
