@@ -16,7 +16,7 @@ export interface WrittenSweep {
 type SweepJobRequest = Extract<JobRequest, { program: 'sweep' }>
 
 /** What the sweep says, and its trials cannot. */
-const OF_THE_SWEEP = ['outputDir', 'requirements', 'name', 'workers'] as const
+const OF_THE_SWEEP = ['outputDir', 'requirements', 'name'] as const
 
 /** Rungs of ASHA where nothing else is said. */
 const RUNGS = 4
@@ -44,6 +44,8 @@ export function trainingOf({ trials, definition }: Sweep, trial: number): Traini
     if (!isTrainingDefinition(training)) throw userError('sweep.option', 'it gave no training({ ... })')
     const given = OF_THE_SWEEP.find((name) => training.definition[name] !== undefined)
     if (given) throw userError('sweep.option', `${given} is for the sweep to say, beside space and train`)
+    if (training.definition.workers !== undefined)
+      throw userError('sweep.option', 'it is for several workers, and a trial has one at a time: leave workers out')
     if (training.definition.validation === undefined)
       throw userError('sweep.option', 'it has no validation, by which trials are compared')
     return training

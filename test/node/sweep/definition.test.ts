@@ -130,6 +130,7 @@ test('a trial that cannot be made is an error that names its parameters', async 
     [sweep({ space, train: () => ({}) as never }), /the trial of a 1 .* no training/],
     [sweep({ space, train: ({ a }) => linear({}, a === 2 ? -1 : 1) }), /the trial of a 2 .* graph\./],
     [sweep({ space, train: () => linear({ name: 'mine' }) }), /name is for the sweep/],
+    [sweep({ space, train: () => linear({ workers: 2 }) }), /leave workers out/],
     [sweep({ space, train: () => linear({ validation: undefined } as never) }), /no validation/],
   ] as const) {
     const found = await refusal(() => writeSweep(one))
