@@ -74,6 +74,7 @@ export function drawn(points: readonly Point[]): string {
 <circle cx="${right + 20}" cy="${row - 4}" r="4" fill="${colour}"/><text x="${right + 32}" y="${row}">${name}</text>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
+<title>Held-out loss above synchronous training, by how many times fewer bytes</title>
 <rect width="100%" height="100%" fill="white"/>
 ${[...rows, ...columns, ...series].join('\n')}
 <text x="${(LEFT + right) / 2}" y="${HEIGHT - 8}" text-anchor="middle">times fewer bytes than an f32 ring all-reduce at every step (beside a point: its local steps)</text>

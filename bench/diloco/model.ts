@@ -20,7 +20,7 @@ import {
 import { type RowTable, windowsOf } from '../../runtime/data/rows/index.ts'
 import { openDataset } from '../../runtime/data/sources/index.ts'
 import { CONTEXT, characterValidation, PICTURES } from '../training/task.ts'
-import type { Recipe, TaskName } from './recipe.ts'
+import type { Recipe } from './recipe.ts'
 
 /** 784-256-128-10 on pictures whose brightness has mean 0 and deviation 1 over Fashion-MNIST. 235,146 parameters. */
 const STANDARDISED_MLP = sequential([
@@ -47,7 +47,7 @@ export interface Learning {
  * Moby Dick, 64 of them a row, judged by the last tenth of the book. `batch`: rows of a step; synchronous training has more.
  */
 export async function learningOf(recipe: Recipe, batch: number): Promise<Learning> {
-  const { table, validation } = await dataOf(recipe.task)
+  const { table, validation } = await dataOf(recipe)
   const smooth = adam({ beta2: 0.99 })
   const optimizer = recipe.optimizer === 'adam' ? smooth : muon({ rest: smooth, restRate: recipe.restRate ?? 0.2 })
   const shared = { optimizer, batchSize: batch, seed: recipe.seed }
@@ -65,13 +65,19 @@ export async function learningOf(recipe: Recipe, batch: number): Promise<Learnin
   return { init, step: trainingStep(init), table, validation }
 }
 
-async function dataOf(task: TaskName): Promise<{ readonly table: RowTable; readonly validation: RowTable }> {
+async function dataOf({
+  task,
+  characters,
+}: Recipe): Promise<{ readonly table: RowTable; readonly validation: RowTable }> {
   if (task === 'mlp') {
     const [train, test] = [await openDataset(fashionMnist, 'train'), await openDataset(fashionMnist, 'test')]
     return { table: train.table, validation: test.table }
   }
   const { tensors, table } = await openDataset(mobyDick, 'train')
   const { symbols } = table.columns[0]!
-  const rows = windowsOf(tensors.characters!, { size: CONTEXT + 1, ...(symbols && { symbols }) })
+  const whole = tensors.characters!
+  const text =
+    characters === undefined ? whole : { ...whole, shape: [characters], data: whole.data.subarray(0, characters) }
+  const rows = windowsOf(text, { size: CONTEXT + 1, ...(symbols && { symbols }) })
   return { table: rows, validation: await characterValidation() }
 }

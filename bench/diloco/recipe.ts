@@ -18,6 +18,8 @@ export interface Recipe {
   readonly steps: number
   /** Of data and first weights. */
   readonly seed: number
+  /** How much of the text there is. Default: all that is to be learned from. */
+  readonly characters?: number
   /** Absent: synchronous training, in one process on whole batches. */
   readonly rounds?: {
     readonly localSteps: number
