@@ -71,8 +71,8 @@ export class ReplicaHost {
   readonly #init: ReplicaHostInit
   /** What children hold. A replica at work is not among them: what breaks off leaves it in no state that has a name. */
   readonly #held = new WeakMap<ChildSession, Held>()
-  /** The shared state that each job's replica came to last. */
-  readonly #lineages = new Map<string, Digest>()
+  /** Jobs that had a replica in a child here, the latest last. */
+  readonly #jobs = new Set<string>()
   /** The shard of each job and device that is at work: there is one replica. */
   readonly #turns = new Map<string, Promise<unknown>>()
   readonly #steps = new Map<string, ReplicaStep>()
@@ -83,7 +83,7 @@ export class ReplicaHost {
 
   /** Whether a replica of a job may be in a child here. */
   holds(job: string): boolean {
-    return this.#lineages.has(job)
+    return this.#jobs.has(job)
   }
 
   /**
@@ -94,8 +94,6 @@ export class ReplicaHost {
     const { rounds } = this.#init
     const { state, frozen, replica } = shard
     const [submitter] = lease.providers as [string]
-    if (replica.held && !chainOf(shard).includes(this.#lineages.get(lease.job) ?? ''))
-      throw lost(shard, 'the shared state')
     if (replica.inner && !rounds.has(replica.inner)) throw lost(shard, 'its inner state')
     const updates = replica.updates.flat().map(({ update, at }) => ({ ref: update, from: [at] }))
     const files = replica.held
@@ -211,9 +209,9 @@ export class ReplicaHost {
   /** The child holds it from here on. */
   #hold(session: ChildSession, { job }: Lease, held: Held): void {
     this.#held.set(session, held)
-    this.#lineages.delete(job)
-    this.#lineages.set(job, held.lineage)
-    if (this.#lineages.size > limit('jobsPerNode')) this.#lineages.delete(this.#lineages.keys().next().value as string)
+    this.#jobs.delete(job)
+    this.#jobs.add(job)
+    if (this.#jobs.size > limit('jobsPerNode')) this.#jobs.delete(this.#jobs.values().next().value as string)
   }
 
   /** The replica in the child, its inner state that of the shard: there already, or begun from files. */
