@@ -34,7 +34,7 @@ export interface HomeRun {
 
 /** What a {@link HomeRun} came to. */
 export interface HomeResult {
-  /** From when the submitter had taken it to the end of its last round: models on their way and rounds on trial included. */
+  /** From the first step of any member, on trial or not, to the end of its last round. */
   readonly seconds: number
   /** On held-out text, after the last round. */
   readonly loss: number
@@ -74,11 +74,12 @@ export async function homeRun({ name, sync, steps, learningRate, restRate }: Hom
         outputDir: join(folder, 'out'),
       }),
     )
-    const takenWallMs = Date.now()
+    let beganWallMs: number | undefined
     let [first, last]: (ProxyCounts | undefined)[] = [undefined, undefined]
     let said = ''
     for await (const event of handle.events()) {
       if (event.type === 'members' && event.sync) said = event.sync
+      if (event.type === 'steps') beganWallMs ??= Date.now()
       if (event.type !== 'round') continue
       last = await proxy.counts()
       first ??= last
@@ -88,11 +89,12 @@ export async function homeRun({ name, sync, steps, learningRate, restRate }: Hom
     const rounds = parts.flatMap(({ round }) => round ?? [])
     const checkpoints = parts.flatMap(({ checkpoint }) => checkpoint ?? [])
     const loss = checkpoints.findLast(({ validation }) => validation !== undefined)?.validation?.loss
-    if (loss === undefined || rounds.length === 0 || !first || !last) throw new Error(`${name} was not measured`)
+    if (loss === undefined || rounds.length === 0 || !first || !last || !beganWallMs)
+      throw new Error(`${name} was not measured`)
     const countedMs = rounds.at(-1)!.closedWallMs - rounds[0]!.closedWallMs
     const carried = workersOf(last, first)
     return {
-      seconds: (rounds.at(-1)!.closedWallMs - takenWallMs) / 1_000,
+      seconds: (rounds.at(-1)!.closedWallMs - beganWallMs) / 1_000,
       loss,
       rounds: rounds.length,
       sync: said,
