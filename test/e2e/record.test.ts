@@ -8,9 +8,12 @@ import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadConfig, sha256, systemClock } from '../../runtime/base/index.ts'
+import { adam, crossEntropy, dense, relu, sequential } from '../../runtime/compute/graph/index.ts'
 import { readTar, tarOf } from '../../runtime/data/archive/index.ts'
+import { tensorOf } from '../../runtime/data/tensor/index.ts'
 import { LocalCluster, type LocalNode } from '../../runtime/local-cluster/index.ts'
 import { type BundleManifest, type ReplayOptions, replayBundle, type Verdict } from '../../runtime/node/record/index.ts'
+import { gradients, training } from '../../runtime/node/training/index.ts'
 import { linearTraining, type TrainingRequest } from '../support/training-files.ts'
 import { codeOf } from '../swarm/identity/sample-keys.ts'
 
@@ -148,6 +151,25 @@ test('a training by rounds is done again in one process to the bit, though a wor
   const { workers } = JSON.parse(made.out)
   const steps = workers.reduce((sum: number, worker: { rows: number }) => sum + worker.rows, 0)
   assert.is(steps, 240, 'each batch counted once')
+})
+
+test('gradients averaged at every step are done again, too: each step has the rate that it had', async () => {
+  const x = Float32Array.from({ length: 800 }, (_, i) => Math.sin(12.9898 * (i + 1)))
+  const labels = Uint8Array.from({ length: 400 }, (_, row) => (x[2 * row + 1]! > x[2 * row]! ? 1 : 0))
+  const { job: handle } = await cluster.client.train(
+    training({
+      ...{ model: sequential([dense(8), relu(), dense(2)]), loss: crossEntropy(), optimizer: adam(), batchSize: 20 },
+      inputs: { x: { dtype: 'float32', shape: [2] }, labels: { dtype: 'uint8', shape: [] } },
+      data: { x: tensorOf(x, [400, 2]), labels: tensorOf(labels) },
+      ...{ steps: 16, workers: 2, sync: gradients({ compression: 'i8' }), outputDir: join(folder, 'gradients') },
+      learningRate: { kind: 'cosine', rate: 0.01, warmUpSteps: 4, finalShare: 0.1 },
+    }),
+  )
+  await handle.done()
+  await writeFile(join(elsewhere, 'gradients.tar'), Buffer.concat(await Array.fromAsync(await handle.bundle())))
+  const verdict = await replay('gradients.tar')
+  const last = (await handle.parts()).findLast(({ checkpoint }) => checkpoint)!.checkpoint!
+  assert.ok(verdict.verdict === 'identical' && verdict.state === last.state.blob, JSON.stringify(verdict))
 })
 
 test('a bundle without its rows names them, and takes them from beside it', async () => {

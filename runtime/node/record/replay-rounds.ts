@@ -18,6 +18,7 @@ import { batchesIn } from '../../job/programs/rounds/sample-account.ts'
 import {
   type ComputedBy,
   type Counted,
+  learningRateAt,
   type ReplicaShard,
   type ResultPart,
   type RoundManifest,
@@ -159,6 +160,8 @@ class RoundsReplay {
     const held = this.#held.get(device)
     const first = snapshots.get(0)!
     const from = held ?? 0
+    const since = closed.slice(from, replica.round)
+    const { learningRate } = this.#job.request
     return {
       ...shard,
       state: held === undefined ? first.state : state,
@@ -167,9 +170,8 @@ class RoundsReplay {
         held: held !== undefined,
         lineage: lineages[from]!,
         at: [],
-        updates: closed
-          .slice(from, replica.round)
-          .map(({ outcome }) => outcome.aggregates.map(({ update, at }) => ({ update, at }))),
+        updates: since.map(({ outcome }) => outcome.aggregates.map(({ update, at }) => ({ update, at }))),
+        ...(replica.rates && { rates: since.map(({ manifest }) => learningRateAt(learningRate, manifest.position)) }),
         inner: replica.inner ?? state,
       },
     }
