@@ -7,6 +7,8 @@ import { type Compared, compressionName } from './recipes.ts'
 export interface Point {
   /** Which line of the picture it is part of: task, workers, compressor. */
   readonly series: string
+  readonly compression: string
+  readonly momentum: number
   readonly localSteps: number
   readonly reduction: number
   /** Held-out loss above that of synchronous training, in per cent: the median of the seeds, and their extremes. */
@@ -16,11 +18,14 @@ export interface Point {
 }
 
 /** A comparison's point, of a seed each. */
-export function pointOf({ local }: Compared, ours: readonly Trained[], theirs: readonly Trained[]): Point {
+export function pointOf({ local, synchronous }: Compared, ours: readonly Trained[], theirs: readonly Trained[]): Point {
   const gaps = ours.map(({ loss }, seed) => 100 * (loss / theirs[seed]!.loss - 1)).sort((a, b) => a - b)
-  const { localSteps, compression } = local.rounds!
+  const { localSteps, compression, outer } = local.rounds!
+  const against = local.optimizer === synchronous.optimizer ? '' : ` (against ${synchronous.optimizer})`
   return {
-    series: `${local.task}, ${local.workers} workers, ${compressionName(compression)}`,
+    series: `${local.task}, ${local.workers} workers, ${compression.kind}${against}`,
+    compression: compressionName(compression),
+    momentum: outer.momentum,
     localSteps,
     reduction: ours[0]!.reduction,
     gap: median(gaps),
