@@ -111,16 +111,23 @@ export function addRound(history: History, manifest: RoundManifest, outcome: Rou
 export function countingParts<
   P extends { readonly round?: RoundOutcome | undefined; readonly checkpoint?: Checkpoint | undefined },
 >(parts: readonly P[], manifests: ReadonlyMap<number, RoundManifest>): P[] {
+  const isAsked = ({ round, counted }: RoundOutcome) => {
+    const asked = manifests.get(round)?.members.map(({ shard }) => shard)
+    return counted.every((each) => each.round !== round || asked?.includes(each.shard))
+  }
+  const opened = parts.flatMap(({ round }) => (round && !isAsked(round) ? [round.round] : []))
   let again = Number.POSITIVE_INFINITY
-  const counting = parts.toReversed().filter(({ round, checkpoint }) => {
+  const newest = parts.toReversed().filter(({ round, checkpoint }) => {
     if (!round) return (checkpoint?.shared?.round ?? 0) <= again
-    const asked = manifests.get(round.round)?.members.map(({ shard }) => shard)
-    const own = round.counted.filter((counted) => counted.round === round.round)
-    const counts = round.round < again && own.every(({ shard }) => asked?.includes(shard))
+    const counts = round.round < again
     again = Math.min(again, round.round)
     return counts
   })
-  return counting.reverse()
+  // the last time that it went back may not have come to anything yet
+  const end = newest.some(({ round }) => round && !isAsked(round)) ? Math.min(...opened) : Number.POSITIVE_INFINITY
+  return newest
+    .reverse()
+    .filter(({ round, checkpoint }) => (round ? round.round < end : (checkpoint?.shared?.round ?? 0) <= end))
 }
 
 /** The newest round does not count after all: nobody can have what it came to. It is the present one again. */

@@ -33,7 +33,7 @@ export function candidates(turn: Turn): Candidate[] {
     const { outUntil, restsUntilMs, isSilent } = turn.standing(peer)
     return !isLate.has(peer) && !isSilent && outUntil <= round && restsUntilMs <= turn.nowMs
   })
-  if (able.length === 0) able = here.filter((peer) => !isLate.has(peer))
+  if (able.length < leastMembers(turn)) able = here.filter((peer) => !isLate.has(peer))
   if (able.length === 0 && here.length > 0) {
     for (const shard of [...state.late.keys()]) giveUpLate(turn, shard)
     able = here
@@ -46,6 +46,18 @@ export function candidates(turn: Turn): Candidate[] {
     return beginning ? [{ peer, beginning }] : []
   })
   return found.slice(0, options.request.rounds.workers.max)
+}
+
+/** Members without which the next round does not begin. */
+export function leastMembers(turn: Turn): number {
+  const hasBegun = presentRound(turn.state.history) > 0
+  return Math.max(hasBegun ? 1 : turn.options.request.rounds.workers.min, quorumOf(turn))
+}
+
+/** Contributions without which a round cannot be closed: what is cut off on both sides leaves one. */
+export function quorumOf({ options }: Turn): number {
+  const { aggregation } = options.request.rounds
+  return aggregation.rule === 'trimmed-mean' ? 2 * aggregation.trim + 1 : 1
 }
 
 /** Takes in who is here now; gives those who left since the last time. */

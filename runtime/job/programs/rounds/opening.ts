@@ -4,7 +4,7 @@ import type { Beginning } from './bases.ts'
 import { exclude } from './collecting.ts'
 import { presentRound } from './history.ts'
 import { giveUpLate } from './late.ts'
-import { candidates } from './membership.ts'
+import { candidates, leastMembers, quorumOf } from './membership.ts'
 import { beginRecipe } from './probing.ts'
 import { batchesIn } from './sample-account.ts'
 import { type RoundPlan, trainShardOf } from './shards.ts'
@@ -18,11 +18,9 @@ const FIRST_ROUND_MS = 120_000
 
 /** Opens the next round where there is something to learn and somebody who can; says whether it did. */
 export function openRound(turn: Turn): boolean {
-  const { state, options } = turn
-  const { workers } = options.request.rounds
+  const { state } = turn
   const members = candidates(turn)
-  const hasBegun = presentRound(state.history) > 0
-  if (members.length < Math.max(hasBegun ? 1 : workers.min, quorumOf(turn))) return false
+  if (members.length < leastMembers(turn)) return false
   if (state.account.left === 0) for (const shard of [...state.late.keys()]) giveUpLate(turn, shard)
   if (!state.recipe) beginRecipe(turn, members.length)
   const manifest = named(turn, planOf(turn, members))
@@ -61,12 +59,6 @@ export function askAnew(turn: Turn, open: OpenRound, index: number, beginning: B
   open.shards.set(shard, { index, spec: trainShardOf(turn.options, open.manifest, index, turn.state.history) })
   if (!turn.state.probe) turn.open(open.manifest)
   ask(turn, open, shard, index)
-}
-
-/** Contributions without which a round cannot be closed: what is cut off on both sides leaves one. */
-export function quorumOf({ options }: Turn): number {
-  const { aggregation } = options.request.rounds
-  return aggregation.rule === 'trimmed-mean' ? 2 * aggregation.trim + 1 : 1
 }
 
 function planOf(turn: Turn, all: readonly { readonly peer: string; readonly beginning: Beginning }[]): RoundPlan {

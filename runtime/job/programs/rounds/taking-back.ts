@@ -30,8 +30,10 @@ export function takeBack(turn: Turn): boolean {
   }
   state.takenBack = target
   state.freshFrom = isFirst ? state.freshFrom : target
-  for (const standing of state.standings.values())
+  for (const standing of state.standings.values()) {
+    standing.outUntil = 0
     if ((standing.broughtTo ?? 0) > target) standing.broughtTo = isFirst ? target : undefined
+  }
   if (isFirst && last) {
     reopenRound(turn, last.manifest)
     if (state.open) refreshBases(turn, state.open)

@@ -1,6 +1,6 @@
 import type { RoundsView } from '../../../protocol/index.ts'
 import { presentRound } from './history.ts'
-import { quorumOf } from './opening.ts'
+import { leastMembers } from './membership.ts'
 import type { RoundsState } from './state.ts'
 import type { Turn } from './turn.ts'
 
@@ -21,8 +21,7 @@ function waitsOf(turn: Turn): string | undefined {
   if (state.open || state.isOver) return undefined
   if (state.history.position >= options.training.steps) return 'waits for the last snapshot'
   const here = hereIn(state)
-  const least = presentRound(state.history) > 0 ? 1 : options.request.rounds.workers.min
-  const wanted = Math.max(least, quorumOf(turn))
+  const wanted = leastMembers(turn)
   if (here < wanted)
     return `waits for ${wanted} worker${wanted === 1 ? '' : 's'}, ${here} ${here === 1 ? 'is' : 'are'} here`
   if (state.returning) return 'waits for the members of the last round to come back'
