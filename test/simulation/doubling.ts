@@ -1,4 +1,4 @@
-import { type Clock, peerError, sleep } from '../../runtime/base/index.ts'
+import { type Clock, peerError, sha256, sleep } from '../../runtime/base/index.ts'
 import { writeParts } from '../../runtime/data/sources/index.ts'
 import { type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
 import type { Computed } from '../../runtime/job/worker/index.ts'
@@ -20,6 +20,14 @@ export class DoublingEngine extends EngineHost {
     this.#clock = init.clock
     this.#plan = plan
     this.#chance = chance
+  }
+
+  override async reduce(...[, , slice, signal]: Parameters<EngineHost['reduce']>): ReturnType<EngineHost['reduce']> {
+    await sleep(this.#clock, this.#chance.between(...this.#plan.computeMs) / 4, signal)
+    if (this.#chance.happens(this.#plan.failing)) throw peerError('engine.failed', 'the engine of this node is broken')
+    const given = [...slice.contributions.map(({ bytes }) => bytes), ...(slice.residual ? [slice.residual] : [])]
+    const update = Buffer.from(sha256(Buffer.concat(given)))
+    return { update, residual: Buffer.from(`left over of ${update}`) }
   }
 
   override async compute(

@@ -50,6 +50,13 @@ export interface JobPlan {
   readonly width: number
   /** Batches that share a file of the result. */
   readonly batchesPerPart: number
+  /** It is a training by rounds of `rows` batches instead. */
+  readonly rounds?: {
+    readonly localSteps: number
+    readonly snapshotEvery: number
+    readonly late: 'return' | 'weigh'
+    readonly elements: number
+  }
 }
 
 /** All that a seed decides, as data: what happens otherwise follows from it. */
@@ -72,7 +79,8 @@ export function planOf(seed: number): Plan {
   const isLarge = count > 25
   const calmMs = isLarge ? 12_000 : 30_000
   const nodes = Array.from({ length: count }, (_, index) => nodePlan(index, chance))
-  const jobs = Array.from({ length: isLarge ? 1 : chance.whole(1, 3) }, () => jobPlan(count, isLarge, chance))
+  const computed = Array.from({ length: isLarge ? 1 : chance.whole(1, 3) }, () => jobPlan(count, isLarge, chance))
+  const jobs = seed % 4 === 3 && !isLarge ? [...computed, trainingPlan(count, new Chance(seed, 'training'))] : computed
   const faults = Array.from({ length: chance.whole(1, isLarge ? 6 : 12) }, () => faultOf(count, calmMs, jobs, chance))
   return {
     seed,
@@ -133,6 +141,21 @@ function jobPlan(nodes: number, isLarge: boolean, chance: Chance): JobPlan {
     rowsPerShard: isLong ? 1 : chance.whole(1, 4),
     batchesPerPart: chance.pick([1, 1, 1, 4]),
     width: isWide ? chance.pick([6_000, 40_000]) : 1,
+  }
+}
+
+function trainingPlan(nodes: number, chance: Chance): JobPlan {
+  return {
+    submitter: chance.whole(0, Math.min(nodes, 4) - 1),
+    atMs: chance.between(500, 8_000),
+    rows: chance.whole(20, 200),
+    ...{ rowsPerShard: 1, batchesPerPart: 1, width: 1 },
+    rounds: {
+      localSteps: chance.pick([1, 2, 4]),
+      snapshotEvery: chance.pick([2, 5, 16]),
+      late: chance.pick(['return', 'weigh']),
+      elements: chance.pick([1_000, 20_000, 60_000]),
+    },
   }
 }
 

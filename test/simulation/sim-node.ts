@@ -21,9 +21,11 @@ import type { JobFollowing } from '../../runtime/node/job-following.ts'
 import { coordinatorPorts, workerPorts } from '../../runtime/node/job-ports.ts'
 import { LocalService } from '../../runtime/node/local-service.ts'
 import { startScrubbing } from '../../runtime/node/log-scrub.ts'
+import { RoundBlobs } from '../../runtime/node/rounds/round-blobs.ts'
 import {
   accountIdOf,
   type ControlMessage,
+  type Device,
   type JobStatus,
   type NodeEventBody,
   peerIdOf,
@@ -41,12 +43,14 @@ import { cpu } from '../support/virtual-swarm.ts'
 import { Chance } from './chance.ts'
 import { DoublingEngine } from './doubling.ts'
 import type { Scheduled } from './event-queue.ts'
+import { Learning, THETA } from './learning.ts'
 import { mortal } from './mortal.ts'
 import { type ClockFaults, nodeClock } from './node-clock.ts'
 import type { JobPlan, NodePlan } from './plan.ts'
 import type { Rules } from './rules.ts'
 import { SimDisk } from './sim-disk.ts'
 import type { SimNetwork } from './sim-network.ts'
+import { trainingSpec } from './training-plan.ts'
 import { Life, type Site, type World } from './world.ts'
 
 /** Where a node's folders are on its disk. */
@@ -178,7 +182,7 @@ export class SimNode implements Site {
     const door = await Door.open({ cluster, keys: [key], tickets, store, clock, protocolVersions: PROTOCOL_VERSIONS })
     const blobs = await memoryBlobStore({ clock, medium: mortal(life, this.#medium) })
     const inputs = await memoryBlobStore({ clock })
-    const devices = [cpu(plan.slots)]
+    const devices: Device[] = [{ ...cpu(plan.slots), kinds: ['infer', 'train', 'reduce'] }]
     const warden = new Warden({
       ...{ clock, logger },
       isMember: (peer) => cluster.roster.member(peer) !== undefined,
@@ -241,7 +245,14 @@ export class SimNode implements Site {
     const ports = coordinatorPorts(parts)
     const coordinator: Coordinator = new Coordinator({ ...ports, openSource })
     const portsOfWorker = await workerPorts(parts, () => devices)
-    const worker = new Worker(portsOfWorker)
+    const rounds = new RoundBlobs({ ...parts, self: this.peer, offended, keptAs: 'owed' })
+    const learning = new Learning({
+      clock,
+      rounds,
+      plan,
+      chance: new Chance(seed, `learning ${this.name} ${life.number}`),
+    })
+    const worker = new Worker(learning.over(portsOfWorker))
     rules.begun(life, new Map(Array.from(portsOfWorker.journal.jobs(), ([job, { epoch }]) => [job, epoch])))
     const logs = () =>
       new Map([
@@ -277,9 +288,19 @@ export class SimNode implements Site {
   }
 
   /** Submits a job as a client does; resolves with its id when it is acknowledged. */
-  async submit(job: string, { rows, rowsPerShard, batchesPerPart, width }: JobPlan): Promise<void> {
+  async submit(job: string, plan: JobPlan): Promise<void> {
+    const { rows, rowsPerShard, batchesPerPart, width, rounds } = plan
     const { coordinator, blobs } = this.running!
     const graph = await blobs.put([MODEL], { pin: { owner: job } })
+    if (rounds) {
+      const state = await blobs.put([Buffer.from(`${THETA}${'0'.repeat(64)}`)], { pin: { owner: job } })
+      await coordinator.submit({
+        ...trainingSpec(rows, rounds, state),
+        ...{ job, account: this.account, model: { graph, weights: [] } },
+        ...{ outputDir: `/results/${job}`, createdWallMs: 0 },
+      })
+      return
+    }
     await coordinator.submit({
       job,
       account: this.account,

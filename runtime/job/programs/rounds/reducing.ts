@@ -1,4 +1,4 @@
-import type { Digest } from '../../../base/index.ts'
+import { type Digest, limit } from '../../../base/index.ts'
 import { type Counted, type HeldUpdate, lineageOf, type RoundOutcome, shardId } from '../../../protocol/index.ts'
 import type { ShardFailure } from '../../scheduler/index.ts'
 import type { ProgramEvent } from '../program.ts'
@@ -204,7 +204,7 @@ export function closeRound(turn: Turn, open: OpenRound): boolean {
   const outcome: RoundOutcome = {
     round: manifest.round,
     counted,
-    excluded: open.excluded.slice(0, 256),
+    excluded: open.excluded.slice(0, limit('membersPerRound')),
     aggregates,
     lineage: lineageOf(manifest.lineage, aggregates),
     openedWallMs: wall(open.openedMs),

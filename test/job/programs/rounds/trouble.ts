@@ -22,7 +22,7 @@ function someOptions(chance: () => number): RoundsOptions {
       ...(chance() < 0.5 && { evaluation: { ...evaluation, data, everySteps: 30 } }),
     },
     rounds: {
-      workers: { min: pick(1, 2), max: pick(4, 8, 256) },
+      workers: { min: pick(1, 2), max: pick(4, 8, 64) },
       sync: chance() < 0.2 ? 'auto' : 'diloco',
       recipe: { localSteps: pick(1, 3, 8) },
       aggregation: pick({ rule: 'mean' }, { rule: 'mean' }, { rule: 'median' }, { rule: 'trimmed-mean', trim: 1 }),

@@ -44,7 +44,7 @@ export function optionsOf(
       learningRate: { kind: 'constant', rate: 1 },
       commitEvery: 10,
       rounds: {
-        workers: { min: 1, max: 256 },
+        workers: { min: 1, max: 64 },
         sync: 'diloco',
         recipe: { localSteps: 4 },
         aggregation: { rule: 'mean' },
