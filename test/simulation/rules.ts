@@ -74,7 +74,7 @@ export class Rules {
         this.#world.violate('one-holder', `${id} is held by ${this.#nameOf(holder)} and ${life.site.name}`)
       this.#holders.set(id, state.node)
     }
-    const problem = checkWorker(state)
+    const problem = event.type === 'stopped' ? undefined : checkWorker(state) // what failed is over a moment later
     if (problem) this.#world.violate('worker-state', problem)
     if (event.type !== 'tick' || out.length > 0) this.#step(life, `worker ${event.type}`, out.map(told(this.#nameOf)))
   }

@@ -380,7 +380,6 @@ export class JobRun {
     this.#scheduling.ended(this.spec.job)
     if (state !== 'adopted') this.rounds.releaseAll()
     if (this.isKeeping) await keepStates(this.#ports, this.spec, this.parts, this.#program.trials?.())
-    this.isKeeping = false
     await before?.().catch(() => {}) // a journal that cannot be read has nothing to show
     await this.#journal.append(endOf(this, state)).catch((cause) => {
       this.#ports.logger.error(
@@ -388,6 +387,7 @@ export class JobRun {
         'the end of the job could not be journalled',
       )
     })
+    this.isKeeping = false
     const closing = state === 'adopted' ? this.#journal.close() : this.#ports.retireJournal(this.spec.job)
     await closing.catch(() => {}) // a log that failed has nothing left to close
     this.#scheduling.publish(this.spec.job)
