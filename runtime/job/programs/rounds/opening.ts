@@ -22,6 +22,7 @@ export function openRound(turn: Turn): boolean {
   const members = candidates(turn)
   if (members.length < leastMembers(turn)) return false
   if (state.account.left === 0) for (const shard of [...state.late.keys()]) giveUpLate(turn, shard)
+  invariant(state.account.left > 0, 'every batch is counted, with a member, or free')
   if (!state.recipe) beginRecipe(turn, members.length)
   const manifest = named(turn, planOf(turn, members))
   if (!state.probe) turn.open(manifest)
