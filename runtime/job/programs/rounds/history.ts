@@ -112,8 +112,11 @@ export function countingParts<
   P extends { readonly round?: RoundOutcome | undefined; readonly checkpoint?: Checkpoint | undefined },
 >(parts: readonly P[], manifests: ReadonlyMap<number, RoundManifest>): P[] {
   const isAsked = ({ round, counted }: RoundOutcome) => {
-    const asked = manifests.get(round)?.members.map(({ shard }) => shard)
-    return counted.every((each) => each.round !== round || asked?.includes(each.shard))
+    const asked = manifests.get(round)?.members ?? []
+    // by peer too: what another one was asked for in its place is the same shard
+    return counted.every(
+      (each) => each.round !== round || asked.some(({ peer, shard }) => peer === each.peer && shard === each.shard),
+    )
   }
   const opened = parts.flatMap(({ round }) => (round && !isAsked(round) ? [round.round] : []))
   let again = Number.POSITIVE_INFINITY

@@ -1,6 +1,6 @@
 import type { RoundOutcome } from '../../../protocol/index.ts'
 import { progressOf } from '../training.ts'
-import { addRound, addSnapshot, countingParts, emptyHistory, presentRound } from './history.ts'
+import { addRound, addSnapshot, countingParts, emptyHistory, newestSnapshot, presentRound } from './history.ts'
 import { isShared, type RoundsOptions } from './options.ts'
 import { described } from './probing.ts'
 import { batchesIn, SampleAccount } from './sample-account.ts'
@@ -55,6 +55,13 @@ export function resumed({ training, before, select }: RoundsOptions): RoundsStat
     for (const { peer } of outcome.counted) standOf(state, peer, outcome.round)
     const steps = Math.max(...outcome.counted.map(({ batches }) => batchesIn(batches)))
     state.paceMs = (outcome.closedWallMs - outcome.openedWallMs) / steps
+  }
+  const round = presentRound(history)
+  const last = before.parts.findLast((part) => part.round)?.round?.round
+  if (last !== undefined && last >= round) {
+    // it went back, and has closed no round since: as `takeBack` left it
+    state.takenBack = round
+    if (newestSnapshot(history).round === round) state.freshFrom = round
   }
   return state
 }

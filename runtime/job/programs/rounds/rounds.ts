@@ -68,9 +68,12 @@ function goOn(turn: Turn): void {
 function next(turn: Turn): boolean {
   const { state, options, nowMs } = turn
   if (state.history.position >= options.training.steps) {
-    if (state.progress.last?.shared?.round !== presentRound(state.history)) return false
-    stop(turn)
-    return true
+    if (state.progress.last?.shared?.round === presentRound(state.history)) {
+      stop(turn)
+      return true
+    }
+    orderSnapshot(turn)
+    return waitsTooLong(turn, state.snapshot === undefined)
   }
   const { returning } = state
   if (returning && nowMs < returning.untilMs) {
@@ -79,7 +82,13 @@ function next(turn: Turn): boolean {
   }
   orderSnapshot(turn) // before the next shard of its member, which goes on from what is to be kept
   if (openRound(turn)) return true
-  const isStuck = [...state.standings.values()].some(({ slots }) => slots > 0) && candidates(turn).length === 0
+  return waitsTooLong(turn, candidates(turn).length === 0)
+}
+
+/** Those who are here wait for what others have; goes back where these do not come. Says whether it did. */
+function waitsTooLong(turn: Turn, isMissing: boolean): boolean {
+  const { state, nowMs } = turn
+  const isStuck = isMissing && [...state.standings.values()].some(({ slots }) => slots > 0)
   state.stuckSinceMs = isStuck ? (state.stuckSinceMs ?? nowMs) : undefined
   return state.stuckSinceMs !== undefined && nowMs >= state.stuckSinceMs + STUCK_MS && takeBack(turn)
 }

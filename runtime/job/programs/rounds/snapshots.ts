@@ -8,6 +8,7 @@ import type { SharedCheckpoint } from './options.ts'
 import { releaseOld } from './releases.ts'
 import { snapshotShardOf } from './shards.ts'
 import type { OpenSnapshot } from './state.ts'
+import { takeBack } from './taking-back.ts'
 import type { Turn } from './turn.ts'
 
 type Accepted = Extract<ProgramEvent, { type: 'accepted' }>
@@ -16,6 +17,8 @@ type Accepted = Extract<ProgramEvent, { type: 'accepted' }>
 const SNAPSHOT_MS = 120_000
 /** Members that may fail to make one before it is done without, or the training has failed where it was the last. */
 const ATTEMPTS = 6
+/** Times that what is missing for the last one is made again first: the last round, and all since the newest snapshot. */
+const GOINGS_BACK = 2
 
 /** A round was closed: is there something to measure, or were there many rounds since the last snapshot? */
 export function becomeDue(turn: Turn, positionBefore: number, round: number): void {
@@ -109,8 +112,15 @@ export function failSnapshot(turn: Turn, shard: string, failures: readonly Shard
   if (failures.length > 0) state.snapshotFailures.push({ shard, peer: snapshot.peer, failures })
   const isLast = state.history.position >= turn.options.training.steps
   const failed = state.snapshotFailures.at(-1)
-  if (state.snapshotFailures.length < ATTEMPTS)
-    state.due = { measured: snapshot.measured || (state.due?.measured ?? false) }
-  else if (isLast && failed) turn.end({ ok: false, shard: failed.shard, failures: failed.failures })
-  else state.snapshotFailures.length = 0
+  const { length } = state.snapshotFailures
+  const isTried = failures.length > 0 && length % ATTEMPTS === 0
+  if (isTried && !isLast) {
+    state.snapshotFailures.length = 0
+    return
+  }
+  state.due = { measured: snapshot.measured || (state.due?.measured ?? false) }
+  if (!isTried) return
+  const isMissing = failures.some(({ code }) => code === 'replica.lost' || code.startsWith('blob.'))
+  if (isMissing && length <= GOINGS_BACK * ATTEMPTS && takeBack(turn)) return
+  if (failed) turn.end({ ok: false, shard: failed.shard, failures: failed.failures })
 }
