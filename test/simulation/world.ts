@@ -2,6 +2,9 @@ import type { Clock } from '../../runtime/base/index.ts'
 import { EventQueue, type Scheduled } from './event-queue.ts'
 import { Trace, type TraceKind } from './trace.ts'
 
+/** Events at one moment from which on they are taken for a loop. */
+const AT_ONCE = 500_000
+
 /** A machine: what stands still when it is stopped, and what one process after the other runs on. */
 export interface Site {
   readonly name: string
@@ -67,6 +70,8 @@ export class World {
   readonly trace: Trace
   nowMs = 0
   events = 0
+  /** Of them, those since time went on last. */
+  #atOnce = 0
   /** The process that the present event happens to. */
   current: Life | undefined
   violation: Violation | undefined
@@ -134,6 +139,8 @@ export class World {
         next.site.backlog.push(next)
         continue
       }
+      this.#atOnce = next.atMs > this.nowMs ? 0 : this.#atOnce + 1
+      if (this.#atOnce > AT_ONCE) this.violate('time-goes-on', `${AT_ONCE} events at once`)
       this.nowMs = next.atMs
       this.current = next.life ?? next.site?.life
       this.events++
