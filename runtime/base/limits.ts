@@ -135,6 +135,12 @@ export const LIMITS = {
   commitmentsPerShard: { value: 1_024, unit: 'count', reason: 'hashes of a state in one receipt: 64 KB of it' },
   membersPerRound: { value: 64, unit: 'count', reason: 'a name for each slice of each member in one journal entry' },
   slicesPerRound: { value: 64, unit: 'count', reason: "names of all rounds since a snapshot in a newcomer's lease" },
+  roundWaitMs: {
+    value: 3_600_000,
+    unit: 'ms',
+    reason: 'doubled a few times it is still a day or two: nobody waits longer',
+  },
+  sliceElements: { value: 2 ** 29, unit: 'count', reason: 'f32 as large as modelBytes, of which reducing holds a few' },
   roundsPerSnapshot: { value: 64, unit: 'count', reason: 'updates that a newcomer applies before it takes part' },
   scriptCharacters: { value: 64 * 1024, unit: 'characters', reason: 'a script in a request, which is journalled' },
   trialsPerSweep: { value: 512, unit: 'count', reason: 'each with a training of its own, in one entry of a journal' },

@@ -10,7 +10,7 @@ export const lateRuleSchema = z.discriminatedUnion('rule', [
   /** It counts in the round in which it comes, its weight times `factor` for each round that it is late. */
   z.object({
     rule: z.literal('weigh'),
-    factor: z.number().positive().max(1),
+    factor: z.number().min(0.01).max(1),
     /** Rounds; after them its samples go back. */
     maxAge: countSchema.min(1).max(16),
   }),
@@ -55,7 +55,10 @@ export const roundsRequestSchema = z
     balance: z.enum(['speed', 'equal']).default('speed'),
     /** A round is closed without those who are not done after this many times its expected duration, and this long at least. */
     deadline: z
-      .object({ factor: z.number().min(1).max(100).default(3), leastMs: countSchema.min(1).default(2_000) })
+      .object({
+        factor: z.number().min(1).max(100).default(3),
+        leastMs: countSchema.min(1).max(limit('roundWaitMs')).default(2_000),
+      })
       .prefault({}),
     /** Of a member that took over from another, or came back without it: what optimiser it begins with. */
     replacement: z.enum(['committed', 'zero']).default('committed'),
