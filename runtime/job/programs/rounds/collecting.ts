@@ -1,4 +1,4 @@
-import type { Digest } from '../../../base/index.ts'
+import { type Digest, limit } from '../../../base/index.ts'
 import type { ShardFailure } from '../../scheduler/index.ts'
 import type { ProgramEvent } from '../program.ts'
 import { anew, beginningOf } from './bases.ts'
@@ -122,8 +122,9 @@ export function closeCollecting(turn: Turn, open: OpenRound): boolean {
   for (const [index, { status }] of open.members.entries())
     if (status === 'asked') beLate(turn, open, index, commitment)
   notePace(turn, open)
-  const late = arrivals(turn, open.manifest.slices)
-  beginReducing(turn, open, [...inTime(open).map((contribution) => ({ contribution, factor: 1 })), ...late])
+  const prompt = inTime(open).map((contribution) => ({ contribution, factor: 1 }))
+  const late = arrivals(turn, open.manifest.slices).slice(0, limit('membersPerRound') - prompt.length) // others: next round
+  beginReducing(turn, open, [...prompt, ...late])
   return true
 }
 

@@ -152,6 +152,21 @@ test('what comes late counts by its age where that is the rule', () => {
   }
 })
 
+test('no more than a journal entry can name count in a round, however many come late', () => {
+  const late = { rule: 'weigh', factor: 0.5, maxAge: 4 } as const
+  const training = { steps: 64 * 40 }
+  const run = new VirtualRun(
+    optionsOf({ rounds: { late, workers: { min: 1, max: 64 } }, training }),
+    Array(100).fill(10),
+  )
+  run.run(run.nowMs + 200)
+  for (let i = 0; i < 40; i++) run.member(`p${i}`).stepMs = 900
+  run.run()
+  assertExact(run)
+  const counts = outcomes(run).map(({ counted }) => counted.length)
+  assert.is(Math.max(...counts), 64)
+})
+
 test('a member twice as fast has about twice the batches, or as many as all others where that is asked for', () => {
   const shares = (balance: 'speed' | 'equal') => {
     const options = optionsOf({ rounds: { balance, recipe: { localSteps: 12 } }, training: { steps: 600 } })
