@@ -1,7 +1,8 @@
-import { assertNever, peerError, toAividaError, userError } from '../../base/index.ts'
+import { assertNever, limit, peerError, toAividaError, userError } from '../../base/index.ts'
 import type { Aggregation, Compression } from '../../protocol/index.ts'
 import type { Compressor } from './compressor.ts'
 import { compressorOf, isSparse } from './compressors.ts'
+import { largestOf } from './largest.ts'
 import { meanOf, medianOf, trimmedMeanOf } from './rules.ts'
 import { decodeUpdate, encodeUpdate } from './update-bytes.ts'
 
@@ -27,6 +28,12 @@ export interface AggregateInit {
   readonly residual?: Float32Array | undefined
 }
 
+/**
+ * The largest value of a contribution. So far below the largest that an update can hold (2^120), no mean of values, nor what
+ * compression left over of many, comes to one that cannot be sent: who is at fault is the member, not who reduces.
+ */
+const LARGEST_GIVEN = 2 ** 100
+
 /** What contributions became. */
 export interface Aggregated {
   readonly update: Uint8Array
@@ -37,13 +44,15 @@ export interface Aggregated {
 /**
  * Contributions decoded, brought together by the rule, compressed again. The same bytes on every machine: f32, rounded after
  * each operation, in the order of the contributions. Throws `update.contribution`, naming the member, for one that is
- * malformed or not finite; `aggregation.trim`, `aggregation.sparse`, `compression.*`.
+ * malformed, not finite or beyond 2^100; `update.length` for lengths that cannot be; `aggregation.trim`, `aggregation.sparse`,
+ * `compression.*`.
  */
 export function aggregate(init: AggregateInit): Aggregated {
   const { contributions, aggregation, compressed, compression, length, plain } = init
   checkAggregation(aggregation, compressed, contributions.length)
   const up = compressorOf(compressed)
   const down = compressorOf(compression)
+  checkLengths(init, up)
   const values = combined(
     aggregation,
     contributions.map(({ weight }) => weight),
@@ -78,6 +87,26 @@ export function checkAggregation(aggregation: Aggregation, compressed: Compressi
     )
 }
 
+/** Before anything is set aside for it: a few bytes must not ask for gigabytes. */
+function checkLengths({ contributions, length, plain, residual }: AggregateInit, compressor: Compressor): void {
+  const compressed = length - plain
+  const isResidual = residual === undefined || residual.length === compressed
+  if (!(compressed >= 0 && length <= limit('sliceElements') && isResidual))
+    throw peerError(
+      'update.length',
+      `expected a slice of at most ${limit('sliceElements')} elements, no more of them statistics, and as much left over as is compressed; found ${length}, ${plain} statistics, ${residual?.length ?? 'nothing'} left over`,
+      { length, plain },
+    )
+  const least = compressor.leastBytes(compressed) + 4 * plain
+  for (const { member, bytes } of contributions)
+    if (bytes.byteLength < least)
+      throw peerError(
+        'update.contribution',
+        `member ${member}: expected ${least} bytes or more of ${length} values by ${compressor.compression.kind}, found ${bytes.byteLength}`,
+        { member, cause: 'update.malformed' },
+      )
+}
+
 function combined(
   aggregation: Aggregation,
   weights: readonly number[],
@@ -108,6 +137,8 @@ function decodeContribution(
 ): void {
   try {
     decodeUpdate(compressor, bytes, plain, into)
+    if (!(largestOf(into) <= LARGEST_GIVEN))
+      throw peerError('update.not-finite', 'expected values up to 2^100; the training that made it has diverged')
   } catch (error) {
     const { code, message } = toAividaError(error)
     throw peerError('update.contribution', `member ${member}: ${message}`, { member, cause: code })

@@ -49,6 +49,10 @@ export function blockCompressor(code: BlockCode, compression: Compression, block
       }
       return bytes
     },
+    leastBytes(elements) {
+      const { scales, codes } = bytesOf(elements)
+      return scales + codes
+    },
     decode(bytes, into) {
       const room = bytesOf(into.length)
       if (bytes.byteLength !== room.scales + room.codes)

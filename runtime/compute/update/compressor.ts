@@ -17,4 +17,6 @@ export interface Compressor {
    * not of so many values, `update.not-finite` for a scale or value that is NaN or infinite.
    */
   decode(bytes: Uint8Array, into: Float32Array): void
+  /** Fewer bytes are never of so many values. */
+  leastBytes(elements: number): number
 }

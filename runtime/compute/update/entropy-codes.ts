@@ -50,6 +50,7 @@ export function entropyCompressor(compression: Compression, block: number, step:
       }
       return bytes.slice(0, coder.end())
     },
+    leastBytes: scalesOf,
     decode(bytes, into) {
       const head = scalesOf(into.length)
       const { table, end } = SymbolTable.read(bytes, head, 2 * LARGEST_CODE + 1)

@@ -55,6 +55,7 @@ export function topK(compression: Compression, chunk: number, share: number): Co
       residual?.set(sums)
       return bytes.slice(0, bits.end())
     },
+    leastBytes: (elements) => 4 * chunksOf(elements),
     decode(bytes, into) {
       const chunks = chunksOf(into.length)
       if (bytes.byteLength < 4 * chunks)

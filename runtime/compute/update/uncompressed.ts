@@ -28,4 +28,5 @@ export const uncompressed: Compressor = {
         'expected finite values in an update, found NaN, an infinite one or one above 2^120; the training that made it has diverged, or its bytes are damaged',
       )
   },
+  leastBytes: (elements) => 4 * elements,
 }

@@ -120,6 +120,38 @@ test('a contribution that is malformed or not finite is told by its member', () 
   }
 })
 
+test('a member whose values no aggregate could be made of is named, whatever it is compressed by', () => {
+  const { contributions } = contributed(F32, 3)
+  const bytes = encodeUpdate(compressorOf(F32), new Float32Array(LENGTH).fill(2 ** 120), PLAIN)
+  const huge = [contributions[0]!, { ...contributions[1]!, member: 17, bytes }, contributions[2]!]
+  for (const kind of ['f32', 'i8', 'i4', 'q2', 's1', 'ec', 'topk'])
+    assert.throws(
+      () => aggregate({ ...SLICE, contributions: huge, compressed: F32, compression: { kind } }),
+      (error: AividaError) => error.code === 'update.contribution' && error.facts.member === 17,
+      kind,
+    )
+  const large = encodeUpdate(compressorOf(F32), new Float32Array(LENGTH).fill(2 ** 100), PLAIN)
+  const slice = { ...SLICE, contributions: [{ member: 0, weight: 1, bytes: large }], compressed: F32 }
+  for (const kind of ['f32', 'i8', 'i4', 'q2', 's1', 'ec', 'topk'])
+    decoded({ kind }, aggregate({ ...slice, compression: { kind } }).update)
+})
+
+test('lengths that cannot be are told before room is made for them', () => {
+  const slice = { ...SLICE, contributions: [{ member: 3, weight: 1, bytes: new Uint8Array(8) }], compression: F32 }
+  const refused = (changes: Partial<AggregateInit>, code: string) =>
+    assert.throws(
+      () => aggregate({ ...slice, compressed: F32, ...changes }),
+      (error: AividaError) => error.code === code,
+      JSON.stringify(changes),
+    )
+  refused({ length: 2 ** 33, plain: 0 }, 'update.length')
+  refused({ length: 2 ** 31, plain: 0 }, 'update.length')
+  refused({ length: 2, plain: 3 }, 'update.length')
+  refused({ length: 2, plain: 0, residual: new Float32Array(1) }, 'update.length')
+  for (const kind of ['f32', 'i8', 'i4', 'q2', 's1', 'ec', 'topk'])
+    refused({ length: 2 ** 29, plain: 0, compressed: { kind } }, 'update.contribution')
+})
+
 test('a rule that cannot be used is told, with why', () => {
   assert.is(codeOf({ rule: 'median' }, { kind: 'topk' }, 8), 'aggregation.sparse')
   assert.is(codeOf({ rule: 'trimmed-mean', trim: 1 }, { kind: 'topk' }, 8), 'aggregation.sparse')
