@@ -61,13 +61,19 @@ export function progressBar(done: number | undefined): string {
   return `[${'#'.repeat(cells)}${'-'.repeat(BAR_CELLS - cells)}]`
 }
 
-/** `120/300 rows, 45.2 rows/s, 2 workers, 4.0 s left`, or why nothing moves. */
+/** What a job's progress is counted in. */
+export function unitOf({ program }: Pick<JobStatus, 'program'>): 'rows' | 'steps' {
+  return program === 'infer' ? 'rows' : 'steps'
+}
+
+/** `120/300 rows, 45.2 rows/s, 2 workers, 4.0 s left`, or why nothing moves; of a training `steps`. */
 export function describeProgress(status: JobStatus, elapsedMs: number): string {
   const { rows, workers, shards } = status
   const perSecond = elapsedMs > 0 ? (rows.done / elapsedMs) * 1_000 : 0
   const total = rows.total === undefined ? '' : `/${formatCount(rows.total)}`
-  const parts = [`${formatCount(rows.done)}${total} rows`]
-  if (rows.done > 0) parts.push(`${perSecond.toFixed(1)} rows/s`)
+  const unit = unitOf(status)
+  const parts = [`${formatCount(rows.done)}${total} ${unit}`]
+  if (rows.done > 0) parts.push(`${perSecond.toFixed(1)} ${unit}/s`)
   parts.push(`${workers.length} worker${workers.length === 1 ? '' : 's'}`)
   if (shards.retries > 0) parts.push(`${shards.retries} retried`)
   if (status.state === 'running' && perSecond > 0 && rows.total !== undefined)

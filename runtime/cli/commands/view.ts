@@ -3,7 +3,7 @@ import type { NodeInfo } from '../../node/service.ts'
 import type { ConductView, JobStatus, NetworkView, RoundsView } from '../../protocol/index.ts'
 import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
-import { describeProgress } from '../progress.ts'
+import { describeProgress, unitOf } from '../progress.ts'
 import { describeSweep } from '../sweep-progress.ts'
 import { recordCommands } from './record.ts'
 
@@ -185,7 +185,7 @@ export function describeJob(status: JobStatus, nowWallMs: number): string {
       .join(', ')}`,
     ...(status.sweep ? [`trials   ${describeSweep(status.sweep)}`] : []),
     ...(status.rounds ? describeRounds(status.rounds, status.workers) : []),
-    `moved    ${formatBytes(sent)} out, ${formatBytes(received)} in`,
+    `moved    ${formatBytes(sent)} out, ${formatBytes(received)} in, through this node`,
     `result   ${status.outputDir}`,
   ]
   if (status.adoption) lines.push(`adopted  by ${status.adoption.by}, from ${status.adoption.from}`)
@@ -198,7 +198,9 @@ export function describeJob(status: JobStatus, nowWallMs: number): string {
     formatDuration(worker.computeMs),
   ])
   const table =
-    workers.length === 0 ? '' : `\n${formatTable(['WORKER', 'STATE', 'ROWS', 'SHARDS', 'COMPUTE'], workers)}`
+    workers.length === 0
+      ? ''
+      : `\n${formatTable(['WORKER', 'STATE', unitOf(status).toUpperCase(), 'SHARDS', 'COMPUTE'], workers)}`
   return `${lines.join('\n')}\n${table}`
 }
 

@@ -111,7 +111,7 @@ export function diverged(step: number, loss: number, rate: number): AividaError 
   return new AividaError({
     code: 'train.diverged',
     category: 'user',
-    message: `the loss of step ${step + 1} is ${loss}, at a learning rate of ${rate}; lower it, warm it up, or clip the gradient`,
+    message: `the loss of step ${step + 1} is ${loss}, at a learning rate of ${Number(rate.toPrecision(4))}; lower it, warm it up, or clip the gradient`,
     facts: { step: step + 1, loss: String(loss), learningRate: rate },
   })
 }

@@ -70,6 +70,9 @@ export function checkDefinition(definition: unknown): asserts definition is Trai
   if (!isObject(definition))
     throw refused('', `expected an object: training({ model, loss, optimizer, ... }), found ${shown(definition)}`)
   checkOptions('a training', definition, OPTIONS)
+  const { metric = 'loss', goal } = (definition as unknown as TrainingDefinition).select ?? {}
+  if (metric !== 'loss' && goal === undefined)
+    throw refused('select', `expected goal: 'max' or 'min', which way ${metric} is better`)
 }
 
 function isTensorType(value: unknown): boolean {
