@@ -36,7 +36,7 @@ export interface ChosenRecipe {
 /** The share of a round that its exchange may take. */
 const SMALL = 0.1
 /** Above this share of it, rounds are longer than is best for the loss. */
-const MOST = 0.5
+const MOST = 0.35
 
 const F32 = { kind: 'f32' }
 const I8 = { kind: 'i8' }
