@@ -1,8 +1,9 @@
-import { type AividaError, limit } from '../base/index.ts'
+import { type AividaError, limit, toAividaError } from '../base/index.ts'
 import { type BlobStore, fetchBlob, type OpenBlob } from '../data/blob/index.ts'
 import type { CoordinatorPorts } from '../job/coordinator/index.ts'
 import { type Disk, replaceFiles } from '../log/disk.ts'
 import type { JobParts } from './job-ports.ts'
+import { assertSnapshot } from './rounds/snapshot-fault.ts'
 import { TRIALS_FILE, trialsFile } from './trials-file.ts'
 
 /** The states of trainings at their submitter: on disk, pinned by their job, and in the end files of its result. */
@@ -12,10 +13,20 @@ export function statePorts(
 ): Pick<CoordinatorPorts, 'fetchState' | 'dropState' | 'writeStates' | 'writeTrials'> {
   const offended = (peer: string, error: AividaError) => swarm.report(peer, error)
   return {
-    async fetchState(job, { blob, sizeBytes }, peer, signal) {
+    async fetchState(job, { blob, sizeBytes }, peer, signal, snapshot) {
       const providers = [provider(peer)]
       const pin = { owner: job }
+      const isNew = !blobs.pinned(job).roots.includes(blob)
       await fetchBlob({ root: blob, sizeBytes, providers, store: blobs, clock, signal, offended, pin })
+      if (!snapshot) return
+      try {
+        await assertSnapshot(blobs, { blob, sizeBytes }, snapshot.shard, snapshot.commitment)
+      } catch (cause) {
+        const error = toAividaError(cause)
+        if (isNew) await blobs.unpin(job, blob)
+        if (error.code === 'receipt.snapshot') offended(peer, error)
+        throw error
+      }
     },
     dropState(job, { blob }) {
       blobs

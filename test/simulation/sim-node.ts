@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { AividaError, Clock, Config, Logger } from '../../runtime/base/index.ts'
+import { type AividaError, type Clock, type Config, type Logger, peerError } from '../../runtime/base/index.ts'
 import {
   type BlobMedium,
   type BlobStore,
@@ -243,7 +243,13 @@ export class SimNode implements Site {
     }
     const openSource: typeof ports.openSource = async (spec) => rowsSource(spec)
     const ports = coordinatorPorts(parts)
-    const coordinator: Coordinator = new Coordinator({ ...ports, openSource })
+    const fetchState: typeof ports.fetchState = async (job, ref, peer, signal, snapshot) => {
+      await ports.fetchState(job, ref, peer, signal)
+      const text = snapshot && Buffer.from(await blobs.readAll(ref.blob)).toString()
+      if (snapshot && text !== `${THETA}${snapshot.commitment}`)
+        throw peerError('receipt.snapshot', `${peer} gave another state than it says`)
+    }
+    const coordinator: Coordinator = new Coordinator({ ...ports, openSource, fetchState })
     const portsOfWorker = await workerPorts(parts, () => devices)
     const rounds = new RoundBlobs({ ...parts, self: this.peer, offended, keptAs: 'owed' })
     const learning = new Learning({

@@ -117,7 +117,8 @@ function ownTensors(
   return state.map((tensor, index) => ({ tensor, index })).filter(({ tensor }) => tensor.role === 'optimizer')
 }
 
-function momentumTensors({ tensors, length, plain }: SharedLayout) {
+/** Of each tensor that is trained, the momentum of the outer step in a snapshot, in the layout's order. */
+export function momentumTensors({ tensors, length, plain }: SharedLayout) {
   return tensors
     .filter(({ offset }) => offset < length - plain)
     .map(({ name, shape }) => ({ name: `${OUTER}${name}`, dtype: 'float32', shape }) as const)

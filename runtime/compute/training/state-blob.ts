@@ -76,8 +76,9 @@ export async function* statePieces(
 }
 
 /** Whether no f32 of these bytes is NaN or infinite: their exponents are not all ones (IEEE 754). */
-function isFinite32(bytes: Uint8Array): boolean {
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2)
+export function isFinite32(bytes: Uint8Array): boolean {
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes)
+  const words = new Uint32Array(buffer, byteOffset, byteLength >>> 2)
   for (let i = 0; i < words.length; i++) if ((words[i]! & 0x7f80_0000) === 0x7f80_0000) return false
   return true
 }

@@ -26,7 +26,7 @@ import { overShards, RunRounds } from './run-rounds.ts'
 import type { RunScheduling } from './run-scheduling.ts'
 import { stepsOf } from './sweep-of.ts'
 import { Tally } from './tally.ts'
-import { stateToBring, trainedBy } from './trained-results.ts'
+import { snapshotOf, stateToBring, trainedBy } from './trained-results.ts'
 import { WorkRecord } from './work-record.ts'
 import { Workforce } from './workforce.ts'
 
@@ -125,8 +125,9 @@ export class JobRun {
       job: spec.job,
       signal: this.#abort.signal,
       bring: ({ receipt }, outputs, signal) => {
-        const state = stateToBring(this.shards.get(receipt.shard), receipt, outputs)
-        return state && ports.fetchState(spec.job, state, receipt.worker, signal)
+        const shard = this.shards.get(receipt.shard)
+        const state = stateToBring(shard, receipt, outputs)
+        return state && ports.fetchState(spec.job, state, receipt.worker, signal, snapshotOf(shard, receipt))
       },
       accept: (result, outputs) => this.#accept(result, outputs),
       retract: (shard) => this.#hear({ type: 'retracted', shard }),

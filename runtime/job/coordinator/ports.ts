@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../../base/index.ts'
+import type { Clock, Digest, Logger } from '../../base/index.ts'
 import type { Source } from '../../data/sources/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
 import type {
@@ -8,6 +8,7 @@ import type {
   InferenceJob,
   JobSpec,
   NodeEventBody,
+  ReplicaShard,
   ResultPart,
   Signed,
   Signer,
@@ -37,8 +38,17 @@ export interface CoordinatorPorts {
   readonly dropInput: (job: string, ref: BlobRef) => void
   /** Brings a worker's outputs here, each chunk checked. Throws `blob.*`. */
   readonly fetchOutputs: (ref: BlobRef, peer: string, signal: AbortSignal) => Promise<Uint8Array>
-  /** Brings the state of a training here, and keeps it for the job. Throws `blob.*`, `disk.*`. */
-  readonly fetchState: (job: string, ref: BlobRef, peer: string, signal: AbortSignal) => Promise<void>
+  /**
+   * Brings the state of a training here, and keeps it for the job. One that is a snapshot of replicas is looked into first:
+   * `receipt.snapshot` where it is not the step's state that its maker says. Throws `blob.*`, `disk.*`.
+   */
+  readonly fetchState: (
+    job: string,
+    ref: BlobRef,
+    peer: string,
+    signal: AbortSignal,
+    snapshot?: { readonly shard: ReplicaShard; readonly commitment: Digest },
+  ) => Promise<void>
   readonly dropState: (job: string, ref: BlobRef) => void
   /** Writes states as files of the result, durably: `last.safetensors`, `best.safetensors`. Throws `disk.*`. */
   readonly writeStates: (spec: JobSpec, states: Readonly<Record<string, BlobRef>>) => Promise<void>

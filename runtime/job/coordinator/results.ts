@@ -156,13 +156,16 @@ export class Results {
     if (signal.aborted) return
     const failures = [...(this.#failures.get(shard) ?? []), failure]
     this.#failures.set(shard, failures)
-    if (failures.length < limit('shardAttempts')) retract(shard)
+    if (failures.length < limit('shardAttempts') && failure.code !== LIE) retract(shard)
     else {
       this.#failures.delete(shard)
       poison(shard, failures)
     }
   }
 }
+
+/** A snapshot that is none: its maker is not asked for it again, as for results that are wrong by their receipts. */
+const LIE = 'receipt.snapshot'
 
 const NOT_WAITING = { untilMs: Number.POSITIVE_INFINITY, stopWaiting: undefined }
 

@@ -1,10 +1,11 @@
-import { peerError } from '../../base/index.ts'
+import { type Digest, peerError } from '../../base/index.ts'
 import { decodeTensors, typedArrayOf } from '../../data/tensor/index.ts'
 import {
   type BlobRef,
   type Checkpoint,
   isReplica,
   type Receipt,
+  type ReplicaShard,
   type ShardSpec,
   type TrainShard,
 } from '../../protocol/index.ts'
@@ -47,4 +48,12 @@ export function stateToBring(spec: ShardSpec | undefined, receipt: Receipt, outp
   if (spec?.kind !== 'train') return undefined
   const { state } = trainedBy(spec, receipt, outputs)
   return isReplica(spec) && spec.steps > 0 ? undefined : state
+}
+
+/** What the state of a result is to be where it is a snapshot of replicas, which others go on from. */
+export function snapshotOf(
+  spec: ShardSpec | undefined,
+  { commitments: [commitment] = [] }: Receipt,
+): { readonly shard: ReplicaShard; readonly commitment: Digest } | undefined {
+  return spec && isReplica(spec) && spec.steps === 0 && commitment ? { shard: spec, commitment } : undefined
 }

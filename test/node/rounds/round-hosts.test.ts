@@ -10,6 +10,7 @@ import type { Trained } from '../../../runtime/job/worker/index.ts'
 import { EngineHost } from '../../../runtime/node/engine-host.ts'
 import { ReduceHost } from '../../../runtime/node/rounds/reduce-host.ts'
 import { RoundBlobs } from '../../../runtime/node/rounds/round-blobs.ts'
+import { assertSnapshot } from '../../../runtime/node/rounds/snapshot-fault.ts'
 import { TrainingHost } from '../../../runtime/node/training-host.ts'
 import {
   type BlobRef,
@@ -19,6 +20,7 @@ import {
   lineageOf,
   type ReduceShard,
   type Replica,
+  type ReplicaShard,
   type TrainShard,
 } from '../../../runtime/protocol/index.ts'
 import { channelPair } from '../../data/blob/channel-pair.ts'
@@ -242,6 +244,23 @@ test('two hosts train one model; a newcomer and a restarted host come to the sam
     (await readSafetensors(fileOf(file))).map(({ name }) => name),
     ['w', 'v', 'outer/w'],
   )
+
+  // Its submitter looks into it: what is no such state, or not the one that it says, is refused.
+  const { blobs } = job.submitter.stores
+  const judge = async (bytes: Uint8Array, commitment = taken.commitments[0]!) =>
+    assertSnapshot(blobs, await blobs.put([bytes]), job.snapshotShard(inner[0]!) as ReplicaShard, commitment)
+  await judge(file)
+  const dataAt = 8 + Number(Buffer.from(file).readBigUInt64LE())
+  const from = (at: number, value: number) => Uint8Array.from(file).fill(value, at)
+  const unaligned = Buffer.concat([file.subarray(0, dataAt), Buffer.from(' '), file.subarray(dataAt)])
+  unaligned.writeBigUInt64LE(BigInt(dataAt - 7))
+  await judge(unaligned)
+  await refuses('receipt.snapshot', judge(from(0, 7)))
+  await refuses('receipt.snapshot', judge(from(dataAt, 0)))
+  await refuses('receipt.snapshot', judge(from(file.byteLength - 4, 255)))
+  await refuses('receipt.snapshot', judge(file.subarray(0, -4)))
+  await refuses('receipt.snapshot', judge(safetensorsOf(linearState(FEATURES))))
+  await refuses('receipt.snapshot', judge(file, 'f'.repeat(64)))
   const third = await round(job, members, inner, true)
   ;({ inner } = third)
   for (const { metrics } of third.given)
