@@ -31,7 +31,7 @@ import {
 import type { BlobStore } from '../../data/blob/index.ts'
 import type { RowTable } from '../../data/rows/index.ts'
 import type { Trained, TrainingRun } from '../../job/worker/index.ts'
-import { type Lease, lineageOf, type ReplicaShard, type Signed } from '../../protocol/index.ts'
+import { type BlobRef, type Lease, lineageOf, type ReplicaShard, type Signed } from '../../protocol/index.ts'
 import type { EngineHost } from '../engine-host.ts'
 import type { ShardTables } from '../shard-tables.ts'
 import type { RoundBlobs } from './round-blobs.ts'
@@ -94,7 +94,10 @@ export class ReplicaHost {
     const { rounds } = this.#init
     const { state, frozen, replica } = shard
     const [submitter] = lease.providers as [string]
-    if (replica.inner && !rounds.has(replica.inner)) throw lost(shard, 'its inner state')
+    if (replica.inner && !rounds.has(replica.inner)) {
+      if (replica.held) throw lost(shard, 'its inner state')
+      await this.#bringFirst(lease, shard, replica.inner, grant, signal)
+    }
     const updates = replica.updates.flat().map(({ update, at }) => ({ ref: update, from: [at] }))
     const files = replica.held
       ? []
@@ -103,6 +106,23 @@ export class ReplicaHost {
       rounds.bring(updates, { lease, grant, signal }),
       rounds.bring(files, { lease, grant, signal, onDisk: true }),
     ])
+  }
+
+  /** An inner state that is not here may be what the training began with: the submitter has that one, and no other. */
+  async #bringFirst(
+    lease: Lease,
+    shard: ReplicaShard,
+    ref: BlobRef,
+    grant: Signed | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const [submitter] = lease.providers as [string]
+    try {
+      await this.#init.rounds.bring([{ ref, from: [submitter] }], { lease, grant, signal, onDisk: true })
+    } catch (error) {
+      if (isAividaError(error, 'blob.not-found')) throw lost(shard, 'its inner state')
+      throw error
+    }
   }
 
   /** See `WorkerPorts.train`. One shard of a job at a time; the others wait for their turn. */
@@ -140,7 +160,9 @@ export class ReplicaHost {
     })
     const { replica, state, frozen } = shard
     const brought = replica.updates.flat().map(({ update }) => update)
-    await rounds.letGo(lease.job, replica.held ? brought : [...brought, state, ...(frozen ? [frozen] : [])])
+    // its own inner state is kept for another reason than the job's, so that only a brought one goes
+    const files = [state, ...(frozen ? [frozen] : []), ...(replica.inner ? [replica.inner] : [])]
+    await rounds.letGo(lease.job, replica.held ? brought : [...brought, ...files])
     return trained
   }
 

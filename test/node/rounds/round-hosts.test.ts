@@ -301,6 +301,13 @@ test('two hosts train one model; a newcomer and a restarted host come to the sam
   const byNewcomer = await train(newcomer, job.shardOf(job.replicaOf(2, false, undefined)))
   assert.is(byNewcomer.commitments[0], byHeld.commitments[0])
   assert.ok(asked.includes('anna') && asked.includes('ben'), 'it begins from what members have')
+  // One that begins with the optimiser of the first state is brought that too: the shared state is that of all.
+  const zero = await node('zoe')
+  const first = await job.submitter.stores.blobs.put([safetensorsOf(linearState(FEATURES))])
+  const byZero = await train(zero, job.shardOf(job.replicaOf(2, false, first), 0))
+  assert.is(byZero.commitments[0], byHeld.commitments[0])
+  assert.is.not(byZero.updates[0]!.blob, byNewcomer.updates[0]!.blob, 'its optimiser is another one')
+  assert.not.ok(zero.stores.blobs.pinned(JOB).roots.includes(first.blob), 'it is kept no longer than the shard')
   await refuses('replica.lost', train(newcomer, job.shardOf(job.replicaOf(2, false, inner[0]))))
   await refuses('replica.lost', train(newcomer, job.shardOf(job.replicaOf(2, true, inner[0]))))
 })
