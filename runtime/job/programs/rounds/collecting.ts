@@ -7,6 +7,7 @@ import { noteFailure, quorumOf } from './membership.ts'
 import { askAnew } from './opening.ts'
 import { beginReducing } from './reducing.ts'
 import { batchesIn } from './sample-account.ts'
+import { compareSnapshot } from './snapshots.ts'
 import type { Contribution, OpenRound } from './state.ts'
 import { takeBack } from './taking-back.ts'
 import type { Turn } from './turn.ts'
@@ -117,6 +118,8 @@ export function closeCollecting(turn: Turn, open: OpenRound): boolean {
   }
   const isTime = turn.nowMs >= open.deadlineMs
   if (inTime(open).length < quorum || (asked > 0 && !isTime)) return false
+  const told = inTime(open).map(({ counted: { peer }, commitment }) => ({ peer, commitment }))
+  compareSnapshot(turn, open.manifest, told)
   const commitment = agreed(turn, open)
   if (inTime(open).length < quorum) return true // to be looked at again
   for (const [index, { status }] of open.members.entries())

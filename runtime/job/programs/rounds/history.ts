@@ -37,6 +37,8 @@ export interface Snapshot {
   readonly at?: string
   /** Steps of the optimiser whose state is in it. */
   readonly optimiserSteps: number
+  /** What its maker says that the shared state is, by SHA-256; until others have said what they began with. */
+  readonly commitment?: Digest | undefined
 }
 
 /** What the closed rounds of a training came to: with it a manifest tells what each shard of its round is. */
@@ -149,12 +151,12 @@ export function removeRound(history: History): ClosedRound {
 }
 
 /** A snapshot is at hand. */
-export function addSnapshot(history: History, { state, shared }: SharedCheckpoint): void {
+export function addSnapshot(history: History, { state, shared }: SharedCheckpoint, commitment?: Digest): void {
   const { round, lineage, at } = shared
   invariant(history.lineages[round] === lineage, `the snapshot before round ${round} is of another state`)
   const last = countedBefore(history, round, at)
   const optimiserSteps = last ? stepsAfter(history, last) : newestSnapshot(history).optimiserSteps
-  history.snapshots.set(round, { round, lineage, state, at, optimiserSteps })
+  history.snapshots.set(round, { round, lineage, state, at, optimiserSteps, commitment })
 }
 
 /** The newest contribution of a peer that counted before a round. */

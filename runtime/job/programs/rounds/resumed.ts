@@ -29,6 +29,7 @@ export function resumed({ training, before, select }: RoundsOptions): RoundsStat
     snapshot: undefined,
     due: undefined,
     snapshotFailures: [],
+    begun: undefined,
     kept: new Map(),
     parts: before.parts.length,
     paceMs: undefined,

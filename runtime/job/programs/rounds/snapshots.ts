@@ -1,4 +1,5 @@
-import { shardId } from '../../../protocol/index.ts'
+import type { Digest } from '../../../base/index.ts'
+import { type RoundManifest, shardId } from '../../../protocol/index.ts'
 import type { ShardFailure } from '../../scheduler/index.ts'
 import type { ProgramEvent } from '../program.ts'
 import { take } from '../training.ts'
@@ -7,7 +8,7 @@ import { addSnapshot, newestSnapshot, presentRound } from './history.ts'
 import type { SharedCheckpoint } from './options.ts'
 import { releaseOld } from './releases.ts'
 import { snapshotShardOf } from './shards.ts'
-import type { OpenSnapshot } from './state.ts'
+import type { OpenSnapshot, Told } from './state.ts'
 import { takeBack } from './taking-back.ts'
 import type { Turn } from './turn.ts'
 
@@ -82,6 +83,13 @@ export function snapshotTaken(
     failSnapshot(turn, shard, [{ peer, code: 'receipt.state', message, retryable: false }])
     return false
   }
+  const [commitment] = event.receipt.commitments ?? []
+  const { begun } = state
+  const isTold = begun?.lineage === history.lineages[round]
+  if (isTold && isDenied(peer, commitment, begun?.told ?? [])) {
+    failSnapshot(turn, shard, [denied(peer)])
+    return false
+  }
   const checkpoint: SharedCheckpoint = {
     step: history.closed[round]?.manifest.position ?? history.position,
     state: file,
@@ -93,11 +101,38 @@ export function snapshotTaken(
   take(progress, checkpoint, options.select)
   const kept = [options.training.state, progress.last?.state, progress.best?.state].map((ref) => ref?.blob)
   for (const old of before) if (old && !kept.includes(old.state.blob)) turn.forget(old.state)
-  addSnapshot(history, checkpoint)
+  addSnapshot(history, checkpoint, isTold ? undefined : commitment)
   state.snapshot = undefined
   state.snapshotFailures.length = 0
   releaseOld(turn)
   return options.select?.patience !== undefined && progress.sinceBest >= options.select.patience
+}
+
+/**
+ * Members of a round say what it began with. Where the snapshot before it is of another state, somebody else makes the next
+ * one, which is due at once and takes its place as the newest.
+ */
+export function compareSnapshot(turn: Turn, { round, lineage }: RoundManifest, told: readonly Told[]): void {
+  const { state } = turn
+  state.begun = { lineage, told }
+  const snapshot = state.history.snapshots.get(round)
+  if (!snapshot?.commitment || !snapshot.at) return
+  state.history.snapshots.set(round, { ...snapshot, commitment: undefined })
+  if (!isDenied(snapshot.at, snapshot.commitment, told)) return
+  state.snapshotFailures.push({ shard: snapshot.state.blob, peer: snapshot.at, failures: [denied(snapshot.at)] })
+  state.due = { measured: true }
+}
+
+/** Whether most others began with another state than a peer's snapshot has: two at least, as one word stands against one. */
+function isDenied(peer: string, commitment: Digest | undefined, told: readonly Told[]): boolean {
+  const others = told.filter((each) => each.peer !== peer)
+  const against = others.filter((each) => each.commitment !== commitment)
+  return against.length > 1 && 2 * against.length > others.length
+}
+
+function denied(peer: string): ShardFailure {
+  const message = 'its snapshot is not of the state that most others began with'
+  return { peer, code: 'receipt.snapshot', message, retryable: false }
 }
 
 /** A member did not make the snapshot: another one is asked, of the state that there is by now. */

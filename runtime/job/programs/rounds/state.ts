@@ -44,6 +44,12 @@ export interface Contribution {
   readonly commitment: Digest
 }
 
+/** The shared state that a member says to have begun with, by SHA-256. */
+export interface Told {
+  readonly peer: string
+  readonly commitment: Digest
+}
+
 /** A member of the round that is open. */
 export type MemberState =
   | { readonly status: 'asked' }
@@ -148,6 +154,8 @@ export interface RoundsState {
     readonly peer: string
     readonly failures: readonly ShardFailure[]
   }[]
+  /** What the members of the newest round say to have begun with, by the name of that state. */
+  begun: { readonly lineage: Digest; readonly told: readonly Told[] } | undefined
   readonly kept: Map<Digest, KeptShard>
   /** Durable or ordered: the number of the next one. */
   parts: number

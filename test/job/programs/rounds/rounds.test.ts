@@ -152,6 +152,49 @@ test('what comes late counts by its age where that is the rule', () => {
   }
 })
 
+test('a snapshot of another state than most began with is followed by one of somebody else at once', () => {
+  const made = (liar: string | undefined) => {
+    const run = new VirtualRun(optionsOf({ training: { steps: 400 }, rounds: { snapshotEvery: 6 } }), [10, 10, 10, 10])
+    run.disguise = (receipt, { peer }) =>
+      peer === liar && !receipt.updates ? { ...receipt, commitments: ['f'.repeat(64)] } : receipt
+    run.run()
+    assertExact(run)
+    assert.equal(run.done, { ok: true })
+    return run.journal.parts.flatMap(({ checkpoint }) => checkpoint?.shared ?? [])
+  }
+  const honest = made(undefined)
+  const [liar] = honest.map(({ at }) => at)
+  const followed = made(liar)
+  const first = followed.findIndex(({ at }) => at === liar)
+  const [lie, next] = followed.slice(first)
+  assert.is(next!.round, lie!.round + 1)
+  assert.is.not(next!.at, liar)
+  assert.ok(honest[1]!.round > honest[0]!.round + 1, 'usually there are some rounds between two')
+})
+
+test('a snapshot that comes when most have begun with another state is not taken', () => {
+  const run = new VirtualRun(optionsOf({ training: { steps: 400 }, rounds: { snapshotEvery: 2 } }), [10, 10, 10, 10])
+  const hear = run.hear.bind(run)
+  const held: (() => void)[] = []
+  let lies = 0
+  run.hear = (event) => {
+    // the snapshots of one are on their way until the members of the round are done
+    const isLie = event.type === 'accepted' && !event.receipt.updates && event.receipt.worker === 'p2'
+    const receipt = isLie && run.state.history.position < 400 && { ...event.receipt, commitments: ['f'.repeat(64)] }
+    if (receipt) lies++
+    if (receipt) held.push(() => hear({ ...event, receipt }))
+    else hear(event)
+    const { begun, snapshot, history } = run.state
+    const isBegun = snapshot && begun?.lineage === history.lineages[snapshot.round]
+    if (isBegun) for (const release of held.splice(0)) release()
+  }
+  run.run()
+  assert.equal(run.done, { ok: true })
+  const makers = run.journal.parts.flatMap(({ checkpoint }) => checkpoint?.shared?.at ?? [])
+  assert.ok(lies > 1)
+  assert.ok(makers.length > 4 && !makers.slice(0, -1).includes('p2'), String(makers))
+})
+
 test('no more than a journal entry can name count in a round, however many come late', () => {
   const late = { rule: 'weigh', factor: 0.5, maxAge: 4 } as const
   const training = { steps: 64 * 40 }
