@@ -1,4 +1,4 @@
-import type { Digest } from '../../base/index.ts'
+import { type Digest, isAividaError, userError } from '../../base/index.ts'
 import type { SafetensorsSource } from '../../data/tensor/safetensors.ts'
 import type { Replica } from '../../protocol/index.ts'
 import type { ChildReplica, ChildSession, ChildTraining, TrainingInit } from '../engine/index.ts'
@@ -78,7 +78,8 @@ export interface RoundsToMerge extends Pick<Replica, 'compressed' | 'outer' | 'u
 
 /**
  * Applies rounds in order, some at a time, read as they are needed; gives the SHA-256 of the shared state that they lead to.
- * Rounds of fewer members may have fewer slices. Throws what reading throws, and `update.*`.
+ * Rounds of fewer members may have fewer slices. Throws what reading throws, `update.aggregate` for what cannot be read (its
+ * message begins with who reduced it), and `update.*`.
  */
 export async function mergeRounds(
   { replica, layout }: LiveReplica,
@@ -97,7 +98,24 @@ export async function mergeRounds(
     }
     const ends = sliceEnds(layout.length, layout.plain, slices)
     const steps = scalars && { scalars: scalars.slice(first, from) }
-    const commitment = await replica.merge({ rounds, ends, compressed, outer, ...steps }, signal)
+    const commitment = await replica.merge({ rounds, ends, compressed, outer, ...steps }, signal).catch((error) => {
+      throw named(error, updates, first)
+    })
     if (from === updates.length) return commitment
   }
+}
+
+/** Which of the rounds' updates an error is about, where it is about one. It stays as unreadable as it is: no use to retry. */
+function named(error: unknown, updates: RoundsToMerge['updates'], first: number): unknown {
+  if (!isAividaError(error)) return error
+  const { round, slice } = error.facts
+  if (typeof round !== 'number' || typeof slice !== 'number') return error
+  const back = updates.length - first - round
+  const ago = back === 1 ? '1 round back' : `${back} rounds back`
+  const at = updates[first + round]?.[slice]?.at
+  return userError(
+    'update.aggregate',
+    `${at} reduced slice ${slice}, ${ago}, to nothing that can be read: ${error.message}`,
+    { at, cause: error.code },
+  )
 }

@@ -6,6 +6,7 @@ import {
   type Digest,
   isAividaError,
   limit,
+  peerError,
   userError,
 } from '../../base/index.ts'
 import type { ChildSession } from '../../compute/engine/index.ts'
@@ -34,7 +35,7 @@ import type { Trained, TrainingRun } from '../../job/worker/index.ts'
 import { type BlobRef, type Lease, lineageOf, type ReplicaShard, type Signed } from '../../protocol/index.ts'
 import type { EngineHost } from '../engine-host.ts'
 import type { ShardTables } from '../shard-tables.ts'
-import type { RoundBlobs } from './round-blobs.ts'
+import type { RoundBlobs, SoughtBlob } from './round-blobs.ts'
 
 /** What the replica host needs. */
 export interface ReplicaHostInit {
@@ -87,7 +88,8 @@ export class ReplicaHost {
   }
 
   /**
-   * Brings here what a shard begins with. Throws `replica.lost` where the shard takes for granted what is not here, `blob.*`,
+   * Brings here what a shard begins with. Throws `replica.lost` where the shard takes for granted what is not here,
+   * `update.aggregate` for what a round came to and nobody gives (the message begins with who reduced it), `blob.*`,
    * `grant.*`, `disk.*`.
    */
   async fetch(lease: Lease, shard: ReplicaShard, grant: Signed | undefined, signal: AbortSignal): Promise<void> {
@@ -103,7 +105,7 @@ export class ReplicaHost {
       ? []
       : [{ ref: state, from: [...replica.at, submitter] }, ...(frozen ? [{ ref: frozen, from: [submitter] }] : [])]
     await Promise.all([
-      rounds.bring(updates, { lease, grant, signal }),
+      rounds.bring(updates, { lease, grant, signal, told: unobtainable }),
       rounds.bring(files, { lease, grant, signal, onDisk: true }),
     ])
   }
@@ -346,6 +348,15 @@ function withGrace(clock: Clock, signal: AbortSignal): { readonly signal: AbortS
       cancel()
     },
   }
+}
+
+/** Whoever reduced it does not give it. What is this node's own trouble stays that. */
+function unobtainable(error: unknown, { from: [at] }: SoughtBlob): unknown {
+  if (!isAividaError(error) || !/^(blob\.|grant\.)/.test(error.code)) return error
+  return peerError('update.aggregate', `${at} does not give what it reduced: ${error.message}`, {
+    at,
+    cause: error.code,
+  })
 }
 
 /** What a shard takes for granted is not here: offered again with all that it begins with, it will do. */

@@ -40,6 +40,8 @@ export interface Bringing {
   readonly signal: AbortSignal
   /** A state: read piece by piece, so it goes to the disk. Default: to memory, unless all of them are large. */
   readonly onDisk?: boolean
+  /** What is thrown instead where a blob does not come. */
+  readonly told?: (error: unknown, sought: SoughtBlob) => unknown
 }
 
 /** Blobs under way at once. */
@@ -71,7 +73,12 @@ export class RoundBlobs {
     const store = (how.onDisk ?? sizeBytes > IN_MEMORY_BYTES) ? blobs : inputs
     let [next, receivedBytes] = [0, 0]
     const lane = async () => {
-      while (next < missing.length) receivedBytes += await this.#fetch(missing[next++]!, store, how)
+      while (next < missing.length) {
+        const sought = missing[next++]!
+        receivedBytes += await this.#fetch(sought, store, how).catch((error) => {
+          throw how.told?.(error, sought) ?? error
+        })
+      }
     }
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, missing.length) }, lane))
     return receivedBytes

@@ -346,4 +346,28 @@ test('a contribution that is damaged, not to be had, or compressed as nobody kno
   )
 })
 
+test('what a round came to and cannot be read, or had, is told with who reduced it', async () => {
+  const job = await training()
+  const [fritz, gerda] = [await node('fritz'), await node('gerda')]
+  const members = [fritz, gerda]
+  const names = ['fritz', 'gerda']
+  const given = await Promise.all(
+    members.map((each, i) => train(each, job.shardOf(job.replicaOf(i, false, undefined)))),
+  )
+  const reduced = await Promise.all(members.map((each, slice) => reduce(each, job.reductionOf(slice, given, names))))
+  const size = reduced[1]!.updates[0]!.sizeBytes
+  job.close(reduced.map((trained, i) => ({ trained, at: names[i]! })))
+  const [[first]] = job.replicaOf(0, false, undefined).updates as [[HeldUpdate]]
+  const withSlice = (update: BlobRef) =>
+    job.shardOf(job.replicaOf(0, false, given[0]!.state, { updates: [[first, { update, at: 'gerda' }]] }))
+  for (const bytes of [new Uint8Array(size).fill(255), new Uint8Array(4)]) {
+    const lie = await gerda.stores.blobs.put([bytes])
+    const failure = await refuses('update.aggregate', train(fritz, withSlice(lie)))
+    assert.match(failure.message, /^gerda reduced slice 1, 1 round back, to nothing that can be read: /)
+    assert.not.ok(failure.retryable)
+  }
+  const nowhere = await refuses('update.aggregate', train(fritz, withSlice({ blob: 'e'.repeat(64), sizeBytes: 5 })))
+  assert.match(nowhere.message, /^gerda does not give what it reduced: /)
+})
+
 test.run()

@@ -36,7 +36,7 @@ export class GradientReplica {
     this.#stepper.forget()
     if (scalars.length !== rounds.length) throw protocol('the scalars of each round')
     for (const [i, slices] of rounds.entries()) {
-      this.#updates.decode(slices, form, this.#update)
+      this.#updates.decode(slices, form, this.#update, i)
       await this.#stepper.apply(this.#update, scalars[i]!)
     }
     const hash = createHash('sha256')

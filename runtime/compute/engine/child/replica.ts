@@ -65,8 +65,8 @@ export class Replica {
   ): Digest {
     this.#updates.check(form.ends)
     const update = rounds.length > 0 ? new Float32Array(this.#theta.length) : new Float32Array()
-    for (const slices of rounds) {
-      this.#updates.decode(slices, form, update)
+    for (const [i, slices] of rounds.entries()) {
+      this.#updates.decode(slices, form, update, i)
       outerStep(this.#theta, this.#momentum, update, outer, this.#plain)
     }
     for (const { tensor, from, to } of this.#places)

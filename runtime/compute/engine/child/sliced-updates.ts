@@ -1,4 +1,4 @@
-import { type AividaError, userError } from '../../../base/errors.ts'
+import { type AividaError, peerError, toAividaError, userError } from '../../../base/errors.ts'
 import type { Compression } from '../../../protocol/update.ts'
 import { compressorOf, decodeUpdate, encodeUpdate } from '../../update/index.ts'
 
@@ -31,16 +31,22 @@ export class SlicedUpdates {
     else this.#residual.fill(0)
   }
 
-  /** What slices stand for, into `update`. Throws `update.*`. */
+  /** What slices stand for, into `update`. Throws `update.*`, its facts the `round`, as it was given, and the `slice`. */
   decode(
     slices: readonly Uint8Array[],
     { ends, compressed }: Cut & { readonly compressed: Compression },
     update: Float32Array,
+    round: number,
   ): void {
     const compressor = compressorOf(compressed)
     let from = 0
     for (const [i, to] of ends.entries()) {
-      decodeUpdate(compressor, slices[i]!, this.#plainIn(to), update.subarray(from, to))
+      try {
+        decodeUpdate(compressor, slices[i]!, this.#plainIn(to), update.subarray(from, to))
+      } catch (error) {
+        const { code, message } = toAividaError(error)
+        throw peerError(code, message, { round, slice: i })
+      }
       from = to
     }
   }

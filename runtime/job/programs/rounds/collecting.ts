@@ -5,23 +5,28 @@ import { anew, beginningOf } from './bases.ts'
 import { arrivals, giveUpLate } from './late.ts'
 import { noteFailure, quorumOf } from './membership.ts'
 import { askAnew } from './opening.ts'
+import { beginTrials } from './probing.ts'
 import { beginReducing } from './reducing.ts'
 import { batchesIn } from './sample-account.ts'
 import { compareSnapshot } from './snapshots.ts'
 import type { Contribution, OpenRound } from './state.ts'
 import { takeBack } from './taking-back.ts'
 import type { Turn } from './turn.ts'
+import { blamed, complain, settleComplaints, UNREADABLE, unreadIn } from './unreadable.ts'
 
 type Accepted = Extract<ProgramEvent, { type: 'accepted' }>
 
 const DIVERGED = 'train.diverged'
 const LOST = 'replica.lost'
+const DISAGREES = 'replica.diverged'
 /** Why a member does not count though it did nothing wrong. */
-const BLAMELESS = ['round.gone', 'round.void']
+const BLAMELESS = ['round.gone', 'round.void', UNREADABLE]
 /** Rounds in a row in which nobody gave anything, each for a reason of its own, after which the training has failed. */
 const FRUITLESS = 5
 /** ... and after which nobody may be able to get to the present state. */
 const STUCK = 2
+/** ... and after which it has failed for whatever reason. */
+const HOPELESS = 20
 
 /** A member gives what it learned. */
 export function contribute(turn: Turn, open: OpenRound, { shard, outputs, receipt }: Accepted, index: number): void {
@@ -74,6 +79,13 @@ export function fail(
 ): void {
   const last = failures.at(-1)
   const member = open.manifest.members[index]!
+  const unread = unreadIn(failures, open.shards.get(shard)?.spec)
+  if (unread && unread.holder !== member.peer) {
+    open.failures.push({ shard, failures })
+    complain(open, unread.holder, member.peer)
+    exclude(turn, open, index, UNREADABLE, unread.message)
+    return
+  }
   if (failures.some(({ code }) => code === LOST)) {
     const beginning = member.base.held
       ? beginningOf(turn, member.peer, false)
@@ -95,7 +107,14 @@ export function fail(
 }
 
 /** A member does not count in this round: its batches go back, and what it gave is of no use. */
-export function exclude(turn: Turn, open: OpenRound, index: number, code: string, message: string): void {
+export function exclude(
+  turn: Turn,
+  open: OpenRound,
+  index: number,
+  code: string,
+  message: string,
+  isToBlame = !BLAMELESS.includes(code),
+): void {
   const { peer, shard, batches } = open.manifest.members[index]!
   const { status } = open.members[index]!
   if (status === 'out' || status === 'late') return
@@ -104,24 +123,34 @@ export function exclude(turn: Turn, open: OpenRound, index: number, code: string
   turn.state.account.giveBack(batches)
   if (turn.state.kept.has(shard)) turn.release(shard)
   else turn.cancel(shard)
-  if (code === 'replica.diverged' || code === LOST) turn.standing(peer).broughtTo = undefined
-  if (!BLAMELESS.includes(code)) noteFailure(turn, peer, code === 'round.late')
+  if ([DISAGREES, LOST, UNREADABLE].includes(code)) turn.standing(peer).broughtTo = undefined
+  if (isToBlame) noteFailure(turn, peer, code === 'round.late')
 }
 
 /** Goes on to the end of the round where all are in, or its time is over; says whether anything changed. */
 export function closeCollecting(turn: Turn, open: OpenRound): boolean {
+  if (blamed(turn, open)) {
+    abandon(turn, open, true)
+    return true
+  }
   const asked = open.members.filter(({ status }) => status === 'asked').length
+  const isTime = turn.nowMs >= open.deadlineMs
+  if (open.unread.size > 0 && asked > 0 && !isTime) return false // what the others say tells whose fault it is
   const quorum = open.manifest.aggregation.rule === 'trimmed-mean' ? quorumOf(turn) : 1
   if (inTime(open).length + asked < quorum) {
     abandon(turn, open)
     return true
   }
-  const isTime = turn.nowMs >= open.deadlineMs
   if (inTime(open).length < quorum || (asked > 0 && !isTime)) return false
   const told = inTime(open).map(({ counted: { peer }, commitment }) => ({ peer, commitment }))
   compareSnapshot(turn, open.manifest, told)
   const commitment = agreed(turn, open)
+  if (commitment === undefined) {
+    abandon(turn, open)
+    return true
+  }
   if (inTime(open).length < quorum) return true // to be looked at again
+  settleComplaints(turn, open)
   for (const [index, { status }] of open.members.entries())
     if (status === 'asked') beLate(turn, open, index, commitment)
   notePace(turn, open)
@@ -131,8 +160,11 @@ export function closeCollecting(turn: Turn, open: OpenRound): boolean {
   return true
 }
 
-/** Nothing of a round will count: its batches go back, and another one takes its place. */
-export function abandon(turn: Turn, open: OpenRound): void {
+/**
+ * Nothing of a round will count: its batches go back, and another one takes its place. `goesBack`: what the last one came to
+ * is of no use either.
+ */
+export function abandon(turn: Turn, open: OpenRound, goesBack = false): void {
   dropSlices(turn, open)
   for (const [index] of open.members.entries()) exclude(turn, open, index, 'round.void', 'too few others were left')
   for (const [shard, { round }] of [...turn.state.late]) if (round === open.manifest.round) giveUpLate(turn, shard)
@@ -140,9 +172,10 @@ export function abandon(turn: Turn, open: OpenRound): void {
   const failed = open.failures.at(-1)
   if (!failed) return
   turn.state.fruitless++
-  if (turn.state.fruitless >= STUCK && takeBack(turn)) return
+  if (goesBack && turn.state.probe) beginTrials(turn)
+  if ((goesBack || turn.state.fruitless >= STUCK) && takeBack(turn, failed)) return
   const isLost = failed.failures.every(({ code }) => code === LOST) // it is known now, and not asked so again
-  if (turn.state.fruitless >= FRUITLESS && !isLost) turn.end({ ok: false, ...failed })
+  if (turn.state.fruitless >= (isLost ? HOPELESS : FRUITLESS)) turn.end({ ok: false, ...failed })
 }
 
 /** Slices that were asked for are of no use any more. */
@@ -175,14 +208,27 @@ function beLate(turn: Turn, open: OpenRound, index: number, commitment: Digest):
   noteFailure(turn, peer, true)
 }
 
-/** What most members began with; whoever began with something else does not count. Of two, the first is believed. */
-function agreed(turn: Turn, open: OpenRound): Digest {
+/**
+ * What most members began with; whoever began with something else does not count. Where as many say one thing as another,
+ * nobody knows who is right: `undefined`, and all begin anew from the snapshot.
+ */
+function agreed(turn: Turn, open: OpenRound): Digest | undefined {
+  const all = inTime(open)
   const votes = new Map<Digest, number>()
-  for (const { commitment } of inTime(open)) votes.set(commitment, (votes.get(commitment) ?? 0) + 1)
-  const [[most]] = [...votes].sort(([, a], [, b]) => b - a) as [[Digest, number]]
+  for (const { commitment } of all) votes.set(commitment, (votes.get(commitment) ?? 0) + 1)
+  const [[most, count], second] = [...votes].sort(([, a], [, b]) => b - a) as [[Digest, number], [Digest, number]?]
+  if (second?.[1] === count) {
+    const message = `began round ${open.manifest.round} with another state than as many others`
+    const failures = all.map(({ counted: { peer } }): ShardFailure => {
+      turn.standing(peer).broughtTo = undefined
+      return { peer, code: DISAGREES, message: `${peer} ${message}`, retryable: false }
+    })
+    open.failures.push({ shard: all[0]!.counted.shard, failures })
+    return undefined
+  }
   for (const [index, member] of open.members.entries())
     if (member.status === 'in' && member.contribution.commitment !== most)
-      exclude(turn, open, index, 'replica.diverged', 'it began with another state than most others')
+      exclude(turn, open, index, DISAGREES, 'it began with another state than most others', count * 2 > all.length)
   return most
 }
 

@@ -91,6 +91,27 @@ export function noteFailure(turn: Turn, peer: string, isLate: boolean): void {
   standing.outUntil = presentRound(turn.state.history) + ROUNDS_OUT
 }
 
+/**
+ * A peer did not reduce what it was asked to, or to what others could not read, or accused somebody alone: for some rounds,
+ * more with each time, it reduces only where nobody else can.
+ */
+export function noteReduction(turn: Turn, peer: string): void {
+  const standing = turn.standing(peer)
+  const rounds = ROUNDS_OUT * 2 ** Math.min(standing.reductionsFailed++, 6)
+  standing.reducesFrom = presentRound(turn.state.history) + rounds
+}
+
+/** Whether a peer is among those that are asked first to reduce. */
+export function mayReduce(turn: Turn, peer: string): boolean {
+  return turn.standing(peer).reducesFrom <= presentRound(turn.state.history)
+}
+
+/** Those first that may reduce, then those that failed less often. */
+export function byReductions(turn: Turn): (a: string, b: string) => number {
+  const rank = (peer: string) => (mayReduce(turn, peer) ? 0 : 1 + turn.standing(peer).reductionsFailed)
+  return (a, b) => rank(a) - rank(b)
+}
+
 /** A peer counted. */
 export function noteCounted(turn: Turn, peer: string): void {
   const standing = turn.standing(peer)

@@ -125,6 +125,7 @@ function begun(turn: Turn, manifest: RoundManifest): OpenRound {
     excluded: [],
     failures: [],
     diverged: 0,
+    unread: new Map(),
     reducing: undefined,
   }
 }

@@ -32,13 +32,20 @@ export function beginRecipe(turn: Turn, members: number): void {
   const batches = training.steps
   const isWorthIt = members > 1 && TRIALS.length * STEPS * members <= SHARE * batches
   if (sync === 'auto' && recipe.mode === undefined && isWorthIt) {
-    state.probe = { done: 0, exchanges: [], stepMs: 0 }
-    state.recipe = trialOf(0)
+    beginTrials(turn)
     state.sync = 'measures links and steps'
     return
   }
   state.recipe = defaultRecipe(request.rounds, { kind, members, batches })
   state.sync = described(state.recipe)
+}
+
+/** Rounds are on trial, from the first one on: none that was counts. */
+export function beginTrials(turn: Turn): void {
+  const { state } = turn
+  forgetTrials(turn)
+  state.probe = { done: 0, exchanges: [], stepMs: 0 }
+  state.recipe = trialOf(0)
 }
 
 /** A round on trial is over: the next one begins, or a recipe is chosen and the training begins anew with it. */

@@ -5,7 +5,7 @@ import type { ProgramEvent } from '../program.ts'
 import { abandon, dropSlices, exclude } from './collecting.ts'
 import { addRound, presentRound } from './history.ts'
 import { giveUpLate } from './late.ts'
-import { noteCounted } from './membership.ts'
+import { byReductions, mayReduce, noteCounted, noteReduction } from './membership.ts'
 import { closeTrial } from './probing.ts'
 import { releaseOld } from './releases.ts'
 import { batchesIn } from './sample-account.ts'
@@ -15,6 +15,9 @@ import type { Contribution, OpenRound, Reducing, SliceState } from './state.ts'
 import type { Turn } from './turn.ts'
 
 type Accepted = Extract<ProgramEvent, { type: 'accepted' }>
+
+/** Failures of a reduction that are of somebody else: what was left over of a slice is not given. */
+const ELSEWHERE = /^(blob|grant)\./
 
 /** What counts in the round is fixed: members are asked to make one of it, a slice each. */
 export function beginReducing(
@@ -37,12 +40,14 @@ export function beginReducing(
   open.reducing = reducing
   const peers = contributions.map(({ counted }) => counted.peer)
   const holders = open.manifest.slices.map((_, slice) => residualBefore(turn.state.history, open.manifest, slice)?.at)
-  const free = peers.filter((peer) => !holders.includes(peer))
+  const able = peers.filter((peer) => mayReduce(turn, peer))
+  const ordered = able.length > 0 ? able : peers.toSorted(byReductions(turn)).slice(0, 1)
+  const free = ordered.filter((peer) => !holders.includes(peer))
   reducing.slices = open.manifest.slices.map((_, slice) => {
     const holder = holders[slice]
     // whoever has what was left over of a slice goes on with it: it is larger than all else that travels
     const reducer =
-      holder !== undefined && peers.includes(holder) ? holder : (free.shift() ?? peers[slice % peers.length]!)
+      holder !== undefined && ordered.includes(holder) ? holder : (free.shift() ?? ordered[slice % ordered.length]!)
     return askFor(turn, open, reducing, slice, reducer, new Set())
   })
 }
@@ -80,6 +85,7 @@ function askFor(
 function goesOn(turn: Turn, open: OpenRound, left: HeldUpdate | undefined, reducer: string): boolean {
   if (!left || turn.state.freshFrom === presentRound(turn.state.history)) return false
   if (left.at === reducer) return true
+  if (!mayReduce(turn, left.at)) return false // it may be of no more use than what it reduced to
   const index = open.manifest.members.findIndex(({ peer }) => peer === left.at)
   const isMissing = index >= 0 && open.members[index]?.status !== 'in'
   const isReachable = turn.isHere(left.at) && !turn.standing(left.at).isSilent
@@ -111,22 +117,38 @@ export function failSlice(turn: Turn, open: OpenRound, slice: SliceState, failur
     const contribution = reducing?.contributions[member]
     return contribution ? [{ contribution: contribution.counted, message }] : []
   })
-  if (!accused) move(turn, open, slice)
-  else if (isAgreed(turn, open, slice, accused.contribution))
-    leaveOut(turn, open, accused.contribution.shard, 'update.contribution', accused.message)
+  const verdict = accused && judge(turn, open, slice, accused.contribution)
+  if (!accused) {
+    if (!failures.every(({ code }) => ELSEWHERE.test(code))) noteReduction(turn, slice.reducer)
+    move(turn, open, slice)
+  } else if (verdict !== 'ask')
+    leaveOut(turn, open, accused.contribution.shard, 'update.contribution', accused.message, verdict === 'guilty')
   else move(turn, open, slice, accused.contribution.peer)
 }
 
 /**
- * Whether a contribution is to be left out: two who reduce say that it is of no use, or does not come, or there is nobody
- * else to ask. The word of one may be a link of its own that is down.
+ * What is to become of a contribution that is said to be of no use, or not to come: it is left out where two who reduce say
+ * so. The word of one may be a link of its own that is down, or a lie: others are asked, at last the accused itself. Where
+ * nobody is left to ask, it is left out and nobody is blamed; the next time somebody else reduces.
  */
-function isAgreed(turn: Turn, { reducing }: OpenRound, slice: SliceState, { peer, shard }: Counted): boolean {
-  if (!reducing) return false
-  const witnesses = reducing.accused.get(shard) ?? new Set()
-  reducing.accused.set(shard, witnesses.add(slice.reducer))
+function judge(
+  turn: Turn,
+  { reducing }: OpenRound,
+  slice: SliceState,
+  { peer, shard }: Counted,
+): 'guilty' | 'unclear' | 'ask' {
+  if (!reducing) return 'ask'
+  const asked = reducing.accused.get(shard) ?? new Set()
+  reducing.accused.set(shard, asked.add(slice.reducer))
+  if ([...asked].filter((each) => each !== peer).length > 1) return 'guilty'
   const others = reducing.contributions.map(({ counted }) => counted.peer)
-  return witnesses.size > 1 || !others.some((other) => other !== peer && !witnesses.has(other) && turn.isHere(other))
+  const left = others.filter((other) => !asked.has(other) && turn.isHere(other) && !turn.standing(other).isSilent)
+  if (left.length === 0) {
+    noteReduction(turn, slice.reducer)
+    return 'unclear'
+  }
+  if (left.every((other) => other === peer)) asked.add(peer)
+  return 'ask'
 }
 
 /** The members that reduce have had their time: what is not done is given to others. */
@@ -137,7 +159,10 @@ export function hurry(turn: Turn, open: OpenRound): void {
     if (turn.state.open !== open) return
     const isAlone = reducing.contributions.every(({ counted }) => counted.peer === slice.reducer)
     if (isAlone) reducing.moves++
-    else move(turn, open, slice)
+    else {
+      noteReduction(turn, slice.reducer)
+      move(turn, open, slice)
+    }
   }
   reducing.deadlineMs = turn.nowMs + patience(turn, open, 1 + Math.floor(reducing.moves / reducing.slices.length))
 }
@@ -159,22 +184,33 @@ function move(turn: Turn, open: OpenRound, slice: SliceState, avoided?: string):
     return
   }
   turn.cancel(slice.shard)
-  const untried = peers.filter((peer) => !slice.tried.has(peer) && peer !== avoided)
+  const fresh = peers.filter((peer) => !slice.tried.has(peer))
+  const willing = fresh.filter((peer) => peer !== avoided)
+  const untried = willing.length > 0 ? willing : fresh
   const load = (peer: string) =>
     reducing.slices.filter(({ reducer, aggregate }) => reducer === peer && !aggregate).length
   const again = peers.filter((peer) => peer !== avoided)
-  const [next = slice.reducer] = (untried.length > 0 ? untried : again).toSorted((a, b) => load(a) - load(b))
+  const [next = slice.reducer] = (untried.length > 0 ? untried : again).toSorted(
+    (a, b) => Number(mayReduce(turn, b)) - Number(mayReduce(turn, a)) || load(a) - load(b),
+  )
   const tried = untried.length > 0 ? slice.tried : new Set<string>()
   reducing.slices[at] = askFor(turn, open, reducing, at, next, tried, reducing.moves <= reducing.slices.length)
 }
 
 /** A contribution does not count after all: the rest is reduced anew. */
-export function leaveOut(turn: Turn, open: OpenRound, shard: Digest, code: string, message: string): void {
+export function leaveOut(
+  turn: Turn,
+  open: OpenRound,
+  shard: Digest,
+  code: string,
+  message: string,
+  isToBlame?: boolean,
+): void {
   const { reducing } = open
   if (!reducing) return
   dropSlices(turn, open)
   const index = open.manifest.members.findIndex((member) => member.shard === shard)
-  if (index >= 0) exclude(turn, open, index, code, message)
+  if (index >= 0) exclude(turn, open, index, code, message, isToBlame)
   else giveUpLate(turn, shard, code, message)
   const left = reducing.contributions.filter(({ counted }) => counted.shard !== shard)
   const { round, aggregation } = open.manifest
@@ -204,7 +240,7 @@ export function closeRound(turn: Turn, open: OpenRound): boolean {
   const outcome: RoundOutcome = {
     round: manifest.round,
     counted,
-    excluded: open.excluded.slice(0, limit('membersPerRound')),
+    excluded: [...state.named.splice(0), ...open.excluded].slice(0, limit('membersPerRound')),
     aggregates,
     lineage: lineageOf(manifest.lineage, aggregates),
     openedWallMs: wall(open.openedMs),
@@ -214,6 +250,9 @@ export function closeRound(turn: Turn, open: OpenRound): boolean {
     closeTrial(turn, open, state.probe, outcome)
     return true
   }
+  for (const { counted: each } of reducing.contributions)
+    for (const accuser of reducing.accused.get(each.shard) ?? [])
+      if (accuser !== each.peer) noteReduction(turn, accuser)
   const firstRow = state.history.position
   addRound(state.history, manifest, outcome)
   const [first, ...others] = reducing.contributions.map(({ counted: { shard, batches }, outputs }) => ({
@@ -235,6 +274,10 @@ export function closeRound(turn: Turn, open: OpenRound): boolean {
     state.late.delete(shard)
   }
   state.fruitless = 0
+  if (presentRound(state.history) > state.furthest) {
+    state.furthest = presentRound(state.history)
+    state.setbacks = 0
+  }
   state.reduceMs = nowMs - reducing.sinceMs
   state.open = undefined
   becomeDue(turn, firstRow, presentRound(state.history))

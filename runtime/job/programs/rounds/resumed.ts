@@ -35,6 +35,9 @@ export function resumed({ training, before, select }: RoundsOptions): RoundsStat
     paceMs: undefined,
     reduceMs: undefined,
     fruitless: 0,
+    furthest: 0,
+    setbacks: 0,
+    named: [],
     takenBack: undefined,
     freshFrom: undefined,
     stuckSinceMs: undefined,
@@ -58,6 +61,7 @@ export function resumed({ training, before, select }: RoundsOptions): RoundsStat
     state.paceMs = (outcome.closedWallMs - outcome.openedWallMs) / steps
   }
   const round = presentRound(history)
+  state.furthest = round
   const last = before.parts.findLast((part) => part.round)?.round?.round
   if (last !== undefined && last >= round) {
     // it went back, and has closed no round since: as `takeBack` left it
@@ -83,6 +87,8 @@ function standOf({ standings }: RoundsState, peer: string, round: number): void 
     outUntil: 0,
     restsUntilMs: 0,
     haste: 1,
+    reductionsFailed: 0,
+    reducesFrom: 0,
   })
 }
 

@@ -11,6 +11,7 @@ import { snapshotShardOf } from './shards.ts'
 import type { OpenSnapshot, Told } from './state.ts'
 import { takeBack } from './taking-back.ts'
 import type { Turn } from './turn.ts'
+import { blameForSnapshot, UNREADABLE } from './unreadable.ts'
 
 type Accepted = Extract<ProgramEvent, { type: 'accepted' }>
 
@@ -144,7 +145,7 @@ export function failSnapshot(turn: Turn, shard: string, failures: readonly Shard
   else turn.cancel(shard)
   state.snapshot = undefined
   if (failures.some(({ code }) => code === 'replica.lost')) turn.standing(snapshot.peer).broughtTo = undefined
-  if (failures.length > 0) state.snapshotFailures.push({ shard, peer: snapshot.peer, failures })
+  if (failures.length > 0) state.snapshotFailures.push({ shard, peer: snapshot.peer, failures, spec: snapshot.spec })
   const isLast = state.history.position >= turn.options.training.steps
   const failed = state.snapshotFailures.at(-1)
   const { length } = state.snapshotFailures
@@ -155,7 +156,9 @@ export function failSnapshot(turn: Turn, shard: string, failures: readonly Shard
   }
   state.due = { measured: snapshot.measured || (state.due?.measured ?? false) }
   if (!isTried) return
-  const isMissing = failures.some(({ code }) => code === 'replica.lost' || code.startsWith('blob.'))
-  if (isMissing && length <= GOINGS_BACK * ATTEMPTS && takeBack(turn)) return
+  const codes = state.snapshotFailures.flatMap((each) => each.failures.map(({ code }) => code))
+  const isMissing = codes.some((code) => code === 'replica.lost' || code === UNREADABLE || code.startsWith('blob.'))
+  if (isMissing) blameForSnapshot(turn)
+  if (isMissing && length <= GOINGS_BACK * ATTEMPTS && takeBack(turn, failed)) return
   if (failed) turn.end({ ok: false, shard: failed.shard, failures: failed.failures })
 }

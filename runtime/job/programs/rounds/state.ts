@@ -33,6 +33,10 @@ export interface Standing {
   restsUntilMs: number
   /** What its speed is multiplied by: less with each time that it came late. */
   haste: number
+  /** Times that it failed to reduce, or reduced to what others could not read, or accused somebody alone. */
+  reductionsFailed: number
+  /** Until this round it reduces only where nobody else can. */
+  reducesFrom: number
 }
 
 /** What a member gave to a round. */
@@ -95,6 +99,12 @@ export interface Reducing {
   moves: number
 }
 
+/** Why a shard was given up. */
+export interface Failed {
+  readonly shard: Digest
+  readonly failures: readonly ShardFailure[]
+}
+
 /** The round that is under way. */
 export interface OpenRound {
   manifest: RoundManifest
@@ -105,8 +115,10 @@ export interface OpenRound {
   readonly shards: Map<Digest, { readonly index: number; readonly spec: ReplicaShard }>
   readonly excluded: RoundOutcome['excluded']
   /** Why shards of it were given up. */
-  readonly failures: { readonly shard: Digest; readonly failures: readonly ShardFailure[] }[]
+  readonly failures: Failed[]
   diverged: number
+  /** By who reduced it: the members that cannot read, or get, what a round came to. */
+  readonly unread: Map<string, Set<string>>
   reducing: Reducing | undefined
 }
 
@@ -153,6 +165,7 @@ export interface RoundsState {
     readonly shard: Digest
     readonly peer: string
     readonly failures: readonly ShardFailure[]
+    readonly spec: ReplicaShard
   }[]
   /** What the members of the newest round say to have begun with, by the name of that state. */
   begun: { readonly lineage: Digest; readonly told: readonly Told[] } | undefined
@@ -165,13 +178,19 @@ export interface RoundsState {
   reduceMs: number | undefined
   /** Times in a row that the round was opened and nobody gave anything. */
   fruitless: number
-  /** Members of the last round that are waited for until then, after a restart. */
+  /** Rounds that the training came to at most ... */
+  furthest: number
+  /** ... and times that it went back since. */
+  setbacks: number
+  /** Who reduced to what nobody could read: named in the next round that is closed. */
+  readonly named: RoundOutcome['excluded']
   /** The round that a training went back to last. */
   takenBack: number | undefined
   /** The round that was begun from a snapshot after going back: what members had left over then may be let go of. */
   freshFrom: number | undefined
   /** Since when nobody who is here can get to the present state. */
   stuckSinceMs: number | undefined
+  /** Members of the last round that are waited for until then, after a restart. */
   returning: { readonly peers: ReadonlySet<string>; readonly untilMs: number } | undefined
   isOver: boolean
   /** What people were shown last. */

@@ -4,21 +4,30 @@ import { type ClosedRound, newestSnapshot, presentRound, removeRound } from './h
 import { giveUpLate } from './late.ts'
 import { askAnew, reopenRound } from './opening.ts'
 import { failSnapshot } from './snapshots.ts'
-import type { OpenRound } from './state.ts'
+import type { Failed, OpenRound } from './state.ts'
 import type { Turn } from './turn.ts'
+import { AT_FAULT } from './unreadable.ts'
+
+/** Times that a training goes back without coming further than it was. */
+const SETBACKS = 8
 
 /**
  * Goes back where nobody who is here can have what the last round came to: who reduced it is gone, or gives nothing. At
  * first that round alone is done again: all others are in the state before it and still have what they gave, so nothing is
  * learned anew. Where that does not help, the training goes on from the newest snapshot. What is done again is void, its
- * batches are free again. Says whether there was anything to take back.
+ * batches are free again. Says whether there was anything to take back. After `SETBACKS` times because of `failed` that led
+ * no further than before, the training has failed.
  */
-export function takeBack(turn: Turn): boolean {
+export function takeBack(turn: Turn, failed?: Failed): boolean {
   const { state } = turn
   const { history } = state
   const round = presentRound(history)
   const snapshot = newestSnapshot(history).round
   if (round === snapshot || state.probe) return false
+  if (failed && ++state.setbacks > SETBACKS) {
+    turn.end({ ok: false, ...failed })
+    return true
+  }
   const isFirst = state.takenBack === undefined || round > state.takenBack + 1
   const target = isFirst ? round - 1 : snapshot
   if (state.snapshot) failSnapshot(turn, state.snapshot.shard, [])
@@ -27,6 +36,7 @@ export function takeBack(turn: Turn): boolean {
   while (presentRound(history) > target) {
     last = removeRound(history)
     for (const { batches } of last.outcome.counted) state.account.giveBack(batches)
+    state.named.push(...last.outcome.excluded.filter(({ code }) => code === AT_FAULT))
   }
   state.takenBack = target
   state.freshFrom = isFirst ? state.freshFrom : target

@@ -81,6 +81,8 @@ export class Turn {
       outUntil: 0,
       restsUntilMs: 0,
       haste: 1,
+      reductionsFailed: 0,
+      reducesFrom: 0,
     }
     standings.set(peer, standing)
     return standing
