@@ -165,7 +165,8 @@ export interface RoundsState {
     readonly shard: Digest
     readonly peer: string
     readonly failures: readonly ShardFailure[]
-    readonly spec: ReplicaShard
+    /** Absent of one that was made, and is of another state than others say. */
+    readonly spec?: ReplicaShard
   }[]
   /** What the members of the newest round say to have begun with, by the name of that state. */
   begun: { readonly lineage: Digest; readonly told: readonly Told[] } | undefined
