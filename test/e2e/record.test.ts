@@ -143,6 +143,16 @@ test('a training by rounds is done again in one process to the bit, though a wor
   assert.equal([verdict.parts, verdict.state, last.step], [numbers.size, last.state.blob, 240])
   assert.is(opened.length, numbers.size)
 
+  const unreached = await manifestChanged(
+    'unreached.tar',
+    ({ record }) => {
+      record.parts.findLast(({ checkpoint }) => checkpoint)!.checkpoint!.shared!.round = 63
+    },
+    'rounds.tar',
+  )
+  const forged = await replay(unreached)
+  assert.is(forged.verdict === 'differs' && forged.at.what, 'record', 'a last state that is never compared')
+
   const page = join(folder, 'rounds.html')
   const { dataDir } = cluster.submitter
   const made = await aivida(folder, 'jobs', 'report', handle.id, '--out', page, '--data-dir', dataDir, '--json')

@@ -17,6 +17,7 @@ const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = {
   'within tolerance': 0,
   differs: 10,
   'class missing': 11,
+  incomplete: 12,
 }
 
 /** `jobs report`, `jobs bundle`, `jobs replay`: a job as a page, as one file, and done again from that. */
@@ -58,7 +59,7 @@ export function recordCommands(cli: Cli, jobs: Command): void {
     .option('--work-dir <folder>', 'for states on the way; default: a temporary one')
     .addHelpText(
       'after',
-      '\nExit codes: 0 identical, or within the tolerance asked for; 10 it came to something else; 11 this machine cannot compute in its class.',
+      '\nExit codes: 0 identical, or within the tolerance asked for; 10 it came to something else; 11 this machine cannot compute in its class; 12 the record lacks something.',
     )
 }
 
@@ -157,10 +158,12 @@ function progressOf({ io, json }: Session) {
 /** A verdict for people. */
 export function describeVerdict(verdict: Verdict): string {
   switch (verdict.verdict) {
-    case 'identical': {
+    case 'identical':
+    case 'incomplete': {
       const { steps, parts, of, classes, state } = verdict
+      const lacks = verdict.verdict === 'incomplete' ? `lacks     ${verdict.lacks}\n` : ''
       const all = parts === of ? '' : ` (${parts} of ${of} shards or rounds; the others were not done again)`
-      return `identical: ${formatCount(steps)} steps, every hash is the recorded one${all}\nclass     ${classes.join(', ') || 'not recorded'}\nstate     ${state}\n`
+      return `${verdict.verdict}: ${formatCount(steps)} steps, every hash is the recorded one${all}\n${lacks}class     ${classes.join(', ') || 'not recorded'}\nstate     ${state}\n`
     }
     case 'within tolerance': {
       const { checks, recorded, here } = verdict

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AividaError, limit } from '../../base/index.ts'
 import { blobRefSchema, type JobRecordDocument, jobRecordSchema } from '../../protocol/index.ts'
-import type { Content, TrainingRecord } from './contents.ts'
+import { type Content, scriptName, type TrainingRecord } from './contents.ts'
 
 /** What a bundle begins with. */
 export const MANIFEST_FILE = 'manifest.json'
@@ -84,16 +84,21 @@ export function manifestOf(record: TrainingRecord, contents: readonly Content[],
   }
 }
 
-/** The record with the names of files in the bundle where paths were; of a failure its code alone. */
+/** The record with the names of files in the bundle where paths were; of failures and of who was left out the codes alone: messages name paths. */
 function withoutPaths(record: TrainingRecord): JobRecordDocument {
   const { request, model, training, failure } = record
-  const { outputDir, evaluation, rounds, frozen, ...rest } = request
+  const { outputDir, evaluation, rounds, frozen, script, ...rest } = request
   const at = ({ blob }: { readonly blob: string }) => blobFile(blob)
   return {
     ...record,
     ...(failure && { failure: { code: failure.code, message: '' } }),
+    parts: record.parts.map(({ round, ...part }) => ({
+      ...part,
+      ...(round && { round: { ...round, excluded: round.excluded.map((each) => ({ ...each, message: '' })) } }),
+    })),
     request: {
       ...rest,
+      ...(script && { script: { ...script, name: scriptName(script) } }),
       model: at(model.graph),
       state: at(training.state),
       ...(frozen !== undefined && training.frozen && { frozen: at(training.frozen) }),

@@ -1,6 +1,6 @@
 import type { NamedTensors } from '../../data/tensor/index.ts'
 import { typedArrayOf } from '../../data/tensor/index.ts'
-import type { ResultPart, TrainShard } from '../../protocol/index.ts'
+import type { Checkpoint, ComputedBy, ResultPart, TrainShard } from '../../protocol/index.ts'
 import type { Redone } from './replay-worker.ts'
 import type { Difference, TensorDifference } from './verdict.ts'
 
@@ -22,26 +22,51 @@ export function differenceOf(
 ): Difference | undefined {
   const row = differentRow(metrics, trained.metrics, 0)
   if (row) return { what: 'metrics', part: part.index, step: fromStep + row.row + 1, ...row.values }
-  const commitments = part.computedBy?.[0]?.commitments ?? []
-  for (const [i, expected] of commitments.entries()) {
-    const found = trained.commitments[i] ?? 'none'
-    const step = Math.min((Math.floor(fromStep / commitEvery) + i + 1) * commitEvery, fromStep + steps)
-    if (found !== expected) return { what: 'commitment', part: part.index, step, expected, found }
+  const other = differentCommitment(part.computedBy?.[0], trained)
+  if (other) {
+    const step = Math.min((Math.floor(fromStep / commitEvery) + other.at + 1) * commitEvery, fromStep + steps)
+    return { what: 'commitment', part: part.index, step, ...other.values }
   }
   const step = fromStep + steps
-  const { state, validation = {} } = part.checkpoint ?? {}
-  for (const [name, expected] of Object.entries(validation)) {
-    const measured = trained.metrics[`${VALIDATION}${name}`]
-    const found = measured ? Number(typedArrayOf(measured).at(-1)) : undefined
-    if (found !== expected)
-      return { what: 'validation', part: part.index, step, name, expected: String(expected), found: String(found) }
-  }
+  const { state, validation } = part.checkpoint ?? {}
+  const measured = differentValidation(validation, trained)
+  if (measured) return { what: 'validation', part: part.index, step, ...measured }
   if (state && state.blob !== trained.state.blob)
     return { what: 'state', part: part.index, step, expected: state.blob, found: trained.state.blob }
   return undefined
 }
 
-/** The first row in which two tables differ, of columns that both have; the second is the first one's rows `from` there on. */
+/** The first commitment that is another, or missing; who computed it may not be known, then there is none to compare. */
+export function differentCommitment(
+  by: ComputedBy | undefined,
+  redone: Pick<Redone, 'commitments'>,
+): { readonly at: number; readonly values: Pick<Difference, 'expected' | 'found'> } | undefined {
+  if (!by) return undefined
+  const { commitments = [] } = by
+  for (let at = 0; at < Math.max(commitments.length, redone.commitments.length); at++) {
+    const [expected, found] = [commitments[at] ?? 'none', redone.commitments[at] ?? 'none']
+    if (found !== expected) return { at, values: { expected, found } }
+  }
+  return undefined
+}
+
+/** The first measurement of an evaluation that is another, or missing on either side. */
+export function differentValidation(
+  recorded: Checkpoint['validation'],
+  { metrics }: Pick<Redone, 'metrics'>,
+): Pick<Difference, 'name' | 'expected' | 'found'> | undefined {
+  const here = Object.keys(metrics).filter((column) => column.startsWith(VALIDATION))
+  const names = new Set([...Object.keys(recorded ?? {}), ...here.map((column) => column.slice(VALIDATION.length))])
+  for (const name of names) {
+    const measured = metrics[`${VALIDATION}${name}`]
+    const found = measured ? Number(typedArrayOf(measured).at(-1)) : undefined
+    const expected = recorded?.[name]
+    if (!Object.is(found, expected)) return { name, expected: String(expected), found: String(found) }
+  }
+  return undefined
+}
+
+/** The first row in which two tables differ, of columns that the second has; that is the first one's rows `from` there on. */
 export function differentRow(
   recorded: NamedTensors,
   found: NamedTensors,
@@ -50,7 +75,9 @@ export function differentRow(
   let first: { row: number; values: Pick<Difference, 'name' | 'expected' | 'found'> } | undefined
   for (const [name, ours] of Object.entries(found)) {
     const theirs = recorded[name]
-    if (!theirs || theirs.dtype === 'string' || ours.dtype === 'string') continue
+    if (!theirs && name.startsWith(VALIDATION)) continue // what was measured is in checkpoints
+    if (!theirs) return { row: 0, values: { name, expected: 'none', found: 'a column' } }
+    if (theirs.dtype === 'string' || ours.dtype === 'string') continue
     const [a, b] = [typedArrayOf(theirs), typedArrayOf(ours)]
     for (let row = 0; row < Math.min(b.length, first?.row ?? b.length); row++) {
       const [expected, found] = [a[from + row], b[row]]

@@ -57,6 +57,11 @@ export function isData({ role }: Content): boolean {
   return role === 'rows' || role === 'evaluation rows'
 }
 
+/** What a script is called, without the folders of the machine that it was on. */
+export function scriptName({ name }: NonNullable<TrainingJob['request']['script']>): string {
+  return name.split(/[\\/]/).findLast((each) => each !== '') ?? 'script'
+}
+
 /** The states that outlive a training. */
 export function statesOf(
   parts: JobRecordDocument['parts'],

@@ -1,11 +1,11 @@
 import { invariant, limit, userError } from '../../base/index.ts'
 import type { BlobStore } from '../../data/blob/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
-import { type ProgramStep, type TrainingState, training } from '../../job/programs/index.ts'
+import type { ProgramStep, TrainingState } from '../../job/programs/index.ts'
 import { type BlobRef, type ResultPart, shardId, type TrainShard } from '../../protocol/index.ts'
 import { tensorsOf } from '../training/index.ts'
 import { differenceOf, differentTensors } from './compare.ts'
-import type { TrainingRecord } from './contents.ts'
+import { programOf } from './record-gaps.ts'
 import { deviceOf, type ReplayInit } from './replay.ts'
 import type { Redone } from './replay-worker.ts'
 import type { Difference, Verdict } from './verdict.ts'
@@ -22,7 +22,10 @@ export async function replayChain(init: ReplayInit): Promise<Verdict> {
   let [done, state] = [0, '']
   for (const part of parts) {
     const [shard] = step.shards
-    if (shard?.kind !== 'train' || shardId(shard) !== part.shard) return differs(otherShard(part, shard))
+    invariant(
+      shard?.kind === 'train' && shardId(shard) === part.shard,
+      'a record that contradicts itself was done again',
+    )
     const recorded = part.computedBy?.[0]?.determinismClass
     const device = deviceOf(worker, recorded)
     if (device === undefined) return classMissing(init, part, recorded ?? '')
@@ -47,28 +50,12 @@ export async function replayChain(init: ReplayInit): Promise<Verdict> {
   }
 }
 
-/** The program that made the shards, as the record tells it. */
-function programOf({ model, training: spec, request }: TrainingRecord) {
-  const select = request.evaluation?.select
-  return training({ model, training: spec, request, before: [], ...(select && { select }) })
-}
-
 /** The shard as its program hears of it: with what was recorded, which is what was found. */
 function acceptedBy(shard: TrainShard, { checkpoint }: ResultPart, { state, computeMs }: Redone) {
   invariant(checkpoint, 'a part of a training was compared that has no checkpoint')
   const outputs = state // no part is made of them
   const receipt = { worker: '', computeMs }
   return { type: 'accepted', shard: shardId(shard), outputs, trained: { ...checkpoint, state }, receipt } as const
-}
-
-/** The record does not follow from itself: its shards are not those that its program makes. */
-function otherShard(part: ResultPart, shard: ProgramStep<unknown>['shards'][number] | undefined): Difference {
-  return {
-    what: 'shard',
-    part: part.index,
-    expected: part.shard,
-    found: shard ? shardId(shard) : 'the end of the training',
-  }
 }
 
 function classMissing({ worker }: ReplayInit, { index }: ResultPart, recorded: string): Verdict {

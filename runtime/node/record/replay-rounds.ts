@@ -3,14 +3,11 @@ import { typedArrayOf } from '../../data/tensor/index.ts'
 import {
   addRound,
   addSnapshot,
-  countingParts,
   emptyHistory,
   type History,
-  isShared,
   newestSnapshot,
   type RoundsJob,
   reduceShardsOf,
-  type SharedCheckpoint,
   snapshotShardOf,
   trainShardOf,
 } from '../../job/programs/index.ts'
@@ -25,23 +22,12 @@ import {
   type RoundOutcome,
   shardId,
 } from '../../protocol/index.ts'
-import { differentRow } from './compare.ts'
-import type { TrainingRecord } from './contents.ts'
+import { differentCommitment, differentRow, differentValidation } from './compare.ts'
+import { emptyRecord } from './record-gaps.ts'
 import { deviceOf, type ReplayInit } from './replay.ts'
 import type { Redone } from './replay-worker.ts'
+import { countingRoundsOf, type RoundPart, type SnapshotPart } from './rounds-gaps.ts'
 import type { Difference, Verdict } from './verdict.ts'
-
-/** What a training by rounds is made from; `undefined` for one on one worker. */
-export function roundsJobOf({ model, training, request }: TrainingRecord): RoundsJob | undefined {
-  const { rounds: layout } = training
-  const { rounds: asked, ...others } = request
-  return layout && asked && { model, training: { ...training, rounds: layout }, request: { ...others, rounds: asked } }
-}
-
-/** A part that closed a round. */
-type RoundPart = ResultPart & { readonly round: RoundOutcome }
-/** A part that is a snapshot. */
-type SnapshotPart = ResultPart & { readonly checkpoint: SharedCheckpoint }
 
 /**
  * Does a training by rounds again: round by round as manifests and outcomes tell, each member that counted in its turn in one
@@ -75,12 +61,11 @@ class RoundsReplay {
     this.#init = init
     this.#job = job
     this.#history = emptyHistory(job.training)
-    this.#manifests = new Map(record.rounds.map((manifest) => [manifest.round, manifest]))
-    const parts = countingParts(record.parts, this.#manifests)
-    const all = parts.filter((part): part is RoundPart => part.round !== undefined)
-    this.#rounds = all.toSorted((a, b) => a.round.round - b.round.round).slice(0, init.first)
+    const { manifests, rounds: all, snapshots } = countingRoundsOf(record)
+    this.#manifests = manifests
+    this.#rounds = all.slice(0, init.first)
     this.#of = all.length
-    this.#snapshots = parts.filter((part): part is SnapshotPart => isShared(part.checkpoint))
+    this.#snapshots = snapshots
     this.#counted = new Map(
       all.flatMap(({ round, computedBy }) =>
         round.counted.map(({ shard }, index) => [shard, { by: computedByOf(computedBy, index) }] as const),
@@ -89,6 +74,7 @@ class RoundsReplay {
   }
 
   async run(): Promise<Verdict> {
+    if (this.#of === 0) throw emptyRecord(this.#init.bundle.record)
     for (const part of this.#rounds) {
       const verdict = (await this.#snapshotsBefore(part.round.round)) ?? (await this.#round(part))
       if (verdict) return verdict
@@ -193,10 +179,8 @@ class RoundsReplay {
       const steps = redone.metrics.step && (typedArrayOf(redone.metrics.step) as BigInt64Array)
       if (different) return { what: 'metrics', ...place, step: Number(steps?.[different.row]), ...different.values }
       row += batchesIn(each.batches)
-      const commitments = computedByOf(computedBy, i)?.commitments ?? []
-      for (const [at, expected] of commitments.entries())
-        if (expected !== redone.commitments[at])
-          return { what: 'commitment', ...place, expected, found: redone.commitments[at] ?? 'none' }
+      const other = differentCommitment(computedByOf(computedBy, i), redone)
+      if (other) return { what: 'commitment', ...place, ...other.values }
       const given = differentUpdate(each, redone)
       if (given) return { ...given, ...place }
     }
@@ -242,12 +226,10 @@ class RoundsReplay {
     const shard = snapshotShardOf(this.#job, manifest, plan, this.#history)
     const redone = await this.#train(device, shard, { signal, onSteps: () => {} })
     this.#state = redone.state.blob
-    for (const [name, value] of Object.entries(checkpoint.validation ?? {})) {
-      const measured = redone.metrics[`validation.${name}`]
-      const found = measured ? Number(typedArrayOf(measured).at(-1)) : undefined
-      if (found !== value)
-        return differs({ what: 'validation', part: index, round, name, expected: String(value), found: String(found) })
-    }
+    const other = differentCommitment(by, redone)
+    if (other) return differs({ what: 'commitment', part: index, round, ...other.values })
+    const validation = differentValidation(checkpoint.validation, redone)
+    if (validation) return differs({ what: 'validation', part: index, round, ...validation })
     if (redone.state.blob === checkpoint.state.blob) return undefined
     return differs({ what: 'state', part: index, round, expected: checkpoint.state.blob, found: redone.state.blob })
   }

@@ -1,16 +1,17 @@
-import { userError } from '../../base/index.ts'
 import type { BlobStore } from '../../data/blob/index.ts'
 import type { OpenedBundle } from './open-bundle.ts'
+import { contradictionOf, emptyRecord, lackOf } from './record-gaps.ts'
 import { replayChain } from './replay-chain.ts'
-import { replayRounds, roundsJobOf } from './replay-rounds.ts'
+import { replayRounds } from './replay-rounds.ts'
 import type { ReplayWorker } from './replay-worker.ts'
+import { roundsJobOf } from './rounds-gaps.ts'
 import { spotChecks } from './spot-checks.ts'
 import type { Verdict } from './verdict.ts'
 
 /** What a training is done again with. */
 export interface ReplayInit {
   readonly bundle: OpenedBundle
-  readonly worker: ReplayWorker
+  readonly worker: Pick<ReplayWorker, 'devices' | 'train' | 'reduce' | 'drop'>
   /** Holds what the bundle holds. */
   readonly blobs: BlobStore
   readonly signal: AbortSignal
@@ -24,22 +25,23 @@ export interface ReplayInit {
 
 /**
  * Does a recorded training again on this machine, shard by shard as its program made them, and compares every hash on the
- * way. Throws `bundle.empty` for a record without a result, and what computing throws.
+ * way. A record that contradicts itself differs before anything is computed; one that lacks something is never identical.
+ * Throws `bundle.empty` for a record without a result, and what computing throws.
  */
 export async function replay(init: ReplayInit): Promise<Verdict> {
   const { record } = init.bundle
-  if (record.parts.length === 0)
-    throw userError(
-      'bundle.empty',
-      `${record.job} had come to nothing when the bundle was made: there is nothing to compare`,
-    )
+  if (record.parts.length === 0) throw emptyRecord(record)
+  const contradiction = contradictionOf(record)
+  if (contradiction) return { verdict: 'differs', at: contradiction }
   const rounds = roundsJobOf(record)
   const verdict = await (rounds ? replayRounds(init, rounds) : replayChain(init))
-  return verdict.verdict === 'class missing' && init.tolerate ? spotChecks(init, verdict) : verdict
+  if (verdict.verdict === 'class missing' && init.tolerate) return spotChecks(init, verdict)
+  const lacks = lackOf(record)
+  return verdict.verdict === 'identical' && lacks !== undefined ? { ...verdict, verdict: 'incomplete', lacks } : verdict
 }
 
 /** The device of a class on this machine, where results of the class are the same to the bit. Of a record that names no class: any, the first one. */
-export function deviceOf({ devices }: ReplayWorker, determinismClass: string | undefined): string | undefined {
+export function deviceOf({ devices }: ReplayInit['worker'], determinismClass: string | undefined): string | undefined {
   if (determinismClass === undefined) return devices[0]?.id
   return devices.find((device) => device.determinismClass === determinismClass && device.exact)?.id
 }

@@ -7,7 +7,7 @@ import { distance, farthest } from './compare.ts'
 import { statesOf, type TrainingRecord } from './contents.ts'
 import type { ReplayInit } from './replay.ts'
 import { stateIn } from './replay-chain.ts'
-import { roundsJobOf } from './replay-rounds.ts'
+import { roundsJobOf } from './rounds-gaps.ts'
 import { type SpotCheck, TOLERANCE, type Verdict } from './verdict.ts'
 
 /**

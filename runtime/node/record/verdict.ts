@@ -1,8 +1,8 @@
 import type { Digest } from '../../base/index.ts'
 
-/** Where a replay first came to something else than what was recorded. */
+/** Where a replay first came to something else than what was recorded; `record`: what is recorded contradicts itself. */
 export interface Difference {
-  readonly what: 'metrics' | 'commitment' | 'state' | 'validation' | 'shard' | 'update' | 'aggregate'
+  readonly what: 'metrics' | 'commitment' | 'state' | 'validation' | 'shard' | 'update' | 'aggregate' | 'record'
   /** The part of the result, which is the number of the shard, or of the round, in the record. */
   readonly part: number
   /** Counted from 1; of a commitment, the last of the steps that it covers. */
@@ -16,19 +16,22 @@ export interface Difference {
   readonly found: string
 }
 
+/** What was done again: all there is, unless less was asked for. */
+export interface Compared {
+  readonly classes: readonly string[]
+  readonly steps: number
+  readonly parts: number
+  readonly of: number
+  /** The last state that was compared. */
+  readonly state: Digest
+}
+
 /** What a replay came to. */
 export type Verdict =
   /** Computed in the class of the record; all hashes are equal. */
-  | {
-      readonly verdict: 'identical'
-      readonly classes: readonly string[]
-      /** What was done again: all there is, unless less was asked for. */
-      readonly steps: number
-      readonly parts: number
-      readonly of: number
-      /** The last state that was compared. */
-      readonly state: Digest
-    }
+  | ({ readonly verdict: 'identical' } & Compared)
+  /** So are those that there are, but the record lacks something: `lacks` says what, for people. */
+  | ({ readonly verdict: 'incomplete'; readonly lacks: string } & Compared)
   /** Computed in another class, for a few steps at a time. */
   | {
       readonly verdict: 'within tolerance'

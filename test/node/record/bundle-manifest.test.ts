@@ -1,9 +1,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { decodeManifest, encodeManifest, manifestOf } from '../../../runtime/node/record/bundle-manifest.ts'
-import { contentsOf } from '../../../runtime/node/record/contents.ts'
+import { contentsOf, scriptName } from '../../../runtime/node/record/contents.ts'
 import { codeOf } from '../../swarm/identity/sample-keys.ts'
 import { blob, digest, trainingRecord } from './sample-record.ts'
+import { roundsRecord } from './sample-rounds.ts'
 
 const record = trainingRecord()
 const manifest = manifestOf(record, contentsOf(record), false)
@@ -30,6 +31,14 @@ test('a manifest leads nowhere on the machine that it was made on', () => {
   const failed = trainingRecord({ failure: { code: 'x.y', message: 'no /made/here' } })
   const bytes = Buffer.from(encodeManifest(manifestOf(failed, contentsOf(failed, '/made/here'), true)))
   assert.not.ok(bytes.includes('/made/here'))
+  const left = roundsRecord(4)
+  left.parts[3]!.round!.excluded[0] = { peer: 'p', code: 'disk.full', message: 'no room in /made/here' }
+  left.request.script = { name: '/made/here/train.ts', text: '1' }
+  const { record } = manifestOf(left, contentsOf(left), true)
+  assert.not.match(JSON.stringify(record), /made.here/)
+  assert.is(record.parts[3]!.round!.excluded[0]!.code, 'disk.full')
+  assert.is(record.request.program === 'train' && record.request.script?.name, 'train.ts')
+  assert.is(scriptName({ name: 'C:\\made\\here\\train.ts', text: '' }), 'train.ts')
   assert.is(manifest.record.request.program === 'train' && manifest.record.request.data.path, `blobs/${digest('d')}`)
   assert.equal(
     manifest.contents.filter(({ included }) => !included),

@@ -3,6 +3,7 @@ import type { ShardFailure } from '../../scheduler/index.ts'
 import type { ProgramEvent } from '../program.ts'
 import { anew, beginningOf } from './bases.ts'
 import { arrivals, giveUpLate } from './late.ts'
+import { leftOut } from './left-out.ts'
 import { noteFailure, quorumOf } from './membership.ts'
 import { askAnew } from './opening.ts'
 import { beginTrials } from './probing.ts'
@@ -119,7 +120,7 @@ export function exclude(
   const { status } = open.members[index]!
   if (status === 'out' || status === 'late') return
   open.members[index] = { status: 'out' }
-  open.excluded.push({ peer, code: code.slice(0, 64), message: message.slice(0, 1024) })
+  open.excluded.push(leftOut(peer, code, message))
   turn.state.account.giveBack(batches)
   if (turn.state.kept.has(shard)) turn.release(shard)
   else turn.cancel(shard)

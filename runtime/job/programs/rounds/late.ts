@@ -1,5 +1,6 @@
 import type { Digest } from '../../../base/index.ts'
 import { presentRound } from './history.ts'
+import { leftOut } from './left-out.ts'
 import type { Contribution } from './state.ts'
 import type { Turn } from './turn.ts'
 
@@ -10,7 +11,7 @@ export function giveUpLate(turn: Turn, shard: Digest, code = 'round.late', messa
   if (!late) return
   state.late.delete(shard)
   state.account.giveBack(late.batches)
-  state.open?.excluded.push({ peer: late.peer, code, message: `of round ${late.round}: ${message}` })
+  state.open?.excluded.push(leftOut(late.peer, code, `of round ${late.round}: ${message}`))
   if (late.arrived) turn.release(shard)
   else turn.cancel(shard)
 }

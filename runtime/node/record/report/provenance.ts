@@ -1,5 +1,5 @@
 import type { BlobRef, JobRecordDocument } from '../../../protocol/index.ts'
-import { contentsOf, isTrainingRecord, statesOf } from '../contents.ts'
+import { contentsOf, isTrainingRecord, scriptName, statesOf } from '../contents.ts'
 import { bytes } from './figures.ts'
 import { html, type Markup } from './markup.ts'
 
@@ -20,7 +20,7 @@ aivida jobs replay ${job}.tar  # on any machine: identical, or where it first di
 <p class="note">Bits are equal on machines of one class. This was computed in:</p>
 <ul>${classes.map((each) => html`<li><code>${each}</code></li>`)}${classes.length === 0 && html`<li>not recorded</li>`}</ul>
 ${pairs(Object.entries(versions))}
-${script && html`<h2>Script</h2><p class="sub">${script.name}</p><pre>${script.text}</pre>`}`
+${script && html`<h2>Script</h2><p class="sub">${scriptName(script)}</p><pre>${script.text}</pre>`}`
 }
 
 function pairs(entries: readonly (readonly [string, string | number])[]): Markup {

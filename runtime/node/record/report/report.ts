@@ -32,7 +32,7 @@ export async function reportOf(
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${title}</title><style>STYLE</style></head><body>
+<title>${title}</title><style>${STYLE}</style></head><body>
 ${head(record, title)}
 ${tiles(record, curves)}
 ${curves.length > 0 && html`<h2>Learning</h2>${curves.slice(0, DRAWN_METRICS).map((curve) => chart(curve, record, name))}`}
@@ -42,7 +42,7 @@ ${roundsTable(record, name)}
 ${provenance(record)}
 </body></html>
 `
-  return page.text.replace('STYLE', () => STYLE)
+  return page.text
 }
 
 function head(record: JobRecordDocument, title: string): Markup {

@@ -1,5 +1,7 @@
+import { html } from './markup.ts'
+
 /** How a report looks: light or dark, as its reader's system is. Colours by Okabe and Ito (2008), which all eyes tell apart. */
-export const STYLE = `
+export const STYLE = html`
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --paper: #ffffff; --line: #d9dee3; --panel: #f6f8fa;
   --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #cc79a7; --c4: #8c6d00; --c5: #2f7ea8; --c6: #6f6f6f; --c7: #7b4fa3; --wait: #e4e8ec; --good: #00704f; --bad: #b23b00; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #9aa5b1; --paper: #14171a; --line: #343a41; --panel: #1c2126;

@@ -30,6 +30,11 @@ test('what others wrote stays text, wherever it stands', async () => {
   assert.is(html`<a title="${EVIL}">`.text.match(/"/g)?.length, 2)
 })
 
+test('a job may be called as pieces of the page are', async () => {
+  const page = await reportOf({ ...roundsRecord(2), name: 'my STYLE transfer' }, metricsOf)
+  assert.match(page, /<title>my STYLE transfer<\/title><style>\n:root/)
+})
+
 test('a report needs nothing but itself, and shows curves, workers, every round, hashes and how to do it again', async () => {
   const record = roundsRecord(12)
   const page = await reportOf(record, metricsOf)
