@@ -4,7 +4,7 @@ import { contribute, exclude, fail } from './collecting.ts'
 import { giveUpLate } from './late.ts'
 import { noteWorkers } from './membership.ts'
 import { doWithoutResidual, failSlice, hurry, leaveOut, reduced } from './reducing.ts'
-import { failSnapshot, snapshotTaken } from './snapshots.ts'
+import { failSnapshot, lateSnapshot, snapshotTaken } from './snapshots.ts'
 import type { OpenRound, SliceState } from './state.ts'
 import { stop } from './stopping.ts'
 import type { Turn } from './turn.ts'
@@ -27,7 +27,7 @@ export function hear(turn: Turn, event: ProgramEvent): void {
       return
     case 'time':
       if (state.open) hurry(turn, state.open)
-      if (state.snapshot && turn.nowMs >= state.snapshot.deadlineMs) failSnapshot(turn, state.snapshot.shard, [])
+      if (state.snapshot && turn.nowMs >= state.snapshot.deadlineMs) lateSnapshot(turn, state.snapshot)
       return
     case 'result': // provisional: rounds are made of what is accepted
     case 'partial':

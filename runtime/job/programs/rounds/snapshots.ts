@@ -136,6 +136,12 @@ function denied(peer: string): ShardFailure {
   return { peer, code: 'receipt.snapshot', message, retryable: false }
 }
 
+/** Its member has had its time. */
+export function lateSnapshot(turn: Turn, { shard, peer }: OpenSnapshot): void {
+  const message = 'it did not make the snapshot in time'
+  failSnapshot(turn, shard, [{ peer, code: 'snapshot.late', message, retryable: true }])
+}
+
 /** A member did not make the snapshot: another one is asked, of the state that there is by now. */
 export function failSnapshot(turn: Turn, shard: string, failures: readonly ShardFailure[]): void {
   const { state } = turn

@@ -195,6 +195,22 @@ test('a snapshot that comes when most have begun with another state is not taken
   assert.ok(makers.length > 4 && !makers.slice(0, -1).includes('p2'), String(makers))
 })
 
+test('who does not make the last snapshot in its time is not asked for it again', () => {
+  const run = new VirtualRun(optionsOf({ training: { steps: 200 }, rounds: { snapshotEvery: 64 } }), [10, 10, 10])
+  const hear = run.hear.bind(run)
+  let silent: string | undefined
+  run.hear = (event) => {
+    const isSnapshot = event.type === 'accepted' && !event.receipt.updates
+    if (isSnapshot) silent ??= event.receipt.worker
+    if (!isSnapshot || event.receipt.worker !== silent) hear(event)
+  }
+  run.run()
+  assert.equal(run.done, { ok: true })
+  const makers = run.journal.parts.flatMap(({ checkpoint }) => checkpoint?.shared?.at ?? [])
+  assert.is(makers.length, 1)
+  assert.is.not(makers[0], silent)
+})
+
 test('no more than a journal entry can name count in a round, however many come late', () => {
   const late = { rule: 'weigh', factor: 0.5, maxAge: 4 } as const
   const training = { steps: 64 * 40 }
