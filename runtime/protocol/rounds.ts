@@ -16,9 +16,6 @@ export const lateRuleSchema = z.discriminatedUnion('rule', [
   }),
 ])
 
-/** See {@link lateRuleSchema}. */
-export type LateRule = z.infer<typeof lateRuleSchema>
-
 /** How replicas are kept together: what one chooses beside the model. */
 export const roundRecipeSchema = z.object({
   mode: z.enum(['local', 'gradient']),

@@ -173,9 +173,6 @@ export const reduceShardSchema = z.object({
 /** See {@link reduceShardSchema}. */
 export type ReduceShard = z.infer<typeof reduceShardSchema>
 
-/** See {@link inferShardSchema}. */
-export type InferShard = z.infer<typeof inferShardSchema>
-
 /**
  * The unit of work, as data. Later kinds join this union: a device is offered the kinds alone that its card names, so
  * nodes that do not know one never see it.

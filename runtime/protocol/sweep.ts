@@ -20,9 +20,6 @@ export const trialSchema = z.object({
   learningRate: learningRateSchema,
 })
 
-/** See {@link trialSchema}. */
-export type Trial = z.infer<typeof trialSchema>
-
 /** Which trials are begun, and how far each is taken. */
 export const sweepStrategySchema = z.discriminatedUnion('kind', [
   /** Each to its end, in order. */

@@ -11,7 +11,7 @@ import {
   withGradientSignature,
   withUpdateSignature,
 } from './split-signature.ts'
-import { updated } from './step-state.ts'
+import { nextOf, stateHeads, updated } from './step-state.ts'
 import type { TrainingInit } from './training-step.ts'
 
 /** A step in two graphs; run one after the other they are the step. */
@@ -82,18 +82,12 @@ function updateOf(
   })
   const updateSignature: UpdateSignature = {
     version: 1,
-    state: Array.from(state, ([name, { shape, role }]) => ({
-      name,
-      next: `${name}.next`,
-      dtype: 'float32',
-      shape: [...shape],
-      role,
-    })),
+    state: stateHeads(state),
     gradients: learned.map(({ name }) => ({ name: gradientName(name), of: name })),
     scalars: Object.fromEntries(scalars.map((name) => [name, name])),
     metrics: norm ? ['gradientNorm'] : [],
   }
-  const next = Object.fromEntries(Array.from(state, ([name, kept]) => [`${name}.next`, kept.next]))
+  const next = nextOf(state)
   const model = emit(g, { outputs: { ...next, ...(norm && { gradientNorm: norm }) }, keepInputs: true })
   return { update: writeModel(withUpdateSignature(model, updateSignature)), updateSignature }
 }

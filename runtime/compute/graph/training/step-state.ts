@@ -56,6 +56,26 @@ export function updated(
   return { state: new Map([...state, ...own]), scalars: [...scalars.keys()] }
 }
 
+/** What a signature says of a state. */
+export function stateHeads(state: ReadonlyMap<string, Kept>): StateTensor[] {
+  return Array.from(state, ([name, { shape, role }]) => ({
+    name,
+    next: nextName(name),
+    dtype: 'float32',
+    shape: [...shape],
+    role,
+  }))
+}
+
+/** The outputs of a step that hold its next state. */
+export function nextOf(state: ReadonlyMap<string, Kept>): Record<string, Value> {
+  return Object.fromEntries(Array.from(state, ([name, { next }]) => [nextName(name), next]))
+}
+
+function nextName(name: string): string {
+  return `${name}.next`
+}
+
 function zeroTensor(shape: readonly number[]): Tensor {
   return { dtype: 'float32', shape, data: new Uint8Array(4 * elementCount(shape)) }
 }

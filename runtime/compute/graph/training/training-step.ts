@@ -15,7 +15,7 @@ import type { Optimizer } from './optimizer.ts'
 import { checkSettings } from './settings.ts'
 import { type SplitStep, splitStep } from './split-step.ts'
 import { type StepSignature, withStepSignature } from './step-signature.ts'
-import { updated } from './step-state.ts'
+import { nextOf, stateHeads, updated } from './step-state.ts'
 
 /** What is trained, on what, how. */
 export interface TrainingInit {
@@ -89,20 +89,14 @@ export function trainingStep(init: TrainingInit): TrainingStep {
   const frozen = parameters.all.filter(({ role }) => role === 'frozen')
   const signature: StepSignature = {
     version: 1,
-    state: Array.from(state, ([name, { shape, role }]) => ({
-      name,
-      next: `${name}.next`,
-      dtype: 'float32',
-      shape: [...shape],
-      role,
-    })),
+    state: stateHeads(state),
     frozen: frozen.map(({ name, shape }) => ({ name, dtype: 'float32', shape: [...shape] })),
     batch: columnsOf(g, batch),
     masks: masksOf(masks),
     scalars: Object.fromEntries(scalars.map((name) => [name, name])),
     metrics: Object.keys(metrics),
   }
-  const next = Object.fromEntries(Array.from(state, ([name, kept]) => [`${name}.next`, kept.next]))
+  const next = nextOf(state)
   const model = emit(g, { outputs: { ...next, ...metrics }, keepInputs: true })
   return {
     step: writeModel(withStepSignature(model, signature)),

@@ -35,11 +35,3 @@ export function defaultRecipe(
     outer: recipe.outer ?? { rate: 1, momentum: kind === 'transformer' ? (many ? 0.2 : 0) : 0.5 },
   }
 }
-
-/** Nearer to synchronous training at five times the bytes: four bits, eight steps. */
-export const QUALITY_RECIPE = {
-  localSteps: 8,
-  up: { kind: 'i4', block: 64 },
-  down: { kind: 'i4', block: 64 },
-  outer: { rate: 1, momentum: 0.3 },
-} as const satisfies Partial<RoundRecipe>
