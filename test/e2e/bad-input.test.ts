@@ -173,13 +173,16 @@ test('a node that cannot start here says what to do', async () => {
   await chmod(dataFolder(open).nodeKey, 0o644)
   await mkdir(typo)
   await writeFile(join(typo, 'config.json'), '{ "v": 1, "slotz": 3 }')
-  const inUse = new RegExp(`^error socket\\.in-use: a node \\(pid ${cluster.submitter.pid}\\) .*\\ntry: aivida stop`)
+  const inUse = new RegExp(
+    `^error socket\\.in-use: a node \\(pid ${cluster.submitter.pid}\\) .*\\ntry: aivida stop`,
+    'm',
+  )
   await Promise.all([
     refuses(['node', ...here], 2, inUse),
     refuses(
       ['up', '--data-dir', at('x'.repeat(100))],
       2,
-      /^error socket\.path-too-long: .*at most 100.*\ntry: .*shorter/,
+      /^error socket\.path-too-long: .*at most 100.*\ntry: .*shorter/m,
     ),
     refuses(['node', '--data-dir', open], 2, /^error key\.readable: .*mode 0644.*expected 0600: chmod 600/m),
     refuses(['node', '--data-dir', typo], 3, /^error config\..*slotz.*slots/),

@@ -17,7 +17,7 @@ import {
 import { type NamedTensors, tensorOf } from '../../../../../runtime/data/tensor/index.ts'
 import { refusesSync } from '../../../../data/refusal.ts'
 import { runModel } from '../../../../support/gradient-check.ts'
-import { distance, type LayersModel, savedModel, tf, toTf } from '../../../../support/tfjs-models.ts'
+import { distance, type LayersModel, savedModel, tf, toTf, withSomeWeights } from '../../../../support/tfjs-models.ts'
 import { numbersOf, someLabels, someTensor, train } from '../../../../support/trained-model.ts'
 
 const test = suite('training models of TensorFlow.js')
@@ -129,6 +129,7 @@ for (const make of [perceptron, convolutional, functional])
   test(`${make.name}: follows TensorFlow.js for ${STEPS} steps, and gives its weights back`, async () => {
     const trained = make()
     const { model } = trained
+    withSomeWeights(model)
     const { imported, built, learningRate, feeds, names } = await stepOf(trained)
     const batches = Array.from({ length: STEPS }, (_, step) => batchOf(trained, step % 5))
     const { losses, state } = await train(built, batches.map(feeds), { learningRate })
