@@ -3,6 +3,7 @@ import { type BlobStore, fetchBlob, type OpenBlob } from '../data/blob/index.ts'
 import type { CoordinatorPorts } from '../job/coordinator/index.ts'
 import { type Disk, replaceFiles } from '../log/disk.ts'
 import type { JobParts } from './job-ports.ts'
+import { modelFiles } from './model-file.ts'
 import { assertSnapshot } from './rounds/snapshot-fault.ts'
 import { TRIALS_FILE, trialsFile } from './trials-file.ts'
 
@@ -10,7 +11,7 @@ import { TRIALS_FILE, trialsFile } from './trials-file.ts'
 export function statePorts(
   { swarm, clock, blobs, provider, logger }: JobParts,
   disk: Disk,
-): Pick<CoordinatorPorts, 'fetchState' | 'dropState' | 'writeStates' | 'writeTrials'> {
+): Pick<CoordinatorPorts, 'fetchState' | 'dropState' | 'writeStates' | 'writeModel' | 'writeTrials'> {
   const offended = (peer: string, error: AividaError) => swarm.report(peer, error)
   return {
     async fetchState(job, { blob, sizeBytes }, peer, signal, snapshot) {
@@ -37,6 +38,12 @@ export function statePorts(
       const bytes = await trialsFile(trials)
       await disk.makeDir(outputDir)
       await replaceFiles(disk, outputDir, [{ name: TRIALS_FILE, pieces: [bytes] }])
+    },
+    async writeModel({ outputDir }, training, state) {
+      const files = await modelFiles(blobs, training, state)
+      if (files.length === 0) return
+      await disk.makeDir(outputDir)
+      await replaceFiles(disk, outputDir, files)
     },
     async writeStates({ outputDir }, states) {
       const entries = Object.entries(states)

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { limit, userError } from '../base/index.ts'
-import { type StepSignature, stepSignatureOf } from '../compute/graph/index.ts'
+import { modelSignatureOf, readModel, type StepSignature, stepSignatureOf } from '../compute/graph/index.ts'
 import type { ModelReport } from '../compute/model/index.ts'
 import { batchSizeOf, checkColumns, checkSymbols, stepsPerEpoch, tensorsIn } from '../compute/training/index.ts'
 import type { OpenBlob } from '../data/blob/index.ts'
@@ -31,6 +31,7 @@ export async function prepareTraining(
   const perEpoch = stepsPerEpoch(signature, data)
   checkCommitments(request)
   const evaluation = request.evaluation && (await keptEvaluation(init, request.evaluation, signature, perEpoch))
+  const served = request.served === undefined ? undefined : await keptServed(init, request.served, signature)
   const rounds = request.rounds && (await prepareRounds(init, { ...request, rounds: request.rounds }, signature))
   const training: TrainingSpec = {
     state,
@@ -39,6 +40,7 @@ export async function prepareTraining(
     steps: stepsOf(request, perEpoch),
     batchSize: batchSizeOf(signature),
     ...(evaluation && { evaluation }),
+    ...(served && { served }),
     ...(rounds && { rounds }),
   }
   return { model, training }
@@ -94,6 +96,18 @@ async function keptTensors(
     await open.close()
   }
   return ref
+}
+
+/** The model as it is used, all of whose weights the step has. Throws `model.not-served`, `train.served`. */
+async function keptServed(init: TrainingSubmission, path: string, signature: StepSignature): Promise<ModelRef> {
+  const model = await keptModel(init, path)
+  const known = new Set([...signature.state, ...signature.frozen].map(({ name }) => name))
+  const { weights } = modelSignatureOf(readModel(await init.blobs.readAll(model.graph.blob)))
+  const names = weights.flatMap(({ name, adapter }) => (adapter ? [name, adapter.down, adapter.up] : [name]))
+  const strange = names.find((name) => !known.has(name))
+  if (strange !== undefined)
+    throw userError('train.served', `the model to be served has a weight ${strange} that the step does not train`)
+  return model
 }
 
 async function keptFrozen(init: TrainingSubmission, { frozen }: TrainRequest, signature: StepSignature) {

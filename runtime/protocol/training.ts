@@ -66,6 +66,8 @@ export const trainRequestSchema = z
       })
       .strict()
       .optional(),
+    /** The model as it is used: an `.onnx` file with a `ModelSignature`. With it the node writes `model.onnx` in the end. */
+    served: pathSchema.optional(),
     /** Several workers train one model together. `steps` are then batches, whoever learns from them. Default: one worker. */
     rounds: roundsRequestSchema.optional(),
     /** Folder for metrics and checkpoints. Default: `results/<job>` in the node's data folder. */
@@ -94,6 +96,8 @@ export const trainingSpecSchema = z.object({
   /** Rows of one step. */
   batchSize: countSchema.min(1),
   evaluation: evaluationSchema.extend({ everySteps: countSchema.min(1) }).optional(),
+  /** What the trained model is made from, with a state. */
+  served: modelRefSchema.optional(),
   /** Of a training by rounds. */
   rounds: z
     .object({

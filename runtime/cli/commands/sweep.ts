@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { isAividaError, userError } from '../../base/index.ts'
+import { MODEL_FILE } from '../../node/model-file.ts'
 import { isSweepDefinition, type Sweep, type SweepHandle } from '../../node/sweep/index.ts'
 import { describeParameters } from '../../node/sweep/parameters.ts'
 import { MEASURED, TRIALS_FILE } from '../../node/trials-file.ts'
@@ -49,8 +49,7 @@ async function sweepFile(session: Session, [file]: readonly string[]): Promise<v
     if (isAividaError(error) && error.code === 'sweep.no-trial') return undefined
     throw error
   })
-  const model = join(status.outputDir, 'model.onnx')
-  if (best) await writeFile(model, await handle.model())
+  const model = join(status.outputDir, MODEL_FILE)
   session.print({ ...status, ...(best && { best, model }), table: join(status.outputDir, TRIALS_FILE) }, () =>
     [
       describeJob(status, io.clock.wallMs()),

@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
 import { limit, userError } from '../../base/index.ts'
+import { MODEL_FILE } from '../../node/model-file.ts'
 import {
   diloco,
   gradients,
@@ -62,8 +63,7 @@ async function train(session: Session, [file]: readonly string[]): Promise<void>
   }
   session.note(`${handle.id} (Ctrl-C cancels it)`)
   const status = await watch(session, handle)
-  const model = join(status.outputDir, 'model.onnx')
-  await writeFile(model, await handle.model())
+  const model = join(status.outputDir, MODEL_FILE)
   session.print(
     { ...status, model },
     () => `${describeJob(status, io.clock.wallMs())}\nmodel ${model}, for aivida infer --model\n`,

@@ -12,6 +12,7 @@ import type {
   ResultPart,
   Signed,
   Signer,
+  TrainingSpec,
 } from '../../protocol/index.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
 import type { JobJournal } from '../journal/index.ts'
@@ -52,6 +53,8 @@ export interface CoordinatorPorts {
   readonly dropState: (job: string, ref: BlobRef) => void
   /** Writes states as files of the result, durably: `last.safetensors`, `best.safetensors`. Throws `disk.*`. */
   readonly writeStates: (spec: JobSpec, states: Readonly<Record<string, BlobRef>>) => Promise<void>
+  /** Writes what a state of a training makes of its model, durably: `model.onnx`. Does nothing where the training names no model. Throws `graph.state`, `disk.*`. */
+  readonly writeModel: (spec: JobSpec, training: TrainingSpec, state: BlobRef) => Promise<void>
   /** Writes the table of a sweep's trials as a file of the result, durably. Throws `disk.*`. */
   readonly writeTrials: (spec: JobSpec, trials: readonly TrialReport[]) => Promise<void>
   /** Checks that the bytes are those that `ref` names. */

@@ -27,7 +27,7 @@ export type InferRequest = Omit<Extract<JobRequest, { program: 'infer' }>, 'prog
 
 type TrainingFiles = Pick<
   Extract<JobRequest, { program: 'train' }>,
-  'model' | 'state' | 'frozen' | 'data' | 'evaluation'
+  'model' | 'state' | 'frozen' | 'data' | 'evaluation' | 'served'
 >
 
 /** What a {@link Client} is made from. */
@@ -245,12 +245,13 @@ function absolute(request: JobRequest): JobRequest {
 /** The files of a training. */
 function absoluteFiles<T extends TrainingFiles>(files: T): T {
   const at = <F extends { readonly path: string }>(file: F): F => ({ ...file, path: resolve(file.path) })
-  const { model, state, frozen, data, evaluation } = files
+  const { model, state, frozen, data, evaluation, served } = files
   return {
     ...files,
     model: resolve(model),
     state: resolve(state),
     ...(frozen !== undefined && { frozen: resolve(frozen) }),
+    ...(served !== undefined && { served: resolve(served) }),
     data: at(data),
     ...(evaluation && { evaluation: { ...evaluation, model: resolve(evaluation.model), data: at(evaluation.data) } }),
   }

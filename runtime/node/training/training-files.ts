@@ -70,6 +70,7 @@ async function requestOf(
     steps,
     ...(seed !== undefined && { seed }),
     learningRate: rateOf(definition.learningRate, steps),
+    served: await folder.put('served.onnx', [step.served()]),
     ...(measured && evaluation && { evaluation: evaluationOf(definition, evaluation, measured, perEpoch) }),
     ...(rounds && { rounds: { ...rounds, ...(await splitFiles(folder, step, rounds)) } }),
     ...(stepsPerShard !== undefined && { stepsPerShard }),

@@ -20,4 +20,5 @@ export {
   stepSignatureSchema,
   withStepSignature,
 } from './step-signature.ts'
+export { type ModelSignature, modelSignatureOf, trainedModel, trainedModelParts } from './trained-model.ts'
 export * from './training-step.ts'

@@ -1,15 +1,13 @@
 import { isAividaError, userError } from '../../../base/index.ts'
-import type { NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
-import { tensorOf, typedArrayOf } from '../../../data/tensor/typed-array.ts'
 import { emit } from '../build/emit.ts'
 import { GraphBuilder } from '../build/graph-builder.ts'
-import { sameShape, shown } from '../build/shapes.ts'
 import type { TensorType, Value } from '../build/value.ts'
 import type { NamedValues } from '../layers/layer.ts'
 import { type Parameter, Parameters } from '../layers/parameters.ts'
 import { type Adapter, type Pass, Scope } from '../layers/scope.ts'
 import { type Model, writeModel } from '../onnx/model.ts'
 import { batched, outputsOf } from './model-pass.ts'
+import { type ModelSignature, withModelSignature } from './trained-model.ts'
 import type { TrainingInit } from './training-step.ts'
 
 type Adapters = Map<string, Adapter>
@@ -32,12 +30,8 @@ export function evaluationOf(init: TrainingInit): Uint8Array {
   )
 }
 
-/** The model for batches of any size, its weights as inputs, and those weights of a state. Throws `graph.state` when it lacks one. */
-export function inferenceOf(
-  init: TrainingInit,
-  state: NamedTensors,
-  frozen: readonly Parameter[],
-): { readonly model: Model; readonly weights: NamedTensors } {
+/** The model for batches of any size, its weights as inputs, with its {@link ModelSignature}. */
+export function servedOf(init: TrainingInit): Model {
   const types = modelInputs(init)
   const adapters: Adapters = new Map()
   adaptersOf(init, types, adapters) // once with adapters, to know which there are
@@ -48,38 +42,14 @@ export function inferenceOf(
     parameters = pass.parameters.all
     return emit(s.g, { outputs, ...(symbol !== undefined && { batch: symbol }), fixed: fixedOf(pass) })
   })
-  const still = new Map(frozen.map(({ name, initial }) => [name, initial]))
-  const weights = parameters.map(({ name, shape }) => {
-    const tensor = state[name] ?? still.get(name)?.()
-    if (!tensor || !sameShape(tensor.shape, shape))
-      throw userError(
-        'graph.state',
-        `expected ${name} of shape ${shown(shape)} in the state, found ${tensor ? shown(tensor.shape) : 'none'}`,
-      )
-    const adapter = adapters.get(name)
-    return [name, adapter ? merged(tensor, adapter, state) : tensor] as const
-  })
-  return { model, weights: Object.fromEntries(weights) }
+  const weights = parameters.map(({ name, shape }) => ({ name, shape: [...shape], ...adapterOf(adapters.get(name)) }))
+  return withModelSignature(model, { version: 1, weights })
 }
 
-/** A weight with the product of its adapter added, summed in double precision. */
-function merged(weight: Tensor, { down, up, scale, transposed }: Adapter, state: NamedTensors): Tensor {
-  const [a, b] = [state[down], state[up]]
-  if (!a || !b) throw userError('graph.state', `expected ${down} and ${up} in the state, found one of them missing`)
-  const [fanIn, rank] = a.shape as [number, number]
-  const fanOut = b.shape[1]!
-  const [A, B] = [a, b].map((tensor) => typedArrayOf(tensor) as Float32Array) as [Float32Array, Float32Array]
-  const sum = Float32Array.from(typedArrayOf(weight) as Float32Array)
-  const row = new Float64Array(fanOut)
-  for (let i = 0; i < fanIn; i++) {
-    row.fill(0)
-    for (let k = 0; k < rank; k++) {
-      const factor = scale * A[i * rank + k]!
-      for (let j = 0; j < fanOut; j++) row[j]! += factor * B[k * fanOut + j]!
-    }
-    for (let j = 0; j < fanOut; j++) sum[transposed ? j * fanIn + i : i * fanOut + j]! += row[j]!
-  }
-  return tensorOf(sum, weight.shape)
+function adapterOf(adapter: Adapter | undefined): Pick<ModelSignature['weights'][number], 'adapter'> {
+  if (!adapter) return {}
+  const { down, up, scale, transposed } = adapter
+  return { adapter: { down, up, scale, transposed } }
 }
 
 /** Types of what the model is given: the columns, or what the preparation makes of them. */

@@ -5,9 +5,8 @@ import type { TensorType } from '../build/value.ts'
 import type { Layer, Network } from '../layers/layer.ts'
 import type { Parameter } from '../layers/parameters.ts'
 import { writeModel } from '../onnx/model.ts'
-import { withWeights, withWeightsBeside } from '../onnx/weights.ts'
 import { clippedByNorm } from './clipping.ts'
-import { evaluationOf, inferenceOf } from './inference-model.ts'
+import { evaluationOf, servedOf } from './inference-model.ts'
 import { columnsOf, learningPass, masksOf, metricsOf } from './learning-pass.ts'
 import type { Loss } from './loss.ts'
 import type { Preparation } from './model-pass.ts'
@@ -16,6 +15,7 @@ import { checkSettings } from './settings.ts'
 import { type SplitStep, splitStep } from './split-step.ts'
 import { type StepSignature, withStepSignature } from './step-signature.ts'
 import { nextOf, stateHeads, updated } from './step-state.ts'
+import { trainedModel, trainedModelParts } from './trained-model.ts'
 
 /** What is trained, on what, how. */
 export interface TrainingInit {
@@ -59,6 +59,8 @@ export interface TrainingStep {
   readonly split: () => SplitStep
   /** Loss and metrics of a batch of any size, as scalars, as the model is used: weights are inputs, by the state's names. */
   readonly evaluation: () => Uint8Array
+  /** The model as it is used, for batches of any size; weights are inputs: {@link trainedModel} puts those of a state inside. */
+  readonly served: () => Uint8Array
   /** The trained model as it leaves, for batches of any size: weights of a state inside, adapters merged. */
   readonly inference: (state: NamedTensors) => Uint8Array
   /** The same with its weights beside it, in a file called `location` whose content is `pieces`, one after the other. */
@@ -96,6 +98,7 @@ export function trainingStep(init: TrainingInit): TrainingStep {
     scalars: Object.fromEntries(scalars.map((name) => [name, name])),
     metrics: Object.keys(metrics),
   }
+  const still = () => Object.fromEntries(frozen.map(({ name, initial }) => [name, initial()]))
   const next = nextOf(state)
   const model = emit(g, { outputs: { ...next, ...metrics }, keepInputs: true })
   return {
@@ -103,17 +106,12 @@ export function trainingStep(init: TrainingInit): TrainingStep {
     signature,
     parameters: parameters.all,
     initialState: () => Object.fromEntries(Array.from(state, ([name, { initial }]) => [name, initial()])),
-    frozen: () => Object.fromEntries(frozen.map(({ name, initial }) => [name, initial()])),
+    frozen: still,
     split: () => splitStep(init),
     evaluation: () => evaluationOf(init),
-    inference: (trainedState) => {
-      const { model, weights } = inferenceOf(init, trainedState, frozen)
-      return writeModel(withWeights(model, weights))
-    },
-    inferenceParts: (trainedState, location) => {
-      const { model, weights } = inferenceOf(init, trainedState, frozen)
-      const parts = withWeightsBeside(model, weights, location)
-      return { graph: writeModel(parts.model), pieces: parts.pieces }
-    },
+    served: () => writeModel(servedOf(init)),
+    inference: (trainedState) => trainedModel(writeModel(servedOf(init)), trainedState, still()),
+    inferenceParts: (trainedState, location) =>
+      trainedModelParts(writeModel(servedOf(init)), location, trainedState, still()),
   }
 }
