@@ -348,6 +348,21 @@ export const LIMITS = {
   doctorUdpMs: { value: 3_000, unit: 'ms', reason: 'two datagrams of a second each, with some to spare' },
   doctorSeedsMs: { value: 6_000, unit: 'ms', reason: 'handshakes of 4 s each, side by side' },
   doctorEngineMs: { value: 10_000, unit: 'ms', reason: 'from fork to first result on a busy machine' },
+  notebookBytes: {
+    value: 256 * MiB,
+    unit: 'bytes',
+    reason: 'a notebook file that is read whole; front ends take less',
+  },
+  notebookCellCharacters: {
+    value: 10 * 1024 * 1024,
+    unit: 'characters',
+    reason: 'output that a file keeps of one cell: front ends still open it',
+  },
+  notebookInterruptMs: {
+    value: 10_000,
+    unit: 'ms',
+    reason: 'for an interrupted cell to say how its job was cancelled',
+  },
   startMs: { value: 30_000, unit: 'ms', reason: 'a daemon that is not ready by then will not be' },
   drainMs: { value: 10_000, unit: 'ms', reason: 'work in progress after SIGTERM' },
 } as const satisfies Record<string, Limit>

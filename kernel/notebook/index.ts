@@ -1,0 +1,6 @@
+/** Notebook files, and running them without Jupyter: `aivida notebook run`. */
+export * from './cell-outputs.ts'
+export * from './notebook.ts'
+export * from './notebook-file.ts'
+export * from './parameters.ts'
+export * from './run.ts'

@@ -1,0 +1,148 @@
+import { AividaError, aborted, type Clock, limit, timedOut, userError } from '../../runtime/base/index.ts'
+import { CellOutputs, describeError, type OutputMessage } from './cell-outputs.ts'
+import { hasTag, type Notebook, type NotebookCell } from './notebook.ts'
+
+/** Tags that Jupyter's own runner, nbclient, knows: a cell that may fail, and one that is not run. */
+const MAY_FAIL_TAG = 'raises-exception'
+const SKIP_TAG = 'skip-execution'
+
+/** How a kernel ended with a cell. `aborted`: it never began with it. */
+export type CellEnd =
+  | { readonly status: 'ok' | 'aborted'; readonly executionCount: number | undefined }
+  | {
+      readonly status: 'error'
+      readonly executionCount: number | undefined
+      readonly ename: string
+      readonly evalue: string
+      readonly traceback: readonly string[]
+    }
+
+/** The kernel as a run needs it. */
+export interface NotebookKernel {
+  /** Runs code. `put` hears what it puts out, also after it has ended. Throws `kernel.*` when the kernel is gone. */
+  execute(code: string, put: (message: OutputMessage) => void): Promise<CellEnd>
+  /** Ends what the running cell waits for. */
+  interrupt(): Promise<void>
+  /** Of `kernel_info_reply`: what the notebook says of its language. */
+  readonly languageInfo: Readonly<Record<string, unknown>>
+}
+
+/** A cell of a run: `position` of `count` code cells, both counted from 1. */
+export interface CellProgress {
+  readonly position: number
+  readonly count: number
+  readonly source: string
+}
+
+/** What a run tells while it is under way. */
+export interface RunListener {
+  began(cell: CellProgress): void
+  ended(cell: CellProgress, end: CellEnd, durationMs: number): void
+  /** The notebook has changed. */
+  changed(): void
+}
+
+/** How to run a notebook. */
+export interface RunInit {
+  readonly kernel: NotebookKernel
+  readonly clock: Clock
+  /** Interrupts the cell that runs, and ends the run. */
+  readonly signal: AbortSignal
+  /** What each cell may take, in ms. Default: as long as it likes. */
+  readonly timeoutMs?: number
+  readonly listener: RunListener
+}
+
+/** A notebook while a kernel runs it, cell after cell; all outputs and counts of earlier runs are gone from the start. */
+export class NotebookRun {
+  /** The cells that are run. */
+  readonly #cells: readonly NotebookCell[]
+  readonly #notebook: Notebook
+  readonly #init: RunInit
+  readonly #outputs = new CellOutputs()
+  readonly #counts = new Map<string, number>()
+
+  constructor(notebook: Notebook, init: RunInit) {
+    this.#notebook = notebook
+    this.#init = init
+    this.#cells = notebook.cells.filter((cell) => cell.cell_type === 'code' && !hasTag(cell, SKIP_TAG))
+  }
+
+  /** The notebook as it stands now. */
+  get notebook(): Notebook {
+    const { cells, metadata, ...rest } = this.#notebook
+    return {
+      ...rest,
+      metadata: { ...metadata, language_info: this.#init.kernel.languageInfo },
+      cells: cells.map((cell) =>
+        cell.cell_type === 'code'
+          ? { ...cell, outputs: this.#outputs.of(cell.id), execution_count: this.#counts.get(cell.id) ?? null }
+          : cell,
+      ),
+    }
+  }
+
+  /**
+   * Runs all cells, or those up to the first that fails and is not tagged `raises-exception`. Throws `notebook.cell-failed`,
+   * `aborted` after an interrupt, `timeout`, and `kernel.*` when the kernel is gone; {@link notebook} says how far it came.
+   */
+  async run(): Promise<void> {
+    const { listener, clock } = this.#init
+    for (const [index, cell] of this.#cells.entries()) {
+      const position = index + 1
+      const progress = { position, count: this.#cells.length, source: cell.source }
+      listener.began(progress)
+      const startMs = clock.monoMs()
+      const end = await this.#runCell(cell, position)
+      if (end.executionCount !== undefined) this.#counts.set(cell.id, end.executionCount)
+      listener.changed()
+      listener.ended(progress, end, clock.monoMs() - startMs)
+      if (end.status === 'aborted') throw failed(position, 'the kernel did not run it')
+      if (end.status === 'error' && !hasTag(cell, MAY_FAIL_TAG))
+        throw failed(position, describeError({ type: 'error', ...end }))
+    }
+  }
+
+  async #runCell(cell: NotebookCell, position: number): Promise<CellEnd> {
+    const { kernel, clock, signal, timeoutMs, listener } = this.#init
+    if (signal.aborted) throw interrupted(position)
+    const put = (message: OutputMessage) => {
+      this.#outputs.put(cell.id, message)
+      listener.changed()
+    }
+    const ended = kernel.execute(cell.source, put)
+    const stopped = Promise.withResolvers<AividaError>()
+    const onAbort = () => stopped.resolve(interrupted(position))
+    signal.addEventListener('abort', onAbort, { once: true })
+    const onTime = () => stopped.resolve(timedOut(`cell ${position}`, timeoutMs!))
+    const cancelTimer = timeoutMs === undefined ? () => {} : clock.after(timeoutMs, onTime)
+    try {
+      const end = await Promise.race([ended, stopped.promise])
+      if (!(end instanceof AividaError)) return end
+      await this.#interrupt(ended)
+      listener.changed()
+      throw end
+    } finally {
+      cancelTimer()
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Gives the cell the time to end, and to say what it has to, such as that it cancelled its job. */
+  async #interrupt(ended: Promise<CellEnd>): Promise<void> {
+    const { kernel, clock } = this.#init
+    const tooLong = Promise.withResolvers<void>()
+    const cancelTimer = clock.after(limit('notebookInterruptMs'), () => tooLong.resolve())
+    const gone = () => {} // then there is nothing left to interrupt
+    await Promise.race([Promise.all([kernel.interrupt(), ended]).then(gone, gone), tooLong.promise])
+    cancelTimer()
+  }
+}
+
+function failed(position: number, how: string): AividaError {
+  return userError('notebook.cell-failed', `cell ${position} failed:\n${how}`, { cell: position })
+}
+
+function interrupted(position: number): AividaError {
+  return aborted(`the run was interrupted at cell ${position}`)
+}
