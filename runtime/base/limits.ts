@@ -363,6 +363,7 @@ export const LIMITS = {
     unit: 'ms',
     reason: 'for an interrupted cell to say how its job was cancelled',
   },
+  jupyterMs: { value: 30_000, unit: 'ms', reason: 'a Python that starts cold, asked for one line' },
   startMs: { value: 30_000, unit: 'ms', reason: 'a daemon that is not ready by then will not be' },
   drainMs: { value: 10_000, unit: 'ms', reason: 'work in progress after SIGTERM' },
 } as const satisfies Record<string, Limit>

@@ -8,6 +8,7 @@ import { dataCommands } from './commands/data.ts'
 import { deviceCommands } from './commands/device.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { inferCommand } from './commands/infer.ts'
+import { kernelCommands } from './commands/kernel.ts'
 import { logsCommand } from './commands/logs.ts'
 import { runCommand } from './commands/run.ts'
 import { sweepCommand } from './commands/sweep.ts'
@@ -29,6 +30,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     sweepCommand,
     dataCommands,
     runCommand,
+    kernelCommands,
     logsCommand,
     clusterCommands,
     accountCommands,
