@@ -1,3 +1,5 @@
+import { KERNEL_LIMITS } from './kernel-limits.ts'
+
 /** One bound: its value, its unit, and why it is what it is. */
 export interface Limit {
   readonly value: number
@@ -366,6 +368,7 @@ export const LIMITS = {
   jupyterMs: { value: 30_000, unit: 'ms', reason: 'a Python that starts cold, asked for one line' },
   startMs: { value: 30_000, unit: 'ms', reason: 'a daemon that is not ready by then will not be' },
   drainMs: { value: 10_000, unit: 'ms', reason: 'work in progress after SIGTERM' },
+  ...KERNEL_LIMITS,
 } as const satisfies Record<string, Limit>
 
 /** The value of a limit, in its own unit. */

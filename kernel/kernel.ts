@@ -1,0 +1,45 @@
+import { systemClock } from '../runtime/base/clock.ts'
+import { limit } from '../runtime/base/limits.ts'
+import { showBackgroundErrors } from './background-errors.ts'
+import type { Language } from './language/language.ts'
+import type { Render } from './messaging/cell-queue.ts'
+import type { Connection } from './messaging/connection.ts'
+import type { KernelInfo } from './messaging/kernel-info.ts'
+import { KernelServer } from './messaging/server.ts'
+import type { Session } from './session/session.ts'
+import { refuseInput } from './stdin.ts'
+
+/** What a kernel is made of. */
+export interface KernelParts {
+  /** Where it listens: the content of the connection file. */
+  readonly connection: Connection
+  readonly language: Language
+  readonly session: Session
+  readonly render: Render
+  readonly info: KernelInfo
+}
+
+/**
+ * Makes this process a kernel: it answers front ends until one of them shuts it down, it is sent SIGTERM, or the process
+ * that started it is gone. Errors of what cells left running are shown and end nothing. Throws `kernel.port-taken`.
+ */
+export async function startKernel({ connection, language, session, render, info }: KernelParts): Promise<void> {
+  const server = await KernelServer.listen(connection, { language, render, info, clock: systemClock, onShutdown: end })
+  showBackgroundErrors()
+  refuseInput()
+  process.on('SIGINT', () => server.interrupt())
+  process.on('SIGTERM', end)
+  const parent = process.ppid
+  setInterval(() => process.ppid !== parent && end(), limit('kernelParentMs')).unref()
+
+  /** Whatever cells left open is closed with the process. */
+  function end(): void {
+    setTimeout(exit, limit('kernelCloseMs'))
+    session.close().then(exit, exit)
+  }
+
+  function exit(): void {
+    server.close()
+    process.exit(0)
+  }
+}

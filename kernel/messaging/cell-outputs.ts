@@ -1,0 +1,144 @@
+import type { Clock } from '../../runtime/base/clock.ts'
+import { assertNever } from '../../runtime/base/errors.ts'
+import { limit } from '../../runtime/base/limits.ts'
+import type { CellOutput } from '../cell.ts'
+import type { MimeBundle } from '../display/mime-bundle.ts'
+
+/** Sends one message on IOPub, as something that a certain cell put out. */
+export type Publish = (type: string, content: Readonly<Record<string, unknown>>) => void
+
+/** What there may be of one output, and of all of a cell, in UTF-16 units. */
+export interface OutputRoom {
+  readonly output: number
+  readonly cell: number
+}
+
+/**
+ * What one cell puts out, as messages in the same order. Text that follows text on the same stream waits 20 ms for more, so that
+ * 20,000 lines are a few hundred messages; whatever else is put out takes it along. One output and all of a cell
+ * have bounds, and words where something was left out: an output is in memory several times on its way, and in the
+ * notebook for good.
+ */
+export class CellOutputs {
+  readonly #publish: Publish
+  readonly #clock: Clock
+  readonly #number: number
+  readonly #room: OutputRoom
+  #left: number
+  #waiting: { readonly name: 'stdout' | 'stderr'; text: string; readonly sinceMs: number } | undefined
+  #callOff: () => void = () => {}
+
+  constructor(
+    publish: Publish,
+    clock: Clock,
+    number: number,
+    room: OutputRoom = { output: limit('kernelOutputCharacters'), cell: limit('kernelCellCharacters') },
+  ) {
+    this.#publish = publish
+    this.#clock = clock
+    this.#number = number
+    this.#room = room
+    this.#left = room.cell
+  }
+
+  /** Puts something out, in order. */
+  put(output: CellOutput): void {
+    if (output.type !== 'stream') this.flush()
+    switch (output.type) {
+      case 'stream':
+        this.#write(output.name, output.text)
+        break
+      case 'display':
+        if (!this.#fits(sizeOf(output.bundle))) break
+        this.#publish('display_data', this.#display(output.bundle, output.displayId))
+        break
+      case 'result':
+        if (!this.#fits(sizeOf(output.bundle))) break
+        this.#publish('execute_result', { execution_count: this.#number, ...this.#display(output.bundle) })
+        break
+      case 'update': // takes the place of another, so a cell may have any number of them
+        this.#publish('update_display_data', this.#display(output.bundle, output.displayId))
+        break
+      case 'clear':
+        this.#left = this.#room.cell // what is cleared is not saved
+        this.#publish('clear_output', { wait: output.wait })
+        break
+      default:
+        assertNever(output)
+    }
+  }
+
+  /** Sends the text that waits for more. */
+  flush(): void {
+    this.#callOff()
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (waiting) this.#publish('stream', { name: waiting.name, text: waiting.text })
+  }
+
+  #write(name: 'stdout' | 'stderr', all: string): void {
+    if (all === '') return
+    const text = cut(all, this.#room.output)
+    if (!this.#fits(text.length)) return
+    if (this.#waiting && this.#waiting.name !== name) this.flush()
+    if (this.#waiting) this.#waiting.text += text
+    else {
+      this.#waiting = { name, text, sinceMs: this.#clock.monoMs() }
+      this.#callOff = this.#clock.after(limit('kernelStreamMs'), () => this.flush())
+    }
+    const {
+      text: { length },
+      sinceMs,
+    } = this.#waiting
+    const isLate = this.#clock.monoMs() - sinceMs >= limit('kernelStreamMs') // no timer fires while a cell computes
+    if (isLate || length >= limit('kernelStreamCharacters')) this.flush()
+  }
+
+  /** Takes room for an output; when there is no more, says so, once. */
+  #fits(characters: number): boolean {
+    if (this.#left < 0) return false
+    this.#left -= Math.min(characters, this.#room.output)
+    if (this.#left >= 0) return true
+    this.flush()
+    const text = `[what else this cell puts out is left out: it has put out ${megabytes(this.#room.cell)}. Write to a file instead.]\n`
+    this.#publish('stream', { name: 'stderr', text })
+    return false
+  }
+
+  #display(bundle: MimeBundle, displayId?: string): Record<string, unknown> {
+    const transient = displayId === undefined ? {} : { display_id: displayId }
+    return { data: reduced(bundle, this.#room.output), metadata: {}, transient }
+  }
+}
+
+/** The forms of a value that there is room for, its text last of all, which is cut; and words where something lacks. */
+function reduced(bundle: MimeBundle, room: number): Record<string, unknown> {
+  if (sizeOf(bundle) <= room) return { ...bundle }
+  const kept = Object.entries(bundle).filter(([type, form]) => type !== 'text/plain' && lengthOf(form) <= room / 2)
+  const left = Object.keys(bundle).filter((type) => type !== 'text/plain' && !kept.some(([name]) => name === type))
+  const said = left.length === 0 ? '' : `\n[left out, too large or not JSON: ${left.join(', ')}]`
+  return { ...Object.fromEntries(kept), 'text/plain': cut(bundle['text/plain'], room / 2) + said }
+}
+
+function cut(text: string, room: number): string {
+  if (text.length <= room) return text
+  const left = megabytes(text.length - room)
+  return `${text.slice(0, room)}\n[cut: ${left} more; one output may have ${megabytes(room)}. Write it to a file instead.]\n`
+}
+
+function sizeOf(bundle: MimeBundle): number {
+  return Object.values(bundle).reduce((sum, form) => sum + lengthOf(form), 0)
+}
+
+function lengthOf(form: unknown): number {
+  if (typeof form === 'string') return form.length
+  try {
+    return JSON.stringify(form)?.length ?? 0
+  } catch {
+    return Number.POSITIVE_INFINITY // a bigint, a cycle: it cannot travel
+  }
+}
+
+function megabytes(characters: number): string {
+  return `${(characters / 2 ** 20).toFixed(1)} MB`
+}

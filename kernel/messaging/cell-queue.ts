@@ -1,0 +1,145 @@
+import type { Clock } from '../../runtime/base/clock.ts'
+import { aborted } from '../../runtime/base/errors.ts'
+import { limit } from '../../runtime/base/limits.ts'
+import { type Cell, inCell } from '../cell.ts'
+import type { MimeBundle } from '../display/mime-bundle.ts'
+import type { Execution, Language } from '../language/language.ts'
+import { CellOutputs, type Publish } from './cell-outputs.ts'
+import { History } from './history.ts'
+import type { ExecuteRequest } from './requests.ts'
+
+/** A value in the forms that a front end can show. */
+export type Render = (value: unknown) => MimeBundle | Promise<MimeBundle>
+
+/** A request to run a cell, and where its outputs, its beginning and its reply go. */
+export interface CellRequest {
+  readonly request: ExecuteRequest
+  readonly publish: Publish
+  begin(): void
+  end(reply: Readonly<Record<string, unknown>>): void
+}
+
+/** Turns of the event loop in which what arrived while a cell computed is read: 512 messages each. */
+const TURNS = 2
+
+/** Runs cells one after the other, and counts them. */
+export class CellQueue {
+  readonly history: History = new History()
+  readonly #language: Language
+  readonly #render: Render
+  readonly #clock: Clock
+  readonly #waiting: CellRequest[] = []
+  #running: { readonly cell: CellRequest; readonly controller: AbortController } | undefined
+  #count = 0
+
+  constructor(language: Language, render: Render, clock: Clock) {
+    this.#language = language
+    this.#render = render
+    this.#clock = clock
+  }
+
+  /** The cell that runs. */
+  get running(): CellRequest | undefined {
+    return this.#running?.cell
+  }
+
+  /** Runs a cell when those before it have ended. */
+  add(cell: CellRequest): void {
+    if (this.#waiting.length >= limit('kernelQueue')) this.#abort(cell)
+    else this.#waiting.push(cell)
+    if (!this.#running) void this.#runWaiting()
+  }
+
+  /** Interrupts the cell that runs: what it waits for ends, and the jobs that it submitted are called off. */
+  interrupt(): void {
+    if (!this.#running) return
+    this.#running.controller.abort(aborted('the cell was interrupted'))
+    this.#language.interrupt()
+  }
+
+  async #runWaiting(): Promise<void> {
+    for (let cell = this.#waiting.shift(); cell; cell = this.#waiting.shift()) {
+      const controller = new AbortController()
+      this.#running = { cell, controller }
+      cell.begin()
+      const reply = await this.#run(cell, controller.signal)
+      const stops = reply.status === 'error' && cell.request.stop_on_error
+      // What a front end sent before it could know of the error is here now, also when the cell computed all the time.
+      for (let turn = 0; stops && turn < TURNS; turn++) await this.#clock.turn()
+      this.#running = undefined
+      cell.end(reply)
+      if (stops) for (const other of this.#waiting.splice(0)) this.#abort(other)
+    }
+  }
+
+  #abort(cell: CellRequest): void {
+    cell.begin()
+    cell.end({ status: 'aborted', execution_count: this.#count })
+  }
+
+  /** The content of the reply. Never throws. */
+  async #run({ request, publish }: CellRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
+    const { code, silent } = request
+    if (request.store_history && !silent) this.history.add(++this.#count, code)
+    const number = this.#count
+    if (!silent) publish('execute_input', { code, execution_count: number })
+    const outputs = new CellOutputs(silent ? () => {} : publish, this.#clock, number)
+    const cell: Cell = { number, signal, put: (output) => outputs.put(output) }
+    const execution = await this.#execute(code, cell)
+    const shown = await this.#show(execution, cell)
+    if (shown.status === 'error') {
+      const error = { ename: shown.name, evalue: shown.message, traceback: shown.traceback }
+      outputs.flush()
+      if (!silent) publish('error', error)
+      return { status: 'error', execution_count: number, ...error }
+    }
+    if (shown.bundle) {
+      outputs.put({ type: 'result', bundle: shown.bundle })
+      if (request.store_history && !silent) this.history.setResult(shown.bundle['text/plain'])
+    }
+    const expressions = await this.#evaluate(request.user_expressions, cell)
+    outputs.flush()
+    return { status: 'ok', execution_count: number, payload: [], user_expressions: expressions }
+  }
+
+  async #execute(code: string, cell: Cell): Promise<Execution> {
+    try {
+      return await inCell(cell, () => this.#language.execute(code, cell))
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  /** What came of an execution, its value in the forms that are shown. */
+  async #show(execution: Execution, cell: Cell): Promise<Shown> {
+    if (execution.status === 'error') return execution
+    if (execution.value === undefined) return { status: 'ok' }
+    try {
+      return { status: 'ok', bundle: await inCell(cell, () => this.#render(execution.value)) }
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  /** Values that a front end wants beside the cell's, by name; what they write is nobody's. */
+  async #evaluate(expressions: Readonly<Record<string, string>>, cell: Cell): Promise<Record<string, unknown>> {
+    const quiet: Cell = { ...cell, put: () => {} }
+    const values: Record<string, unknown> = {}
+    for (const [name, code] of Object.entries(expressions)) {
+      const shown = await this.#show(await this.#execute(code, quiet), quiet)
+      values[name] =
+        shown.status === 'ok'
+          ? { status: 'ok', data: shown.bundle ?? { 'text/plain': 'undefined' }, metadata: {} }
+          : { status: 'error', ename: shown.name, evalue: shown.message, traceback: shown.traceback }
+    }
+    return values
+  }
+}
+
+type Failure = Extract<Execution, { status: 'error' }>
+type Shown = { readonly status: 'ok'; readonly bundle?: MimeBundle } | Failure
+
+function failed(error: unknown): Failure {
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
+  return { status: 'error', name, message, traceback: (stack ?? `${name}: ${message}`).split('\n') }
+}

@@ -1,0 +1,192 @@
+import type { Clock } from '../../runtime/base/clock.ts'
+import { assertNever, toAividaError } from '../../runtime/base/errors.ts'
+import type { Language } from '../language/language.ts'
+import { CellQueue, type Render } from './cell-queue.ts'
+import type { Connection } from './connection.ts'
+import { charactersOf, unitsOf } from './cursor.ts'
+import { type KernelInfo, kernelInfo } from './kernel-info.ts'
+import { type Header, type Message, MessageMaker } from './message.ts'
+import { type ExecuteRequest, parseRequest, type Request } from './requests.ts'
+import { bindSockets, closeSockets, type KernelSockets } from './sockets.ts'
+import { Wire } from './wire.ts'
+
+/** What a kernel's server stands on. */
+export interface ServerParts {
+  readonly language: Language
+  readonly render: Render
+  readonly info: KernelInfo
+  readonly clock: Clock
+  /** A front end wants the kernel to end; it has been told that it will. */
+  onShutdown(): void
+}
+
+type Content = Readonly<Record<string, unknown>>
+type Asked = 'shell' | 'control'
+
+/**
+ * The kernel's side of the Jupyter messaging protocol 5.4
+ * (https://jupyter-client.readthedocs.io/en/stable/messaging.html). Cells are run one after the other; everything else
+ * is answered at once, also while a cell runs. Whatever cannot be read is dropped and counted.
+ */
+export class KernelServer {
+  /** Messages that were not read: of strangers, or broken. */
+  dropped = 0
+  readonly #parts: ServerParts
+  readonly #sockets: KernelSockets
+  readonly #wire: Wire
+  readonly #maker = new MessageMaker()
+  readonly #cells: CellQueue
+  #closed = false
+
+  private constructor(sockets: KernelSockets, key: string, parts: ServerParts) {
+    this.#sockets = sockets
+    this.#wire = new Wire(key)
+    this.#parts = parts
+    this.#cells = new CellQueue(parts.language, parts.render, parts.clock)
+  }
+
+  /** Listens where the connection file says. Throws `kernel.port-taken`. */
+  static async listen(connection: Connection, parts: ServerParts): Promise<KernelServer> {
+    const sockets = await bindSockets(connection)
+    const server = new KernelServer(sockets, connection.key, parts)
+    server.#status('starting', undefined)
+    void server.#hear('shell')
+    void server.#hear('control')
+    void server.#hearAnswers()
+    void server.#echo()
+    return server
+  }
+
+  /** Interrupts the cell that runs. */
+  interrupt(): void {
+    this.#cells.interrupt()
+  }
+
+  /** Hears and says no more. What was said still leaves. */
+  close(): void {
+    this.#closed = true
+    closeSockets(this.#sockets)
+  }
+
+  async #hear(channel: Asked): Promise<void> {
+    for await (const frames of this.#sockets[channel]) {
+      try {
+        this.#handle(channel, this.#wire.decode(frames))
+      } catch {
+        this.dropped++
+      }
+    }
+  }
+
+  /** Nobody is asked anything, so what comes on stdin answers nothing. */
+  async #hearAnswers(): Promise<void> {
+    for await (const _ of this.#sockets.stdin) this.dropped++
+  }
+
+  /** The heartbeat: whoever wonders whether the kernel lives gets the same bytes back. */
+  async #echo(): Promise<void> {
+    for await (const frames of this.#sockets.hb) await this.#sockets.hb.send(frames)
+  }
+
+  #handle(channel: Asked, message: Message): void {
+    const request = this.#parse(message)
+    if (request instanceof Error) this.#answer(channel, message, () => refusal(message, request))
+    else if (request.type === 'execute_request') this.#enqueue(channel, message, request)
+    else this.#answer(channel, message, () => this.#ask(request, message))
+  }
+
+  #enqueue(channel: Asked, message: Message, request: ExecuteRequest): void {
+    const { header } = message
+    this.#cells.add({
+      request,
+      publish: (type, content) => this.#publish(type, content, header),
+      begin: () => this.#status('busy', header),
+      end: (reply) => {
+        this.#reply(channel, message, 'execute_reply', reply)
+        this.#status('idle', header)
+      },
+    })
+  }
+
+  #parse(message: Message): Request | Error {
+    try {
+      return parseRequest(message)
+    } catch (error) {
+      return toAividaError(error)
+    }
+  }
+
+  /** Answers what is no cell, with what `ask` gives, if anything. */
+  #answer(channel: Asked, message: Message, ask: () => Content | undefined): void {
+    const { header } = message
+    this.#status('busy', header)
+    let content: Content | undefined
+    try {
+      content = ask()
+    } catch (error) {
+      content = refusal(message, toAividaError(error))
+    }
+    if (content) this.#reply(channel, message, header.msg_type.replace(/_request$/, '_reply'), content)
+    this.#status('idle', header)
+    if (this.#cells.running) this.#cells.running.begin() // front ends show the last word that they heard
+    if (header.msg_type === 'shutdown_request' && content?.status === 'ok') this.#parts.onShutdown()
+  }
+
+  #ask(request: Exclude<Request, { type: 'execute_request' }>, message: Message): Content | undefined {
+    const { language, info } = this.#parts
+    switch (request.type) {
+      case 'kernel_info_request':
+        return kernelInfo(info)
+      case 'complete_request': {
+        const { code, cursor_pos } = request
+        const { matches, start, end } = language.complete(code, unitsOf(code, cursor_pos))
+        const [from, to] = [charactersOf(code, start), charactersOf(code, end)]
+        return { status: 'ok', matches, cursor_start: from, cursor_end: to, metadata: {} }
+      }
+      case 'inspect_request': {
+        const found = language.inspect(request.code, unitsOf(request.code, request.cursor_pos))
+        const data = found ? { 'text/plain': found.text, 'text/markdown': found.markdown } : {}
+        return { status: 'ok', found: found !== undefined, data, metadata: {} }
+      }
+      case 'is_complete_request':
+        return { ...language.isComplete(request.code) }
+      case 'history_request':
+        return { status: 'ok', history: this.#cells.history.find(request) }
+      case 'comm_info_request':
+        return { status: 'ok', comms: {} }
+      case 'comm_open': // there is nobody here whom it could reach
+        this.#publish('comm_close', { comm_id: request.comm_id, data: {} }, message.header)
+        return undefined
+      case 'interrupt_request':
+        this.interrupt()
+        return { status: 'ok' }
+      case 'shutdown_request':
+        this.#publish('shutdown_reply', { status: 'ok', restart: request.restart }, message.header) // for other front ends
+        return { status: 'ok', restart: request.restart }
+      default:
+        return assertNever(request)
+    }
+  }
+
+  #reply(channel: Asked, { route, header }: Message, type: string, content: Content): void {
+    this.#send(this.#sockets[channel], this.#maker.make(type, content, { route, parent: header }))
+  }
+
+  #status(state: 'starting' | 'busy' | 'idle', parent: Header | undefined): void {
+    this.#publish('status', { execution_state: state }, parent)
+  }
+
+  #publish(type: string, content: Content, parent: Header | undefined): void {
+    this.#send(this.#sockets.iopub, this.#maker.make(type, content, { route: [Buffer.from(type)], parent }))
+  }
+
+  #send(socket: KernelSockets['shell' | 'iopub'], message: Message): void {
+    if (!this.#closed) socket.send(this.#wire.encode(message) as never).catch(() => this.dropped++)
+  }
+}
+
+/** The answer to a request that is none of ours, or has not what it takes; messages that want no answer get none. */
+function refusal({ header }: Message, { name, message }: Error): Content | undefined {
+  if (!header.msg_type.endsWith('_request')) return undefined
+  return { status: 'error', ename: name, evalue: message, traceback: [] }
+}

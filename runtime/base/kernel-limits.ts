@@ -1,0 +1,55 @@
+import type { Limit } from './limits.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** The bounds of the Jupyter kernel and of its client: rows of the one table, `LIMITS`. */
+export const KERNEL_LIMITS = {
+  kernelFrames: { value: 1_024, unit: 'count', reason: 'one message: routing, signature, four parts, and buffers' },
+  kernelIdentities: { value: 16, unit: 'count', reason: 'hops between a front end and its kernel: one, in practice' },
+  kernelMessageBytes: { value: 128 * MiB, unit: 'bytes', reason: 'one message; what a cell may put out, as JSON' },
+  kernelQueue: {
+    value: 10_000,
+    unit: 'count',
+    reason: 'cells that wait for the one that runs: a notebook, many times',
+  },
+  kernelExpressions: { value: 64, unit: 'count', reason: 'expressions to evaluate after one cell' },
+  kernelOutputCharacters: {
+    value: 16 * MiB,
+    unit: 'characters',
+    reason: 'one output: a large picture; the text of more is of no use to a reader, and freezes a browser',
+  },
+  kernelCellCharacters: {
+    value: 64 * MiB,
+    unit: 'characters',
+    reason: 'all that one cell puts out: it is saved in the notebook; what is larger belongs in a file',
+  },
+  kernelStreamCharacters: {
+    value: 64 * KiB,
+    unit: 'characters',
+    reason: 'text that waits for more, to be one message',
+  },
+  kernelStreamMs: { value: 20, unit: 'ms', reason: 'how long text waits for more: a reader does not see it' },
+  kernelHistoryCells: { value: 10_000, unit: 'count', reason: 'cells of a session that are remembered' },
+  kernelHistoryCharacters: { value: 16 * MiB, unit: 'characters', reason: 'their text and results' },
+  kernelCloseMs: {
+    value: 150,
+    unit: 'ms',
+    reason: 'to let go of what cells began: a kernel is gone 300 ms after asked',
+  },
+  kernelLingerMs: {
+    value: 100,
+    unit: 'ms',
+    reason: 'for the last messages to leave; a front end on loopback takes one',
+  },
+  kernelParentMs: { value: 1_000, unit: 'ms', reason: 'how soon a kernel sees that whoever started it is gone' },
+  kernelStartMs: {
+    value: 30_000,
+    unit: 'ms',
+    reason: 'from start to the first reply: 0.5 s, many times that under load',
+  },
+  kernelReplyMs: { value: 10_000, unit: 'ms', reason: 'a reply to anything but a cell, while no cell computes' },
+  kernelExitMs: { value: 3_000, unit: 'ms', reason: 'a kernel that was asked to end, before it is killed' },
+  kernelWordsCharacters: { value: 8 * KiB, unit: 'characters', reason: 'kept of what a kernel last wrote to stderr' },
+  kernelRuns: { value: 1_000, unit: 'count', reason: 'ended cells that a client still takes output for' },
+} as const satisfies Record<string, Limit>
