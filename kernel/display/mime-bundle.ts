@@ -9,6 +9,8 @@ export interface MimeBundle {
   readonly 'image/svg+xml'?: string
   /** Base64. */
   readonly 'image/png'?: string
+  /** Base64. */
+  readonly 'image/jpeg'?: string
   /** A Vega-Lite 5 specification. */
   readonly 'application/vnd.vegalite.v5+json'?: object
   readonly 'application/json'?: unknown

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { limit } from './limits.ts'
 import type { Logger, LogLevel } from './logger.ts'
 import { RollingFile } from './rolling-file.ts'
+import { REDACTED, SECRET_NAMES } from './secrets.ts'
 
 /** A logger with an end; `level` may be set while it runs. */
 export interface RootLogger extends Logger {
@@ -21,7 +22,6 @@ export interface LoggerInit {
 /** The current log file's name in the log folder. */
 export const LOG_FILE = 'node.log'
 
-const SECRET_NAMES = ['secret', 'secretKey', 'privateKey', 'password', 'passphrase', 'mnemonic', 'token', 'ticket']
 const SECRET_PATHS = SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`])
 
 /** A daemon's log: JSON lines in `FOLDER/node.log`, put aside each `logFileBytes`, the last `logFiles` kept. */
@@ -46,7 +46,7 @@ function rootLogger(init: LoggerInit, destination: DestinationStream, close: () 
       formatters: { level: (label) => ({ level: label }) },
       messageKey: 'message',
       serializers: { error: errorFields },
-      redact: { paths: SECRET_PATHS, censor: '[redacted]' },
+      redact: { paths: SECRET_PATHS, censor: REDACTED },
     },
     destination,
   )

@@ -1,0 +1,135 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { beginJobView, foldEvent, jobBundle } from '../../../kernel/display/job-view/index.ts'
+import type { NodeEvent } from '../../../runtime/protocol/index.ts'
+import { at, checkpointPart, MADE_WALL_MS, peer, roundPart, share, status } from './sample-jobs.ts'
+
+const test = suite('a job view')
+const JOB = status().job
+const heard = (events: readonly NodeEvent[], init = {}) => {
+  const view = beginJobView({ job: JOB, ...init })
+  for (const event of events) foldEvent(view, event)
+  return view
+}
+const shown = (events: readonly NodeEvent[], init = {}, afterMs = 10_000) =>
+  jobBundle(heard(events, init), MADE_WALL_MS + afterMs)
+
+test('progress, speed, time left and workers, as text and as HTML', () => {
+  const events = [
+    at(1_000, { type: 'job', status: status({ rows: { read: 300, done: 200, total: 1_000 } }) }),
+    at(3_000, { type: 'job', status: status() }),
+  ]
+  const { 'text/plain': text, 'text/html': html } = shown(events, {}, 3_000)
+  assert.match(text, /running: 40.0 %, 400 of 1,000 rows, 100 rows\/s, for 3.0 s, 6.0 s left/)
+  assert.match(text, / {2}worker-a {2}alive {2}300 rows {2}200 rows\/s {2}1 running/)
+  assert.match(text, /worker-b .*50 rows\/s .*4.0 times slower/)
+  assert.match(html!, /width:40.0%/)
+  assert.match(html!, /4.0 times slower/)
+})
+
+test('the loss that steps and checkpoints tell is drawn, the newest figures told', () => {
+  const training = (step: number) =>
+    at(10 * step, {
+      ...{ type: 'training', job: JOB, worker: peer('A'), step, rowsPerSecond: 900 },
+      metrics: { accuracy: 0.5, loss: 1 / step },
+    })
+  const events = [
+    at(0, { type: 'job', status: status({ program: 'train' }) }),
+    ...Array.from({ length: 2_000 }, (_, i) => training(i + 1)),
+    at(20_001, { type: 'part', job: JOB, part: checkpointPart(2_000, { loss: 0.25 }) }),
+  ]
+  const view = heard(events)
+  assert.ok(view.curves.get('loss')!.training.points.length <= 600)
+  const { 'text/plain': text, 'text/html': html } = jobBundle(view, MADE_WALL_MS + 20_001)
+  assert.match(text, /loss 5.00e-4, validation 0.25/)
+  assert.match(text, /900 rows\/s/)
+  assert.match(html!, /aria-label="training, validation"/)
+})
+
+test('steps that are done again take back what had been drawn', () => {
+  const step = (at_: number, step: number, loss: number) =>
+    at(at_, { type: 'training', job: JOB, worker: peer('A'), step, rowsPerSecond: 1, metrics: { loss } })
+  const view = heard([step(1, 10, 4), step(2, 20, 3), step(3, 30, 2), step(4, 20, 7)])
+  assert.equal(view.curves.get('loss')!.training.points, [
+    [10, 4],
+    [20, 7],
+  ])
+})
+
+test('rounds: who counted, who did not and why, what they waited for, what was sent', () => {
+  const rounds = { closed: 2, members: [peer('A')], waits: 'waits for 2 workers, 1 is here' }
+  const events = [
+    at(0, { type: 'job', status: status({ program: 'train', rounds }) }),
+    at(1, { type: 'part', job: JOB, part: roundPart(0, ['A', 'B']) }),
+    at(2, { type: 'part', job: JOB, part: roundPart(1, ['A'], ['B']) }),
+  ]
+  const { 'text/plain': text, 'text/html': html } = shown(events)
+  assert.match(text, /! waits for 2 workers, 1 is here/)
+  assert.match(text, /round 1: 1 members, 900 ms, 5.4 kB up, 5.4 kB down, without worker-b \(round.deadline\)/)
+  assert.match(text, /worker-b .*missed 1 rounds/)
+  assert.match(html!, /worker-b: round.deadline, it was not done in time/)
+})
+
+test('a sweep: trials in the order of their best value, with parameters', () => {
+  const sweep = { waiting: 1, running: 1, paused: 0, done: 1, failed: 0, rungs: [2, 1] }
+  const events = [
+    at(0, { type: 'job', status: status({ program: 'sweep', sweep }) }),
+    at(1, { type: 'part', job: JOB, part: checkpointPart(100, { loss: 0.9 }, 0) }),
+    at(2, { type: 'part', job: JOB, part: checkpointPart(100, { loss: 0.4 }, 1) }),
+    at(3, { type: 'part', job: JOB, part: checkpointPart(200, { loss: 0.5 }, 1) }),
+  ]
+  const { 'text/plain': text } = shown(events, { trials: [{ rate: 0.1 }, { rate: 0.01 }] })
+  assert.match(text, /3 trials: 1 running, 1 waiting, 1 done; rungs 2, 1/)
+  assert.match(text, /1\. {2}trial 1 {2}rate 0.01 {2}200 steps {2}0.4\n {2}2\. {2}trial 0 {2}rate 0.1/)
+})
+
+test('failures with their cause, refusals, and a machine that computes alone', () => {
+  const refused = status({ refusals: { memory: 2 }, shards: { ...status().shards, running: 0 }, workers: [] })
+  assert.match(
+    shown([at(0, { type: 'job', status: refused })])['text/plain'],
+    /! no device takes its shards: memory ×2/,
+  )
+  const alone = status({ workers: [share('A')] })
+  assert.match(
+    shown([at(0, { type: 'job', status: alone })], { self: peer('A') })['text/plain'],
+    /! this machine computes alone/,
+  )
+  const error = {
+    code: 'train.diverged',
+    category: 'user',
+    message: 'NaN at step 7',
+    retryable: false,
+    facts: {},
+  } as const
+  const failed = [
+    at(0, {
+      type: 'shard',
+      job: JOB,
+      shard: 'ab'.repeat(32),
+      phase: 'retried',
+      worker: peer('B'),
+      reason: 'engine.died',
+    }),
+    at(1, {
+      type: 'shard',
+      job: JOB,
+      shard: 'ab'.repeat(32),
+      phase: 'retried',
+      worker: peer('B'),
+      reason: 'engine.died',
+    }),
+    at(2, { type: 'job', status: status({ state: 'failed', error, finishedWallMs: MADE_WALL_MS + 2_000 }) }),
+  ]
+  const { 'text/plain': text, 'text/html': html } = shown(failed)
+  assert.match(text, /failed: .*took 2.0 s/)
+  assert.match(text, /! train.diverged: NaN at step 7/)
+  assert.match(text, /- retried ×2 worker-b engine.died/)
+  assert.match(html!, /class="bad">train.diverged: NaN at step 7/)
+})
+
+test('events of other jobs and of the node change nothing', () => {
+  const other = at(5, { type: 'job', status: status({ job: 'job-1111111111111111' }) })
+  assert.is(heard([other]).status, undefined)
+})
+
+test.run()
