@@ -190,6 +190,12 @@ export class LocalService implements NodeService {
     return this.job(id)
   }
 
+  async scale(id: string, workers: number): Promise<JobStatus> {
+    await this.job(id)
+    await this.#init.coordinator.scale(id, workers)
+    return this.job(id)
+  }
+
   async adopt(id: string, { input, outputDir, force = false }: AdoptJobRequest): Promise<JobStatus> {
     const { config, following, folder, archive } = this.#init
     if (!this.#accepting) throw userError('node.draining', 'this node is starting or stopping and takes no jobs now')

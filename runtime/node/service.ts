@@ -161,6 +161,8 @@ export interface NodeService {
   job(id: string): Promise<JobStatus>
   /** Stops a job; one that has ended is left as it is. Answers with its state afterwards. Throws `job.unknown`. */
   cancel(id: string, reason: string): Promise<JobStatus>
+  /** Lets a running job have so many workers at once, more or fewer. Throws `job.unknown`, `job.ended`, `scale.*`. */
+  scale(id: string, workers: number): Promise<JobStatus>
   /**
    * Goes on with a job of another node of this account, which may be gone; that one is fenced.
    * Throws `adopt.*` (`adopt.coordinator-alive` unless forced), `job.ended`, `job.output-exists`, `source.*`.

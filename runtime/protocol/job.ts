@@ -197,6 +197,8 @@ export const jobStatusSchema = z.object({
   /** Of training: steps. */
   rows: z.object({ read: countSchema, done: countSchema, total: countSchema.optional() }),
   bytes: z.object({ sent: countSchema, received: countSchema }),
+  /** Workers that it may have at once, where that was said while it ran. */
+  maxWorkers: countSchema.optional(),
   workers: z.array(workerShareSchema).max(limit('peers')),
   /** Why devices do not take this job's shards, with counts. */
   refusals: refusalCountsSchema,

@@ -128,6 +128,11 @@ export class FakeNodeService implements NodeService {
     return this.update(id, state === 'running' ? { state: 'cancelled' } : {})
   }
 
+  async scale(id: string, workers: number): Promise<JobStatus> {
+    this.calls.push(`scale ${id} to ${workers}`)
+    return this.update(id, { maxWorkers: workers })
+  }
+
   async adopt(id: string, { force, outputDir }: AdoptJobRequest): Promise<JobStatus> {
     this.calls.push(`adopt ${id}${force ? ' --force' : ''}${outputDir ? ` to ${outputDir}` : ''}`)
     return this.job(id)

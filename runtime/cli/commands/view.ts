@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { userError } from '../../base/index.ts'
 import type { NodeInfo } from '../../node/service.ts'
 import type { ConductView, JobStatus, NetworkView, RoundsView } from '../../protocol/index.ts'
 import type { Cli, Session } from '../cli.ts'
@@ -86,6 +87,18 @@ export function viewCommands(cli: Cli): void {
       },
     })
     .option('--reason <text>', 'told to the workers and kept with the job')
+  cli.command(
+    {
+      usage: 'scale <id> <workers>',
+      description: 'let a running job have so many workers at once, more or fewer',
+      async action(session, [id, workers]) {
+        const request = { workers: countOf(workers!) }
+        const status = await (await session.client()).job(id!).scale(request, session.request)
+        session.print(status, `${status.job} has at most ${status.maxWorkers} workers at once from now on\n`)
+      },
+    },
+    jobs,
+  )
   cli
     .command(
       {
@@ -226,4 +239,9 @@ function formatConduct(conduct: ConductView | undefined, nowWallMs: number): str
   const { code, count, gatedUntilWallMs } = conduct
   const gated = gatedUntilWallMs === undefined ? '' : `, out for ${formatDuration(gatedUntilWallMs - nowWallMs)}`
   return `${code} x${count}${gated}`
+}
+
+function countOf(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text)
+  throw userError('usage.workers', `expected a number of workers, 1 or more, found ${text}`)
 }

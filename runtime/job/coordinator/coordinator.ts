@@ -1,4 +1,4 @@
-import { type Digest, every } from '../../base/index.ts'
+import { type Digest, every, userError } from '../../base/index.ts'
 import {
   type Adoption,
   type CalledJob,
@@ -164,6 +164,13 @@ export class Coordinator {
     await this.#runs.get(job)?.cancel(reason)
   }
 
+  /** From now on a job may have so many workers at once. Throws `job.ended`, `scale.*`, `log.*`. */
+  async scale(job: string, workers: number): Promise<void> {
+    const run = this.#runs.get(job)
+    if (run?.state !== 'running') throw userError('job.ended', `${job} is not running here, and has no workers`)
+    await run.scaling.to(workers)
+  }
+
   /** A follower has seen more of a job's journal than there is: going on would give entries out twice. */
   async rolledBack(job: string, seen: { readonly seq: number; readonly by: string }): Promise<void> {
     await this.#runs.get(job)?.fail(journalRolledBack(job, seen))
@@ -207,6 +214,10 @@ export class Coordinator {
         foundResult: (job, result) => {
           this.#note(job, result.receipt.shard, 'accepted', result.receipt.worker)
           run.take(result)
+        },
+        scale: (job, maxWorkers) => {
+          this.#dispatch({ type: 'job-scaled', job, maxWorkers })
+          this.#statuses.touch(job)
         },
         settle: (peer, lease) => this.#notices.settle(peer, lease),
         ended: (job) => {

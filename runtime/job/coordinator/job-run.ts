@@ -15,6 +15,7 @@ import type { JobJournal, JobRecord } from '../journal/index.ts'
 import type { PartOrder, ProgramEvent, ProgramStep } from '../programs/index.ts'
 import type { AvailableWorker, ShardFailure } from '../scheduler/index.ts'
 import { endOf, type GivenUp, whatIsLeft } from './giving-up.ts'
+import { InFlight } from './in-flight.ts'
 import { type FedBatch, InputFeed } from './input-feed.ts'
 import { keepStates } from './kept-states.ts'
 import { OutputParts } from './output-parts.ts'
@@ -24,6 +25,7 @@ import { programOf, type RunningProgram } from './program-of.ts'
 import { Results, type VerifiedResult } from './results.ts'
 import { overShards, RunRounds } from './run-rounds.ts'
 import type { RunScheduling } from './run-scheduling.ts'
+import { Scaling } from './scaling.ts'
 import { stepsOf } from './sweep-of.ts'
 import { Tally } from './tally.ts'
 import { snapshotOf, stateToBring, trainedBy } from './trained-results.ts'
@@ -40,7 +42,8 @@ const INPUT_WINDOW_BYTES = 512 << 20
 export class JobRun {
   readonly spec: JobSpec
   readonly epoch: number
-  readonly shards = new Map<Digest, ShardSpec>()
+  readonly #inFlight = new InFlight()
+  readonly shards = this.#inFlight.shards
   readonly workforce: Workforce
   readonly tally: Tally
   state: JobStatus['state'] = 'running'
@@ -70,10 +73,9 @@ export class JobRun {
   /** Shards of which nothing more is wanted: accepted here or in an earlier epoch, or called off. */
   readonly #over: Set<Digest>
   readonly rounds: RunRounds
+  readonly scaling: Scaling
   #workers: readonly AvailableWorker[] = []
   #started = false
-  /** Of {@link shards}. */
-  #inputBytes = 0
 
   constructor(
     ports: CoordinatorPorts,
@@ -143,6 +145,13 @@ export class JobRun {
       wake: () => this.#hear({ type: 'time' }),
       failed: (error) => this.fail(toAividaError(error)),
     })
+    this.scaling = new Scaling({
+      spec,
+      journal,
+      before: before.maxWorkers,
+      scheduling,
+      hear: (said) => this.#hear(said),
+    })
     this.#program = programOf(spec, before, ports.clock.wallMs() - ports.clock.monoMs())
   }
 
@@ -150,6 +159,7 @@ export class JobRun {
   start(): void {
     this.#started = true
     this.#apply(this.#program.start(this.#ports.clock.monoMs()))
+    this.scaling.begin()
     this.#hear({ type: 'workers', workers: this.#workers })
     this.#feed?.run().catch((error) => this.fail(toAividaError(error)))
   }
@@ -283,10 +293,7 @@ export class JobRun {
   }
 
   #emit(emitted: readonly (readonly [Digest, ShardSpec])[], peer?: string): void {
-    for (const [id, spec] of emitted) {
-      if (!this.shards.has(id) && spec.kind === 'infer') this.#inputBytes += spec.inputs.sizeBytes // else it was counted
-      this.shards.set(id, spec)
-    }
+    for (const [id, spec] of emitted) this.#inFlight.add(id, spec)
     const open = emitted.map(([id]) => id).filter((id) => !this.#takeEarly(id))
     if (open.length > 0) this.#scheduling.add(this.spec.job, open, peer)
   }
@@ -320,12 +327,10 @@ export class JobRun {
   }
 
   #dropShard(shard: Digest): void {
-    const spec = this.shards.get(shard)
+    const spec = this.#inFlight.remove(shard)
     if (!spec) return
-    this.shards.delete(shard)
     this.#outputs.delete(shard)
     if (spec.kind !== 'infer') return
-    this.#inputBytes -= spec.inputs.sizeBytes
     this.#ports.dropInput(this.spec.job, spec.inputs)
     this.#feed?.look()
   }
@@ -344,7 +349,7 @@ export class JobRun {
   /** Whether what is on its way, or waits for the disk, leaves no room for another batch. */
   #isFull(): boolean {
     if (this.shards.size === 0) return this.#output.isWriting && this.#output.isFull
-    return this.#inputBytes >= INPUT_WINDOW_BYTES || this.#output.isFull
+    return this.#inFlight.inputBytes >= INPUT_WINDOW_BYTES || this.#output.isFull
   }
 
   #finish(done: NonNullable<ProgramStep<unknown>['done']>): void {
@@ -382,11 +387,9 @@ export class JobRun {
     if (state !== 'adopted') this.rounds.releaseAll()
     if (this.isKeeping) await keepStates(this.#ports, this.spec, this.parts, this.#program.trials?.())
     await before?.().catch(() => {}) // a journal that cannot be read has nothing to show
+    const { logger } = this.#ports
     await this.#journal.append(endOf(this, state)).catch((cause) => {
-      this.#ports.logger.error(
-        { job: this.spec.job, error: String(cause) },
-        'the end of the job could not be journalled',
-      )
+      logger.error({ job: this.spec.job, error: String(cause) }, 'the end of the job could not be journalled')
     })
     this.isKeeping = false
     const closing = state === 'adopted' ? this.#journal.close() : this.#ports.retireJournal(this.spec.job)

@@ -33,6 +33,7 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     },
     rows: { read: rows.read, done: rows.done, ...(rows.total !== undefined && { total: rows.total }) },
     bytes: { ...bytes },
+    ...(run.scaling.workers !== undefined && { maxWorkers: run.scaling.workers }),
     workers: workersOf(run, scheduler, nameOf),
     refusals: record ? sum(refusalsOf(record)) : {},
     ...(run.view && { rounds: run.state === 'running' ? run.view : overView(run.view) }),

@@ -4,7 +4,7 @@ import type { SchedulerEvent } from '../scheduler/index.ts'
 import type { JobRun } from './job-run.ts'
 
 /** What the scheduler is told of a job when it is taken up. */
-export function opened({ spec, epoch, workforce }: JobRun): SchedulerEvent {
+export function opened({ spec, epoch, workforce, scaling }: JobRun): SchedulerEvent {
   return {
     type: 'job-opened',
     job: spec.job,
@@ -12,6 +12,7 @@ export function opened({ spec, epoch, workforce }: JobRun): SchedulerEvent {
     kinds: kindsOf(spec),
     requirements: spec.request.requirements,
     maxLeases: maxShardsOf(spec),
+    ...(scaling.workers !== undefined && { maxWorkers: scaling.workers }),
     awaited: workforce.peers(),
   }
 }

@@ -10,6 +10,8 @@ export interface RunScheduling {
   foundResult(job: string, result: VerifiedResult): void
   /** The lease's result is durable here, or of no use: the worker may drop it. */
   settle(peer: string, lease: string): void
+  /** From now on it may employ so many workers. */
+  scale(job: string, maxWorkers: number): void
   /** The job has ended, one way or another; whatever it leases is called off. */
   ended(job: string): void
   /** What is shown of it changed. */

@@ -28,6 +28,8 @@ const entrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('part'), part: resultPartSchema }),
   /** A round of a training was opened; it is closed by the `part` that tells what it came to. */
   z.object({ type: z.literal('round'), manifest: roundManifestSchema }),
+  /** So many workers may work on it at once from now on. */
+  z.object({ type: z.literal('scaled'), workers: z.number().int().min(1) }),
   /**
    * This node coordinates the job now, in another's place. Parts count from here on: those of before that are kept are
    * journalled again.
@@ -55,10 +57,18 @@ export type JobEntry = z.infer<typeof entrySchema>
 /** Kept form of a {@link JobEntry}. */
 export const jobEntryCodec: Codec<JobEntry> = codec({
   name: 'job-entry',
-  version: 6,
+  version: 7,
   schema: entrySchema,
-  // Version 2 added `worker`, version 3 `adopted` and `source`, version 4 jobs that train, version 5 `round`, version 6 sweeps.
-  upgrades: { 1: (entry) => entry, 2: (entry) => entry, 3: (entry) => entry, 4: (entry) => entry, 5: (entry) => entry },
+  // Version 2 added `worker`, version 3 `adopted` and `source`, version 4 jobs that train, version 5 `round`, version 6 sweeps,
+  // version 7 `scaled`.
+  upgrades: {
+    1: (entry) => entry,
+    2: (entry) => entry,
+    3: (entry) => entry,
+    4: (entry) => entry,
+    5: (entry) => entry,
+    6: (entry) => entry,
+  },
 })
 
 /** A job as its journal tells it. */
@@ -74,6 +84,8 @@ export interface JobRecord {
   readonly source?: string
   /** Of a training: rounds that were opened, by number; of one that was opened again the newest. */
   readonly rounds?: readonly RoundManifest[]
+  /** Workers that it may have at once, where that was said after it began. */
+  readonly maxWorkers?: number
   readonly ended?: Extract<JobEntry, { type: 'ended' }>
 }
 
@@ -149,12 +161,14 @@ export class JobJournal {
     const workers = new Set<string>()
     let source: string | undefined
     const rounds = new Map<number, RoundManifest>()
+    let maxWorkers: number | undefined
     for await (const { entry } of this.#log.read(1)) {
       const event = jobEntryCodec.decode(entry)
       if (event.type === 'created') spec = event.spec
       else if (event.type === 'part') parts.set(event.part.index, event.part)
       else if (event.type === 'worker') workers.add(event.peer)
       else if (event.type === 'source') source = event.identity
+      else if (event.type === 'scaled') maxWorkers = event.workers
       else if (event.type === 'round') rounds.set(event.manifest.round, event.manifest)
       else if (event.type === 'adopted') {
         parts.clear() // its input may lie elsewhere, too: it begins anew
@@ -173,6 +187,7 @@ export class JobJournal {
         ...(adoption && { adoption }),
         ...(source !== undefined && { source }),
         ...(rounds.size > 0 && { rounds: [...rounds.values()].sort((a, b) => a.round - b.round) }),
+        ...(maxWorkers !== undefined && { maxWorkers }),
         ...(ended && { ended }),
       }
     )

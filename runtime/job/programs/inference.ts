@@ -60,6 +60,7 @@ function react(options: InferenceOptions, state: InferenceState, event: ProgramE
     case 'result': // provisional: a part is written once, so it waits for acceptance
     case 'partial':
     case 'workers': // whoever there is: its shards go to any of them
+    case 'scaled':
     case 'time':
       return demand(options, state, {})
     default:

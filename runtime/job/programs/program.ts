@@ -43,6 +43,8 @@ export type ProgramEvent =
    * for a moment is still among them, and said to be so.
    */
   | { readonly type: 'workers'; readonly workers: readonly AvailableWorker[] }
+  /** So many workers may work on the job at once from now on. Heard before `workers` by one that goes on from a journal. */
+  | { readonly type: 'scaled'; readonly workers: number }
   /** The time that was asked for has come; see `ProgramStep.wakeAtMs`. */
   | { readonly type: 'time' }
 

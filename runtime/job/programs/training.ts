@@ -77,6 +77,7 @@ function react(options: TrainingOptions, state: TrainingState, event: ProgramEve
     case 'result': // provisional: the next shard is made from what is accepted
     case 'partial':
     case 'workers':
+    case 'scaled':
     case 'time':
     case 'batch':
     case 'source-ended':

@@ -22,7 +22,14 @@ export function lapse(state: SchedulerState, lease: LeaseRecord, reason: string,
 
 /** Frees the place a lease takes on its device and in its job. */
 export function release(state: SchedulerState, lease: LeaseRecord): void {
-  if (lease.device.leases.delete(lease)) lease.job.leases--
+  if (lease.device.leases.delete(lease)) {
+    lease.job.leases--
+    const { employed } = lease.job
+    const { peer } = lease.device.worker
+    const left = (employed.get(peer) ?? 1) - 1
+    if (left > 0) employed.set(peer, left)
+    else employed.delete(peer)
+  }
   keepReady(state, lease.device)
 }
 

@@ -71,6 +71,8 @@ export function hold(state: SchedulerState, lease: LeaseRecord): void {
   noteLease(lease.device, lease.offeredMs)
   lease.device.leases.add(lease)
   lease.job.leases++
+  const { peer } = lease.device.worker
+  lease.job.employed.set(peer, (lease.job.employed.get(peer) ?? 0) + 1)
   state.leases.set(lease.id, lease)
 }
 
@@ -130,7 +132,7 @@ function nextShard(
 
 function takePending(state: SchedulerState, job: JobRecord, device: DeviceRecord): ShardRecord | undefined {
   const { pending } = job
-  if (job.awaited.size > 0 || job.pendingFrom >= pending.length || !fits(job, device)) return undefined
+  if (job.awaited.size > 0 || job.pendingFrom >= pending.length || !mayEmploy(state, job, device)) return undefined
   while (job.pendingFrom < pending.length && !wanted(job, pending[job.pendingFrom]!)) passHead(job)
   const end = Math.min(pending.length, job.pendingFrom + LOOK_AHEAD)
   for (let i = job.pendingFrom; i < end; i++) {
@@ -146,6 +148,17 @@ function takePending(state: SchedulerState, job: JobRecord, device: DeviceRecord
     return shard
   }
   return undefined
+}
+
+/** Whether the device may be given shards that any worker may compute: not where the job has as many workers as it may. */
+function mayEmploy(state: SchedulerState, job: JobRecord, device: DeviceRecord): boolean {
+  const { employed, maxWorkers } = job
+  if (employed.size >= maxWorkers) {
+    const answering = [...employed.keys()].filter((peer) => state.workers.get(peer)?.state === 'alive')
+    const at = answering.indexOf(device.worker.peer) // the first ones stay when there are to be fewer
+    if ((at === -1 ? answering.length : at) >= maxWorkers) return false
+  }
+  return fits(job, device)
 }
 
 function passHead(job: JobRecord): void {
@@ -178,7 +191,7 @@ function failedOnlyHere(state: SchedulerState, job: JobRecord, shard: ShardRecor
 function straggler(state: SchedulerState, device: DeviceRecord, nowMs: number): LeaseRecord | undefined {
   let oldest: LeaseRecord | undefined
   for (const job of state.turn) {
-    if (job.durationsMs.length < 3 || job.leases >= job.maxLeases || !fits(job, device)) continue
+    if (job.durationsMs.length < 3 || job.leases >= job.maxLeases || !mayEmploy(state, job, device)) continue
     const median = [...job.durationsMs].sort((a, b) => a - b)[job.durationsMs.length >> 1]!
     const minAgeMs = Math.max(state.options.stragglerMinMs, median * state.options.stragglerFactor)
     for (const shard of job.shards.values()) {

@@ -43,6 +43,11 @@ function apply(
     case 'job-opened':
       openJob(state, event, nowMs)
       return []
+    case 'job-scaled': {
+      const job = state.jobs.get(event.job)
+      if (job) job.maxWorkers = event.maxWorkers
+      return undefined
+    }
     case 'shards':
       addShards(state, event, nowMs)
       return undefined
@@ -97,6 +102,8 @@ function openJob(state: SchedulerState, event: Extract<SchedulerEvent, { type: '
     kinds: event.kinds,
     requirements: event.requirements,
     maxLeases: event.maxLeases,
+    maxWorkers: event.maxWorkers ?? Number.POSITIVE_INFINITY,
+    employed: new Map(),
     shards: new Map(),
     pending: [],
     pendingFrom: 0,

@@ -65,9 +65,13 @@ export type SchedulerEvent =
       readonly requirements: Requirements
       /** Leases the job may hold at once. */
       readonly maxLeases: number
+      /** Workers that it may employ at once; those of placed shards are its program's to choose. Default: all. */
+      readonly maxWorkers?: number
       /** Workers that an earlier epoch leased to: they may have results, or be at work. Default: none. */
       readonly awaited?: Iterable<string>
     }
+  /** From now on it may employ so many workers; those beyond them end what they were given. */
+  | { readonly type: 'job-scaled'; readonly job: string; readonly maxWorkers: number }
   | {
       readonly type: 'shards'
       readonly job: string
@@ -202,6 +206,9 @@ export interface JobRecord {
   readonly kinds: readonly ShardKind[]
   readonly requirements: Requirements
   readonly maxLeases: number
+  maxWorkers: number
+  /** Leases of each worker that has some. */
+  readonly employed: Map<string, number>
   readonly shards: Map<Digest, ShardRecord>
   /** Ids to lease next, in order. May hold shards that were finished meanwhile; they are skipped. */
   readonly pending: Digest[]

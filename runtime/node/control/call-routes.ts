@@ -21,6 +21,7 @@ const handlers = (service: NodeService): Handlers => ({
   submit: ({ body }, options) => service.submit(body, options),
   jobs: async () => [...(await service.jobs())],
   job: ({ params }) => service.job(params.id),
+  scale: ({ params, body }) => service.scale(params.id, body.workers),
   cancel: ({ params, body }) => service.cancel(params.id, body.reason),
   adopt: ({ params, body }) => service.adopt(params.id, body),
   followed: async () => [...(await service.followed())],

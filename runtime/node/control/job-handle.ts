@@ -95,6 +95,14 @@ export class JobHandle {
     return this.#connection.open({ ...options, method: 'GET', path })
   }
 
+  /**
+   * Lets it have so many workers at once from now on, more or fewer; those beyond them end what they were given. Throws
+   * `job.ended`, `scale.single` for a training on one worker, `scale.workers` for more or fewer than it can have.
+   */
+  scale({ workers }: { readonly workers: number }, options?: RequestOptions): Promise<JobStatus> {
+    return this.#connection.call('scale', { params: { id: this.id }, body: { workers } }, options)
+  }
+
   /** Stops the job; one that has ended is left as it is. Answers with its state afterwards. */
   cancel(reason?: string, options?: RequestOptions): Promise<JobStatus> {
     return this.#connection.call('cancel', { params: { id: this.id }, body: { reason } }, options)

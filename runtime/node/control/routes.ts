@@ -68,6 +68,14 @@ export const ROUTES = {
       .prefault({}),
     reply: jobStatusSchema,
   },
+  scale: {
+    method: 'POST',
+    path: '/v1/jobs/:id/scale',
+    summary: 'Lets a running job have so many workers at once',
+    params: jobParams,
+    body: z.object({ workers: z.number().int().min(1).max(1_000_000) }).strict(),
+    reply: jobStatusSchema,
+  },
   adopt: {
     method: 'POST',
     path: '/v1/jobs/:id/adopt',

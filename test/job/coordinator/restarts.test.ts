@@ -159,6 +159,26 @@ for (const [what, width] of [
   })
 }
 
+test('how many workers a job may have is known after a restart, and changes while it runs', async () => {
+  const [swarm, s, a, b] = await jobCluster('a', 'b')
+  const { job } = await submit(s, { rows: 40, rowsPerShard: 1 })
+  await s.coordinator.scale(job, 1)
+  assert.is(status(s, job).maxWorkers, 1)
+  await swarm.until(() => status(s, job).shards.done >= 4, 20_000)
+  const again = await back(swarm, s, job, 1_000)
+  assert.is(status(again, job).maxWorkers, 1)
+  await swarm.until(() => status(again, job).shards.done >= 12, 60_000)
+  await swarm.pass(500)
+  const busy = [a, b].filter(({ worker }) => worker.load().running > 0)
+  assert.is(busy.length, 1, 'one of two')
+  await again.coordinator.scale(job, 2)
+  await swarm.until(() => [a, b].every(({ worker }) => worker.load().running > 0), 5_000, 'both are at work')
+  await whole(swarm, again, job, 40, [a, b])
+  const refused = await again.coordinator.scale(job, 2).catch((error) => error)
+  assert.is(refused.code, 'job.ended')
+  await swarm.stop()
+})
+
 test('a worker that dies while its outputs are fetched is waited for', async () => {
   const [swarm, s, a, b] = await jobCluster('a', 'b')
   b.engine.computeMs = 500

@@ -103,6 +103,25 @@ test('a receipt yields the result once and frees the place for the next shard', 
   assert.equal(s.send(receipt('B', 'J.1.1')), [], "another worker's lease")
 })
 
+test('a job has as many workers at once as it may, and more or fewer when that changes', () => {
+  const s = scheduler({ prefetchPerSlot: 0 })
+  s.send(job({ maxWorkers: 1 }))
+  for (const peer of ['A', 'B', 'C']) s.send(worker(peer, { slots: 2 }))
+  const shards = Array.from({ length: 12 }, (_, i) => `${i}`)
+  const first = orders(s.send({ type: 'shards', job: 'J', shards }))
+  assert.equal(first, ['A:0:J.1.0', 'A:1:J.1.1'], 'both slots of one worker')
+  assert.equal(orders(s.send({ type: 'job-scaled', job: 'J', maxWorkers: 2 })), ['B:2:J.1.2', 'B:3:J.1.3'])
+  assert.equal(orders(s.send({ type: 'job-scaled', job: 'J', maxWorkers: 1 })), [], 'nothing is called off')
+  assert.equal(orders(s.send(receipt('B', 'J.1.2'))), [], 'B gets nothing more')
+  assert.equal(orders(s.send(receipt('A', 'J.1.0'))), ['A:4:J.1.4'])
+  assert.equal(
+    orders(s.send({ type: 'worker-suspect', peer: 'A' })),
+    ['B:5:J.1.5'],
+    'one that is silent does not count',
+  )
+  assert.equal(orders(s.send({ type: 'job-scaled', job: 'J', maxWorkers: 9 })), ['C:6:J.1.6', 'C:7:J.1.7'])
+})
+
 test('a silent worker keeps its lease, its shard is copied, and the first receipt wins', () => {
   const s = scheduler({ prefetchPerSlot: 0 })
   s.send(job())

@@ -23,6 +23,7 @@ test('every call reaches the service and its reply comes back in an envelope', a
   await client.approve(FAKE_PEER)
   await client.remove(FAKE_PEER, 'gone')
   await client.remove(FAKE_PEER)
+  assert.is((await job.scale({ workers: 3 })).maxWorkers, 3)
   assert.is((await job.cancel('enough')).state, 'cancelled')
   await client.leave()
   await client.stop()
@@ -30,6 +31,7 @@ test('every call reaches the service and its reply comes back in an envelope', a
     `approve ${FAKE_PEER}`,
     `remove ${FAKE_PEER} gone`,
     `remove ${FAKE_PEER} removed by an admin`,
+    `scale ${job.id} to 3`,
     `cancel ${job.id} enough`,
     'leave',
     'stop',

@@ -137,7 +137,7 @@ export function closeCollecting(turn: Turn, open: OpenRound): boolean {
   const asked = open.members.filter(({ status }) => status === 'asked').length
   const isTime = turn.nowMs >= open.deadlineMs
   if (open.unread.size > 0 && asked > 0 && !isTime) return false // what the others say tells whose fault it is
-  const quorum = open.manifest.aggregation.rule === 'trimmed-mean' ? quorumOf(turn) : 1
+  const quorum = open.manifest.aggregation.rule === 'trimmed-mean' ? quorumOf(open.manifest.aggregation) : 1
   if (inTime(open).length + asked < quorum) {
     abandon(turn, open)
     return true

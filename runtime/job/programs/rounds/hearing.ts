@@ -16,6 +16,9 @@ export function hear(turn: Turn, event: ProgramEvent): void {
     case 'workers':
       for (const peer of noteWorkers(turn, event.workers)) doWithout(turn, peer)
       return
+    case 'scaled':
+      state.scaled = event.workers
+      return
     case 'accepted':
       accept(turn, event)
       return

@@ -1,3 +1,4 @@
+import type { Aggregation } from '../../../protocol/index.ts'
 import type { AvailableWorker } from '../../scheduler/index.ts'
 import { type Beginning, beginningOf } from './bases.ts'
 import { presentRound } from './history.ts'
@@ -45,18 +46,18 @@ export function candidates(turn: Turn): Candidate[] {
     if (!beginning) state.due ??= { measured: false }
     return beginning ? [{ peer, beginning }] : []
   })
-  return found.slice(0, options.request.rounds.workers.max)
+  return found.slice(0, state.scaled ?? options.request.rounds.workers.max)
 }
 
 /** Members without which the next round does not begin. */
 export function leastMembers(turn: Turn): number {
-  const hasBegun = presentRound(turn.state.history) > 0
-  return Math.max(hasBegun ? 1 : turn.options.request.rounds.workers.min, quorumOf(turn))
+  const { history, scaled = Number.POSITIVE_INFINITY } = turn.state
+  const wanted = presentRound(history) > 0 ? 1 : turn.options.request.rounds.workers.min
+  return Math.max(Math.min(wanted, scaled), quorumOf(turn.options.request.rounds.aggregation))
 }
 
 /** Contributions without which a round cannot be closed: what is cut off on both sides leaves one. */
-export function quorumOf({ options }: Turn): number {
-  const { aggregation } = options.request.rounds
+export function quorumOf(aggregation: Aggregation): number {
   return aggregation.rule === 'trimmed-mean' ? 2 * aggregation.trim + 1 : 1
 }
 

@@ -77,7 +77,7 @@ function planOf(turn: Turn, all: readonly { readonly peer: string; readonly begi
     round: presentRound(history),
     recipe,
     // what is left may be too little for so many members that any could be cut off
-    aggregation: members.length < quorumOf(turn) ? { rule: 'median' } : aggregation,
+    aggregation: members.length < quorumOf(aggregation) ? { rule: 'median' } : aggregation,
     lineage: history.lineages.at(-1)!,
     position: history.position,
     slices: slicesOf(options.training.rounds, members.length, before),

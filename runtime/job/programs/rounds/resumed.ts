@@ -21,6 +21,7 @@ export function resumed({ training, before, select }: RoundsOptions): RoundsStat
         select,
       ),
     },
+    scaled: undefined,
     recipe,
     sync: recipe && described(recipe),
     probe: undefined,

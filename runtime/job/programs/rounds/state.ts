@@ -148,6 +148,8 @@ export interface RoundsState {
   readonly account: SampleAccount
   readonly standings: Map<string, Standing>
   readonly progress: Progress
+  /** How many take part at most, where that was said after the beginning. */
+  scaled: number | undefined
   /** Chosen when the first round opens. */
   recipe: RoundRecipe | undefined
   /** The recipe in a line, and why it was chosen. */

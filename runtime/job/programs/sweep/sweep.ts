@@ -54,6 +54,8 @@ export interface SweepState {
   /** Trials that are at work at once: as many as the workers have slots. */
   room: number
   workers: Extract<ProgramEvent, { type: 'workers' }> | undefined
+  /** Workers that it may have at once, where that was said after the beginning. */
+  scaled: number | undefined
   /** Failures that no part has told yet. */
   failed: FailedTrial[]
   lastFailure: { readonly shard: Digest; readonly failures: readonly ShardFailure[] } | undefined
@@ -104,6 +106,12 @@ function sum(counts: readonly number[]): number {
   return counts.reduce((total, count) => total + count, 0)
 }
 
+/** One trial is begun even where nobody is: it says why it waits. */
+function makeRoom(state: SweepState): void {
+  const slots = (state.workers?.workers ?? []).map((worker) => worker.slots).sort((a, b) => b - a)
+  state.room = Math.max(1, sum(slots.slice(0, state.scaled)))
+}
+
 function collected(): Collected {
   return { shards: [], placed: [], cancel: [], parts: [], release: [] }
 }
@@ -117,7 +125,7 @@ function resumed(options: SweepOptions, nowMs: number): SweepState {
     owners: new Map(),
     held: new Map(),
     ...{ begun: 0, planned: 0, parts: before.length, room: 1 },
-    ...{ workers: undefined, failed: [], lastFailure: undefined, isClosed: false },
+    ...{ workers: undefined, scaled: undefined, failed: [], lastFailure: undefined, isClosed: false },
     startedMs: nowMs - (before.at(-1)?.trial.elapsedMs ?? 0),
   }
   const beginUntil = (begun: number) => {
@@ -164,8 +172,12 @@ function hear(options: SweepOptions, state: SweepState, event: ProgramEvent, out
     }
     case 'workers':
       state.workers = event
-      state.room = Math.max(1, sum(event.workers.map(({ slots }) => slots))) // one that waits says why
+      makeRoom(state)
       for (const index of [...state.running.keys()]) tell(options, state, index, event, out, nowMs)
+      return
+    case 'scaled':
+      state.scaled = event.workers
+      makeRoom(state)
       return
     case 'time':
       for (const [index, { wakeAtMs }] of [...state.running])

@@ -79,6 +79,19 @@ test('one that leaves costs nothing; one that joins takes part from the next rou
   assert.equal(joined.map(({ spec }) => spec.kind === 'train' && spec.replica?.held).slice(0, 2), [false, true])
 })
 
+test('a training takes more or fewer workers from the next round on', () => {
+  const run = new VirtualRun(
+    optionsOf({ training: { steps: 200 }, rounds: { workers: { min: 2, max: 2 } } }),
+    [10, 10, 10, 10],
+  )
+  run.at(1_300, () => run.hear({ type: 'scaled', workers: 4 }))
+  run.at(2_000, () => run.hear({ type: 'scaled', workers: 1 }))
+  run.run()
+  assertExact(run)
+  const sizes = outcomes(run).map(({ counted }) => counted.length)
+  assert.equal([...new Set(sizes)], [2, 4, 1], sizes.join(' '))
+})
+
 test('a submitter that dies goes on to the same rounds, whatever of its last words was durable', () => {
   const said = (run: VirtualRun) =>
     outcomes(run).map(({ counted, lineage, aggregates }) => [
