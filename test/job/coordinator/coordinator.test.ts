@@ -1,3 +1,4 @@
+// timeout: 120 s
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AividaError, limit, sleep } from '../../../runtime/base/index.ts'

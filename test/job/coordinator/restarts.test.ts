@@ -1,3 +1,4 @@
+// timeout: 120 s
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { limit } from '../../../runtime/base/index.ts'
