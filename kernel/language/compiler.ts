@@ -1,0 +1,221 @@
+import { statSync } from 'node:fs'
+import { SourceMap } from 'node:module'
+import { dirname, resolve } from 'node:path'
+import type * as TypeScript from '@tslab/typescript-for-tslab'
+import { NEWER_LIBRARY } from './newer-library.ts'
+
+type Ts = typeof TypeScript
+
+/** What cells are compiled against, besides TypeScript's own library. */
+export interface CompilerSetup {
+  /** The notebook's folder. */
+  readonly cwd: string
+  /** Declarations of the session's globals, and the module `aivida`: absolute, or the text of a file that isn't there. */
+  readonly typesFile: string
+  /** The folder of `@types/node`. */
+  readonly nodeTypes: string
+}
+
+/** The two steps from TypeScript to what runs: each JavaScript position leads to one of TypeScript. */
+export interface EmittedMaps {
+  readonly toModule: SourceMap
+  readonly toSource: SourceMap
+}
+
+/** TypeScript as tslab's converter sees it, and what is heard of it on the way. */
+export interface AdaptedCompiler {
+  readonly ts: Ts
+  /** What stands in the place of the module for tslab. */
+  readonly exports: Ts
+  /** Tells the program of files that changed since, and that modules not found before may be there now. */
+  refresh(): void
+  /** Maps of what was emitted since the last call, by the absolute path of the source. */
+  takeMaps(): Map<string, EmittedMaps>
+  /** JavaScript of local modules above the notebook's folder, emitted since the last call, by path. */
+  takeOutside(): { readonly path: string; readonly data: string }[]
+}
+
+interface WatchedFile {
+  readonly path: string
+  readonly changed: TypeScript.FileWatcherCallback
+  stamp: string
+}
+
+const INLINE_MAP = /\n?\/\/# sourceMappingURL=data:application\/json;base64,([\w+/=]+)\s*$/
+const MAP_NAME = /\n?\/\/# sourceMappingURL=\S+\s*$/
+/** Of the settings of tslab's converter, those that are ours. */
+const OWN_OPTIONS = (ts: Ts): TypeScript.CompilerOptions => ({
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+  lib: ['lib.esnext.d.ts'],
+  types: ['node'],
+  allowImportingTsExtensions: true,
+  inlineSourceMap: true,
+})
+
+/**
+ * TypeScript with our settings where tslab's converter has its own: newest library, resolution of a bundler, the session's
+ * declarations, source maps, files looked at before a cell runs instead of polled, modules outside of the notebook's folder.
+ * `setup` is asked whenever a converter is made.
+ */
+export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompiler {
+  const watched = new Set<WatchedFile>()
+  const unresolvedIn = new Set<string>()
+  const maps = new Map<string, EmittedMaps>()
+  const outside: { path: string; data: string }[] = []
+  let cache: TypeScript.ModuleResolutionCache | undefined
+
+  ts.sys.getCurrentDirectory = () => setup().cwd
+  ts.sys.watchFile = (path, changed) => {
+    const { typesFile, nodeTypes } = setup()
+    const fixed = [dirname(ts.getDefaultLibFilePath({})), nodeTypes].some((folder) => path.startsWith(`${folder}/`))
+    if (fixed || path === typesFile) return { close: () => {} }
+    const file: WatchedFile = { path, changed, stamp: stampOf(path) }
+    watched.add(file)
+    return { close: () => watched.delete(file) }
+  }
+  ts.sys.watchDirectory = () => ({ close: () => {} })
+
+  const roots = () => [libraryFile(), setup().typesFile]
+  const libraryFile = () => `${dirname(setup().nodeTypes)}/aivida-newer-library.d.ts`
+
+  const createWatchCompilerHost = ((
+    files: string[],
+    options: TypeScript.CompilerOptions,
+    sys: TypeScript.System,
+    ...rest: unknown[]
+  ) => {
+    const own: TypeScript.System = Object.create(sys)
+    own.readFile = (path, encoding) => (path === libraryFile() ? NEWER_LIBRARY : sys.readFile(path, encoding))
+    own.fileExists = (path) => path === libraryFile() || sys.fileExists(path)
+    const all = { ...options, ...OWN_OPTIONS(ts), typeRoots: [dirname(setup().nodeTypes)] }
+    const create = ts.createWatchCompilerHost as (
+      ...args: unknown[]
+    ) => TypeScript.WatchCompilerHostOfFilesAndCompilerOptions<TypeScript.BuilderProgram>
+    const host = create([...files, ...roots()], all, own, ...rest)
+    host.resolveModuleNameLiterals = (literals, from, redirected, settings) => {
+      cache ??= ts.createModuleResolutionCache(setup().cwd, (name) => name, settings)
+      return literals.map(({ text }) => {
+        if (text === 'aivida') return { resolvedModule: declarations(ts, setup().typesFile) }
+        const found = ts.resolveModuleName(text, from, settings, own, cache, redirected)
+        if (found.resolvedModule === undefined) unresolvedIn.add(from)
+        return found
+      })
+    }
+    host.hasInvalidatedResolutions = (path) => unresolvedIn.has(path)
+    return host
+  }) as Ts['createWatchCompilerHost']
+
+  const createWatchProgram = ((
+    host: TypeScript.WatchCompilerHostOfFilesAndCompilerOptions<TypeScript.BuilderProgram>,
+  ) => {
+    const created = host.afterProgramCreate
+    host.afterProgramCreate = (program) => created?.(inFolder(program))
+    const watch = ts.createWatchProgram(host)
+    return { ...watch, updateRootFileNames: (files: string[]) => watch.updateRootFileNames([...files, ...roots()]) }
+  }) as Ts['createWatchProgram']
+
+  /** tslab can emit only what lies in the notebook's folder: what lies above it is emitted beside. */
+  function inFolder(program: TypeScript.BuilderProgram): TypeScript.BuilderProgram {
+    const { cwd } = setup()
+    const emitted = emittedOutside
+    return Object.assign(Object.create(program), {
+      getAllDependencies: (file: TypeScript.SourceFile) => {
+        const all = program.getAllDependencies(file)
+        const above = all.filter((path) => isLocalSource(path) && !path.startsWith(`${cwd}/`))
+        for (const path of above) {
+          if (emitted.has(path)) continue
+          emitted.add(path)
+          program.emit(program.getSourceFile(path), (name, text) => {
+            if (name.endsWith('.js'))
+              outside.push({
+                path: path.replace(/\.\w+$/, '.js'),
+                data: exported.transpileModule(text, COMMON_JS(ts)).outputText,
+              })
+          })
+        }
+        return all.filter((path) => !above.includes(path))
+      },
+    })
+  }
+  const emittedOutside = new Set<string>()
+
+  const transpileModule: Ts['transpileModule'] = (js, options) => {
+    const inline = INLINE_MAP.exec(js)
+    const compilerOptions = { ...options.compilerOptions, sourceMap: inline !== null }
+    const result = ts.transpileModule(js.replace(INLINE_MAP, ''), {
+      ...options,
+      compilerOptions,
+      transformers: { before: [importsAtRunTime(ts)] },
+    })
+    // The first line is the wrapper's: its length does not shift columns.
+    const outputText = `\n${result.outputText.replace(MAP_NAME, '')}`
+    if (inline && result.sourceMapText) {
+      const toSource = JSON.parse(Buffer.from(inline[1]!, 'base64').toString())
+      const path = resolve(setup().cwd, 'outDir', toSource.sources[0])
+      maps.set(path, { toModule: new SourceMap(JSON.parse(result.sourceMapText)), toSource: new SourceMap(toSource) })
+    }
+    return { ...result, outputText }
+  }
+
+  const exported: Ts = { ...ts, createWatchCompilerHost, createWatchProgram, transpileModule }
+  return {
+    ts,
+    exports: exported,
+    refresh: () => {
+      cache = undefined
+      const changed = [...watched].filter((file) => file.stamp !== stampOf(file.path))
+      // A module keeps what it imported: when one has changed, all local ones are read again.
+      const again = changed.some(({ path }) => isLocalSource(path))
+        ? [...watched].filter(({ path }) => isLocalSource(path))
+        : []
+      if (again.length > 0) emittedOutside.clear()
+      for (const file of new Set([...changed, ...again])) {
+        file.stamp = stampOf(file.path)
+        file.changed(file.path, ts.FileWatcherEventKind.Changed)
+      }
+    },
+    takeMaps: () => {
+      const taken = new Map(maps)
+      maps.clear()
+      return taken
+    },
+    takeOutside: () => outside.splice(0),
+  }
+}
+
+const COMMON_JS = (ts: Ts): TypeScript.TranspileOptions => ({
+  fileName: 'outside.js',
+  compilerOptions: {
+    module: ts.ModuleKind.CommonJS,
+    esModuleInterop: true,
+    target: ts.ScriptTarget.ES2022,
+    newLine: ts.NewLineKind.LineFeed,
+    noImplicitUseStrict: true,
+  },
+})
+
+/** `import(x)` becomes `require.import(x)`: the real one, from the folder of whoever calls it. */
+function importsAtRunTime(ts: Ts): TypeScript.TransformerFactory<TypeScript.SourceFile> {
+  return (context) => {
+    const visit = (node: TypeScript.Node): TypeScript.Node => {
+      const inner = ts.visitEachChild(node, visit, context)
+      if (!ts.isCallExpression(inner) || inner.expression.kind !== ts.SyntaxKind.ImportKeyword) return inner
+      const call = ts.factory.createPropertyAccessExpression(ts.factory.createIdentifier('require'), 'import')
+      return ts.factory.updateCallExpression(inner, ts.setTextRange(call, inner.expression), undefined, inner.arguments)
+    }
+    return (file) => ts.visitEachChild(file, visit, context)
+  }
+}
+
+function declarations(ts: Ts, file: string): TypeScript.ResolvedModuleFull {
+  return { resolvedFileName: file, extension: ts.Extension.Dts, isExternalLibraryImport: true }
+}
+
+function isLocalSource(path: string): boolean {
+  return !path.includes('/node_modules/') && (path.endsWith('.js') || (path.endsWith('.ts') && !path.endsWith('.d.ts')))
+}
+
+function stampOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat === undefined ? 'absent' : `${stat.mtimeMs} ${stat.size} ${stat.ino}`
+}

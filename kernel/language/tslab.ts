@@ -1,0 +1,75 @@
+import Module, { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type * as TypeScript from '@tslab/typescript-for-tslab'
+import type { Converter, ConvertResult } from 'tslab/dist/converter.js'
+import type { ConsoleInterface, Executor } from 'tslab/dist/executor.js'
+import type { CodeMetadata } from 'tslab/dist/metadata.js'
+import { type AdaptedCompiler, adaptCompiler, type CompilerSetup } from './compiler.ts'
+
+/**
+ * tslab (https://github.com/yunabe/tslab) has no interface for what a kernel of one's own needs; these are the parts of its
+ * inside that are used here, and nowhere else. Each has a test (`test/kernel/language-tslab.test.ts`) that fails when an upgrade
+ * changes it; `package.json` pins the version.
+ *
+ * 1. `tslab/dist/{converter,executor,inspect,metadata,util}.js` can be loaded by path.
+ * 2. The converter takes TypeScript from the module `@tslab/typescript-for-tslab`, found anew at each call: what stands in the
+ *    place of that module decides how it compiles (`compiler.ts` says what of it).
+ * 3. `convert(declarations, source)` is given the declarations of the last cell that succeeded.
+ * 4. The executor runs `(function(exports, require) { OUTPUT })(__tslab__.exports, __tslab__.require)`, `async` where the result
+ *    says `hasToplevelAwait`, and hands an exception or the value of the last expression to its console.
+ * 5. `locals` are the variables of all cells; `interrupt()` rejects what the running cell waits for.
+ */
+export interface Tslab {
+  readonly compiler: AdaptedCompiler
+  readonly createConverter: () => Converter
+  readonly createExecutor: (
+    cwd: string,
+    converters: { node: Converter; browser: Converter; close: () => void },
+    console: ConsoleInterface,
+  ) => Executor
+  readonly isCompleteCode: (code: string) => { completed: boolean; indent?: string }
+  readonly getCodeMetadata: (code: string) => CodeMetadata
+  readonly printQuickInfo: (info: TypeScript.QuickInfo) => string
+}
+
+export type { Converter, ConvertResult, Executor }
+
+/** What tslab's executor hands to cells: its own name for it is part of the code that it runs. */
+export interface CellScope {
+  readonly exports: Record<string, unknown>
+  require: NodeJS.Require
+}
+
+const own = createRequire(import.meta.url)
+const TYPESCRIPT = '@tslab/typescript-for-tslab'
+
+/** The folder of the declarations of Node's own modules: those of the Node that runs cells. */
+export function nodeTypesFolder(): string {
+  return dirname(own.resolve('@types/node/package.json'))
+}
+
+/** Loads tslab's modules, with the compiler set up for cells. TypeScript alone takes most of the time: some 150 ms. */
+export function loadTslab(setup: () => CompilerSetup): Tslab {
+  const folder = dirname(own.resolve('tslab/package.json'))
+  const tslab = createRequire(join(folder, 'dist/main.js'))
+  const path = tslab.resolve(TYPESCRIPT)
+  const compiler = adaptCompiler(tslab(path), setup)
+  tslab.cache[path] = Object.assign(new Module(path), { exports: compiler.exports, filename: path, loaded: true })
+  const { createConverter, isCompleteCode } = tslab('./converter.js')
+  const { createExecutor } = tslab('./executor.js')
+  const { getCodeMetadata } = tslab('./metadata.js')
+  const { printQuickInfo } = tslab('./inspect.js')
+  return {
+    compiler,
+    createConverter: () => createConverter({}),
+    createExecutor,
+    isCompleteCode,
+    getCodeMetadata,
+    printQuickInfo,
+  }
+}
+
+/** The scope that tslab's executor made for cells. */
+export function cellScope(): CellScope {
+  return (globalThis as unknown as { __tslab__: CellScope }).__tslab__
+}

@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { tslabLanguage } from '../../kernel/language/tslab-language.ts'
+import { cellsOf } from '../support/cells.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'aivida-language-'))
+writeFileSync(
+  join(folder, 'session.d.ts'),
+  `export interface Job { id: string }
+export declare function connect(): Promise<unknown>
+declare global { const cluster: { /**
+   * Doubles it.
+   * @param steps how many
+   */
+  train(steps: number): Promise<number> } }`,
+)
+const made = tslabLanguage({
+  session: {
+    globals: { cluster: { train: async (steps: number) => steps * 2 } },
+    typesFile: join(folder, 'session.d.ts'),
+    magics: [],
+  },
+  cwd: folder,
+})
+const { run, ok, fails } = cellsOf(made)
+
+const language = suite('kernel/language')
+
+language(
+  'a cell gives the value of its last expression, and what it declares is there in later ones with its type',
+  async () => {
+    assert.is(await ok('const x = 20; x + 1'), 21)
+    assert.is(await ok('x * 2'), 40)
+    assert.is(await ok('const unused = x'), undefined)
+    assert.is(await ok('null'), null)
+    assert.is(
+      (await fails('const text: string = x')).message,
+      "1:7 - Type 'number' is not assignable to type 'string'.",
+    )
+  },
+)
+
+language('constants and classes are declared again, destructured, and await stands at the top level', async () => {
+  assert.is(await ok('class A { v = 1 }\nnew A().v'), 1)
+  assert.is(await ok('class A { v = "two" }\nnew A().v.length'), 3)
+  assert.is(await ok('const { a, b: [c] } = { a: 1, b: [2] }; const [d = 5] = []'), undefined)
+  assert.is(await ok('a + c + d'), 8)
+  assert.is(await ok('await cluster.train(4)'), 8)
+  assert.is(await ok('let sum = 0\nfor await (const each of [1, Promise.resolve(2)]) sum += each'), undefined)
+  assert.is(await ok('sum'), 3)
+})
+
+language('what is written belongs to the cell that began it, also later', async () => {
+  const { cell } = await run(
+    'setTimeout(() => console.log("late"), 5); process.stderr.write("now\\n"); console.log("first")',
+  )
+  assert.equal(cell.text, { stdout: 'first\n', stderr: 'now\n' })
+  const { cell: other } = await run('await new Promise((done) => setTimeout(done, 30)); console.log("other")')
+  assert.equal(other.text, { stdout: 'other\n', stderr: '' })
+  assert.equal(cell.text, { stdout: 'first\nlate\n', stderr: 'now\n' })
+})
+
+language('an error has the frames of cells alone, with their lines as they were typed', async () => {
+  const first = await run(
+    'function f(n: number): number {\n  if (n > 2)\n    throw new TypeError("too many")\n  return n\n}',
+  )
+  const { name, message, traceback } = await fails('const before: number = 1\nf(5)')
+  assert.equal([name, message], ['TypeError', 'too many'])
+  assert.equal(traceback, [
+    'TypeError: too many',
+    '  3 |     throw new TypeError("too many")',
+    '    |           ^',
+    `    at f (cell ${first.cell.number}, line 3:11)`,
+    `    at cell ${first.cell.number + 1}, line 2:1`,
+  ])
+})
+
+language('an exception in the background is told in its cell, and ends nothing', async () => {
+  const { cell } = await run(
+    'setTimeout(() => { throw new Error("in a timer") }); Promise.reject(new Error("unheard")); 0',
+  )
+  await ok('await new Promise((done) => setTimeout(done, 20))')
+  assert.match(cell.text.stderr, /In the background: Error: in a timer/)
+  assert.match(cell.text.stderr, /In the background: Error: unheard/)
+})
+
+language('completes and inspects with the types of the session', () => {
+  assert.equal(made.complete('cluster.tr', 10), { matches: ['train'], start: 8, end: 10 })
+  assert.match(made.inspect('cluster.train(3)', 10)!.text, /train\(steps: number\): Promise<number>[\s\S]*Doubles it/)
+  assert.is(made.inspect('   ', 1), undefined)
+  assert.equal(made.isComplete('for (;;) {'), { status: 'incomplete', indent: '  ' })
+  assert.equal(made.isComplete('1 + 1'), { status: 'complete' })
+})
+
+language.after(() => {
+  made.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+language.run()
