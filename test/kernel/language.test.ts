@@ -11,7 +11,8 @@ writeFileSync(
   join(folder, 'session.d.ts'),
   `export interface Job { id: string }
 export declare function connect(): Promise<unknown>
-declare global { const cluster: { /**
+declare global { const cluster: {
+  /**
    * Doubles it.
    * @param steps how many
    */
