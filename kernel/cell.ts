@@ -16,6 +16,8 @@ export type CellOutput =
 export interface Cell {
   /** Its execution count: the n of `In[n]`. */
   readonly number: number
+  /** As it was typed: a training that it submits keeps it for its record. Absent where nobody typed it. */
+  readonly code?: string
   /** Aborted when the user interrupts the kernel while the cell runs; never after it has ended. */
   readonly signal: AbortSignal
   /** Puts something out, in order, in this cell's place. Never throws, never waits. */

@@ -45,12 +45,9 @@ async function add(session: Session, [source]: readonly string[]): Promise<void>
 async function addressOf(source: string, { io }: Session): Promise<string> {
   if (/^https?:/i.test(source)) return source
   if (!/^s3:/i.test(source)) return resolve(io.cwd, source)
-  const { signedLink } = await import('../../data/remote/signed-link.ts')
+  const { LINK_S, signedLink } = await import('../../data/remote/signed-link.ts')
   return signedLink(source, { env: io.env, nowWallMs: io.clock.wallMs(), validS: LINK_S })
 }
-
-/** Long enough to download, and to go on after a break or two; short enough to be worth little to whoever finds it. */
-const LINK_S = 6 * 3600
 
 async function watch(
   { io, json }: Session,

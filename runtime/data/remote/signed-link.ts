@@ -11,6 +11,9 @@ export interface SignedLinkInit {
   readonly validS: number
 }
 
+/** Seconds a link for the node is good for: enough to download and to go on after a break or two, and worth little to whoever finds it. */
+export const LINK_S = 6 * 3600
+
 /**
  * A link to `s3://bucket/key`, signed by the keys of the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
  * `AWS_SESSION_TOKEN`, `AWS_REGION` or `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`.

@@ -16,8 +16,8 @@ export interface Curve {
 /** A measurement after `x` steps. */
 export type Point = readonly [x: number, y: number]
 
-/** Columns that measure nothing. */
-const NOT_MEASURED: readonly string[] = ['row', 'step', 'learningRate', 'member']
+/** Columns of a training's parts that measure nothing. */
+export const NOT_MEASURED: readonly string[] = ['row', 'step', 'learningRate', 'member']
 /** Points of a line: more of them are no sharper on a screen. */
 const POINTS = 400
 

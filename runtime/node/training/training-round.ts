@@ -1,6 +1,7 @@
 import { readPart } from '../../data/sources/index.ts'
 import { typedArrayOf } from '../../data/tensor/index.ts'
 import type { BlobRef, RoundOutcome } from '../../protocol/index.ts'
+import { NOT_MEASURED } from '../record/curves.ts'
 
 /** A worker that takes part; its name is empty where it is not known. */
 export interface NamedPeer {
@@ -44,8 +45,8 @@ export interface ClosedRound {
   readonly file: string
   /** Rows of a batch. */
   readonly batchSize: number
-  /** Which columns of the file are metrics. */
-  readonly metrics: readonly string[]
+  /** Which columns of the file are metrics. Default: all that measure something. */
+  readonly metrics?: readonly string[]
   readonly nameOf: (peer: string) => string
 }
 
@@ -83,10 +84,10 @@ export async function trainingRound({
   }
 }
 
-async function meansOf(file: string, names: readonly string[]): Promise<Record<string, number>> {
+async function meansOf(file: string, names?: readonly string[]): Promise<Record<string, number>> {
   const columns = await readPart(file).catch(() => ({}) as Awaited<ReturnType<typeof readPart>>)
   const means: Record<string, number> = {}
-  for (const name of names) {
+  for (const name of names ?? Object.keys(columns).filter((name) => !NOT_MEASURED.includes(name))) {
     const column = columns[name]
     if (!column) continue
     const values = typedArrayOf(column) as ArrayLike<number>

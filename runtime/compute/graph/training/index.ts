@@ -1,5 +1,6 @@
 /** Training as graphs: losses, optimisers, and one step of forward, backward and update as an ONNX file. */
 export * from './adam.ts'
+export { type ModelInit, untrainedModel } from './inference-model.ts'
 export * from './loss.ts'
 export { nextTokens, type Preparation } from './model-pass.ts'
 export * from './muon.ts'

@@ -6,6 +6,7 @@ import type { NamedValues } from '../layers/layer.ts'
 import { type Parameter, Parameters } from '../layers/parameters.ts'
 import { type Adapter, type Pass, Scope } from '../layers/scope.ts'
 import { type Model, writeModel } from '../onnx/model.ts'
+import { withWeights } from '../onnx/weights.ts'
 import { batched, outputsOf } from './model-pass.ts'
 import { type ModelSignature, withModelSignature } from './trained-model.ts'
 import type { TrainingInit } from './training-step.ts'
@@ -52,6 +53,22 @@ function adapterOf(adapter: Adapter | undefined): Pick<ModelSignature['weights']
   return { adapter: { down, up, scale, transposed } }
 }
 
+/** A model that nothing is to learn of. */
+export type ModelInit = Pick<TrainingInit, 'model' | 'inputs' | 'seed' | 'target'>
+
+/** A model with what its parameters begin with, as an ONNX file for batches of any size. Throws `graph.*`. */
+export function untrainedModel({ inputs, ...init }: ModelInit): Uint8Array {
+  let parameters: readonly Parameter[] = []
+  const model = openBatch(1, (batchSize, symbol) => {
+    const { s, pass } = passOf(init, undefined)
+    const outputs = outputsOf(init.model, s, inputsOf(s, inputs, batchSize))
+    parameters = pass.parameters.all
+    return emit(s.g, { outputs, ...(symbol !== undefined && { batch: symbol }), fixed: fixedOf(pass) })
+  })
+  const weights = Object.fromEntries(parameters.map(({ name, initial }) => [name, initial()]))
+  return writeModel(withWeights(model, weights))
+}
+
 /** Types of what the model is given: the columns, or what the preparation makes of them. */
 function modelInputs(init: TrainingInit): Readonly<Record<string, TensorType>> {
   if (!init.prepare) return init.inputs
@@ -67,7 +84,7 @@ function adaptersOf(init: TrainingInit, types: Readonly<Record<string, TensorTyp
   outputsOf(init.model, s, inputsOf(s, types, init.batchSize))
 }
 
-function passOf({ target = 'cpu', seed = 0 }: TrainingInit, adapters: Adapters | undefined) {
+function passOf({ target = 'cpu', seed = 0 }: Pick<TrainingInit, 'target' | 'seed'>, adapters: Adapters | undefined) {
   const g = new GraphBuilder(target)
   const parameters = new Parameters(g, { seed })
   const pass: Pass = { g, mode: 'inference', parameters, masks: [], penalties: new Set(), adapters, places: new Map() }

@@ -1,0 +1,32 @@
+import type { AividaError } from '../runtime/base/errors.ts'
+import type { NodeEvent, Parameter, PeerView } from '../runtime/protocol/index.ts'
+import type { Cell } from './cell.ts'
+
+/** What a job computes. */
+export type JobProgram = 'infer' | 'train' | 'sweep'
+
+/** What a live view of a job is told, in this order: the session tells it (`session/`), the display draws it (`display/`). */
+export type JobNews =
+  /** The cell has asked for it, and the node does not have it yet: a model is built, data are sent. */
+  | { readonly type: 'submitting'; readonly program: JobProgram; readonly name?: string }
+  /**
+   * The node has it. `alone`: there is no other machine, so that it runs on this one. `trials`: of a sweep, their parameters.
+   * `peers`: who is about, this node among them.
+   */
+  | {
+      readonly type: 'submitted'
+      readonly job: string
+      readonly alone: boolean
+      readonly peers: readonly PeerView[]
+      readonly trials?: readonly Readonly<Record<string, Parameter>>[]
+    }
+  /**
+   * What the node says of it: all of its parts from the first one on, with absolute paths of their files, its status, the steps
+   * of a training, its shards. The last one is a `job` whose state is not `running`.
+   */
+  | { readonly type: 'event'; readonly event: NodeEvent }
+  /** It was not taken, or, with a `job`, no more can be heard of it: it may well go on. Nothing follows. */
+  | { readonly type: 'failed'; readonly error: AividaError; readonly job?: string }
+
+/** Shows a job in a cell, in one place, as long as there is news. Never throws, never waits. */
+export type ShowJob = (news: AsyncIterable<JobNews>, cell: Cell) => void

@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { AividaError, fromRecord } from '../../runtime/base/errors.ts'
+
+/**
+ * Runs an `aivida` command in a process of its own and gives what it prints as JSON: a node is started and stopped by the
+ * command alone. Throws what the command failed of.
+ */
+export async function aivida(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<unknown> {
+  const child = spawn(process.execPath, [mainFile(), ...argv, '--json'], {
+    env: { ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])
+  const said = lastJson(out) ?? lastJson(err)
+  if (code === 0) return said
+  const failure = (said as { error?: ConstructorParameters<typeof AividaError>[0] } | undefined)?.error
+  if (failure) throw fromRecord({ retryable: false, facts: {}, ...failure })
+  throw new AividaError({
+    code: 'aivida.failed',
+    category: 'internal',
+    message: `aivida ${argv[0]} ended with code ${code}: ${err.trim().slice(-2_000)}`,
+  })
+}
+
+function lastJson(words: string): unknown {
+  try {
+    return JSON.parse(words.trim().split('\n').at(-1) ?? '')
+  } catch {
+    return undefined
+  }
+}
+
+/** The command's entry: our own TypeScript needs no loader. */
+function mainFile(): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return fileURLToPath(new URL(`../../runtime/cli/main.${extension}`, import.meta.url))
+}

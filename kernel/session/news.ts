@@ -1,0 +1,39 @@
+import { aborted } from '../../runtime/base/errors.ts'
+import type { Parameter } from '../../runtime/protocol/index.ts'
+import type { JobNews, JobProgram } from '../job-news.ts'
+import { explained, type NodeLink } from './node-link.ts'
+
+/** The parameters of a sweep's trials, in their order. */
+export type Trials = readonly Readonly<Record<string, Parameter>>[]
+
+/** Whose news they are. */
+export interface NewsInit {
+  readonly link: NodeLink
+  readonly program: JobProgram
+  readonly name?: string | undefined
+}
+
+/** What a live view is told of a job that has this id, or will have it. */
+export async function* newsOf(
+  { link, program, name }: NewsInit,
+  id: Promise<string>,
+  trials: Promise<Trials | undefined>,
+): AsyncGenerator<JobNews, void, void> {
+  trials.catch(() => {}) // as the id: told below
+  let job: string | undefined
+  try {
+    yield { type: 'submitting', program, ...(name !== undefined && { name }) }
+    job = await id
+    const [peers, tried] = [await link.ask((client) => client.peers()), await trials]
+    const alone = !peers.some(({ self, state }) => !self && state === 'alive')
+    yield { type: 'submitted', job, alone, peers, ...(tried && { trials: tried }) }
+    let ended = false
+    for await (const event of link.events.follow(job)) {
+      yield { type: 'event', event }
+      ended ||= event.type === 'job' && event.status.state !== 'running'
+    }
+    if (!ended) throw aborted('the session was closed; the job goes on')
+  } catch (error) {
+    yield { type: 'failed', error: explained(error), ...(job !== undefined && { job }) }
+  }
+}

@@ -1,0 +1,45 @@
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { Table } from 'apache-arrow'
+import type { ConfigSystem } from '../../runtime/base/config-options.ts'
+import type { ShowJob } from '../job-news.ts'
+import type { Magic } from '../magics/magic.ts'
+import { Cluster } from './cluster.ts'
+import { NodeLink } from './node-link.ts'
+import { loadArrow, loadTf } from './packages.ts'
+import type { Session } from './session.ts'
+import type { SessionGlobals } from './session-globals.ts'
+import { sql } from './sql.ts'
+
+/** What a session is made from. */
+export interface SessionInit {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly system: ConfigSystem
+  /** Draws jobs in their cells. */
+  readonly showJob: ShowJob
+  readonly magics?: readonly Magic[]
+  readonly typesFile?: string
+}
+
+/** Opens a session: at once, since nothing is loaded and nobody asked before a cell does. */
+export function openSession({ env, system, showJob, magics = [], typesFile = '' }: SessionInit): Session {
+  const link = new NodeLink({ env, system })
+  const globals: SessionGlobals = {
+    cluster: new Cluster({ link, env, showJob }),
+    get tf() {
+      return loadTf()
+    },
+    get arrow() {
+      return loadArrow()
+    },
+    sql,
+    toTensors: (table: Table, columns?: readonly string[]) => required().toTfTensors(loadTf(), table, columns),
+  }
+  return { globals: globals as unknown as Session['globals'], typesFile, magics, close: () => link.close() }
+}
+
+/** Loaded with its first use, and at once, as it takes tables that are there. */
+function required(): typeof import('./to-tensors.ts') {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return createRequire(import.meta.url)(fileURLToPath(new URL(`./to-tensors.${extension}`, import.meta.url)))
+}

@@ -1,0 +1,19 @@
+import type * as Core from '@tensorflow/tfjs-core'
+import type { Table } from 'apache-arrow'
+import type { Cluster } from './cluster.ts'
+import type { Arrow, Tf } from './packages.ts'
+import type { Sql } from './sql.ts'
+
+/** What every cell finds without an import, by name. What is costly is loaded when a cell first names it. */
+export interface SessionGlobals {
+  /** The cluster: `cluster.train`, `cluster.infer`, `cluster.sweep`, `cluster.job(id)`, `cluster.start()`. */
+  readonly cluster: Cluster
+  /** TensorFlow.js: core and layers. Its tensors and models go into `cluster.infer` and `cluster.train` as they are. */
+  readonly tf: Tf
+  /** Apache Arrow: results are its tables. */
+  readonly arrow: Arrow
+  /** Asks DuckDB of tables and files. */
+  readonly sql: Sql
+  /** Columns of an Arrow table, such as a result, as tensors of TensorFlow.js. Default: all that a tensor can hold. */
+  readonly toTensors: (table: Table, columns?: readonly string[]) => Record<string, Core.Tensor>
+}
