@@ -46,5 +46,8 @@ export function modelFileOf({ outputDir }: JobStatus): string {
 export async function modelOf(status: JobStatus): Promise<Uint8Array> {
   const bytes = await readFile(modelFileOf(status)).catch(() => undefined)
   if (bytes) return bytes
-  throw userError('train.no-model', `${status.job} has no model in ${status.outputDir}; it is there once the job has ended`)
+  throw userError(
+    'train.no-model',
+    `${status.job} has no model in ${status.outputDir}; it is there once the job has ended`,
+  )
 }

@@ -9,11 +9,7 @@ import type { TensorSpec } from '../../runtime/compute/model/index.ts'
  * A model to compute: the path of an ONNX file, its bytes, what a training came to (`{ model }`), or a Layers model of
  * TensorFlow.js.
  */
-export type ModelInput =
-  | string
-  | Uint8Array
-  | { readonly model: Uint8Array; readonly modelFile?: string }
-  | TfjsModel
+export type ModelInput = string | Uint8Array | { readonly model: Uint8Array; readonly modelFile?: string } | TfjsModel
 
 /** A model as a file that the node reads. */
 export interface ModelOnDisk {

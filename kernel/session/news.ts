@@ -19,7 +19,6 @@ export async function* newsOf(
   id: Promise<string>,
   trials: Promise<Trials | undefined>,
 ): AsyncGenerator<JobNews, void, void> {
-  trials.catch(() => {}) // as the id: told below
   let job: string | undefined
   try {
     yield { type: 'submitting', program, ...(name !== undefined && { name }) }

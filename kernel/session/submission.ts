@@ -51,20 +51,13 @@ export function submitJob(init: SubmissionInit): Submission {
   const prepared = Promise.withResolvers<PreparedRequest>()
   const id = submitted(init, prepared, cancelledBy ?? new AbortController().signal)
   id.catch(prepared.reject)
-  for (const promise of [id, prepared.promise]) promise.catch(() => {}) // told to whoever awaits it, and shown
+  const trials = prepared.promise.then(({ trials }) => trials)
+  for (const promise of [id, trials]) promise.catch(() => {}) // told to whoever awaits it, and shown
   const cancel = () => {
     id.then((job) => link.ask((client) => client.job(job).cancel('the cell was interrupted'))).catch(() => {})
   }
   cancelledBy?.addEventListener('abort', cancel, { once: true })
-  if (show && cell)
-    showJob(
-      newsOf(
-        init,
-        id,
-        prepared.promise.then(({ trials }) => trials),
-      ),
-      cell,
-    )
+  if (show && cell) showJob(newsOf(init, id, trials), cell)
   return { id, ...(cancelledBy && { cancelledBy }) }
 }
 
