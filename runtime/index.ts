@@ -14,29 +14,59 @@ import { homedir } from 'node:os'
 import { readConfig } from './node/config-file.ts'
 import { Client } from './node/control/client.ts'
 
-export { AividaError, type ErrorCategory, type ErrorRecord, isAividaError } from './base/errors.ts'
+export { AividaError, type ErrorCategory, type ErrorInit, type ErrorRecord, isAividaError } from './base/errors.ts'
+export type { GraphBuilder, OwnGradient, Target } from './compute/graph/build/graph-builder.ts'
+export type { OperatorCall } from './compute/graph/build/operator.ts'
+export type { Attributes, GraphNode, TensorType, Value } from './compute/graph/build/value.ts'
 export * from './compute/graph/import/index.ts'
 export * from './compute/graph/layers/index.ts'
 export { type Model, readModel } from './compute/graph/onnx/model.ts'
+export type { Attribute } from './compute/graph/onnx/node.ts'
 export * from './compute/graph/training/index.ts'
 export * from './data/rows/index.ts'
+export type { ByteSource } from './data/sources/byte-source.ts'
 export {
+  type Batch,
+  type ColumnChoice,
+  type ColumnOrigin,
   type Dataset,
+  type DatasetFile,
   type DatasetManifest,
+  type DatasetPackage,
+  type DatasetSplit,
+  type Dimension as TensorDimension,
   encodeSource,
+  type OpenDatasetOptions,
   openDataset,
   openSource,
   type Source,
+  type SourceFormat,
   type SourceOptions,
   type TensorSpec,
   writeRows,
 } from './data/sources/index.ts'
-export { type DType, type NamedTensors, type Tensor, tensorOf, typedArrayOf } from './data/tensor/index.ts'
+export {
+  type DType,
+  type NamedTensors,
+  type Tensor,
+  type TensorArray,
+  tensorOf,
+  typedArrayOf,
+} from './data/tensor/index.ts'
 export type { Client, InferRequest } from './node/control/client.ts'
 export type { RequestOptions } from './node/control/connection.ts'
 export type { FollowOptions } from './node/control/follow.ts'
 export type { DoneOptions, JobHandle } from './node/control/job-handle.ts'
-export type { Invite, InviteRequest, MemberView, NodeInfo, PendingView } from './node/service.ts'
+export type { AddDataRequest, DataEntry } from './node/data-shelf/data-entry.ts'
+export type {
+  AdoptJobRequest,
+  FollowedView,
+  Invite,
+  InviteRequest,
+  MemberView,
+  NodeInfo,
+  PendingView,
+} from './node/service.ts'
 export { type Sweep, type SweepDefinition, sweep } from './node/sweep/definition.ts'
 export { asha, grid, random, type Search } from './node/sweep/search.ts'
 export {
@@ -71,15 +101,25 @@ export {
 export type { TrainingEvent, TrainingHandle, TrainingMembers } from './node/training/training-handle.ts'
 export type { NamedPeer, RoundMember, TrainingRound } from './node/training/training-round.ts'
 export type {
+  Aggregation,
   Checkpoint,
+  JobRecordDocument,
   JobRequest,
   JobStatus,
   LearningRate,
   NodeEvent,
+  Parameter as TrialParameter,
   PeerView,
   Requirements,
   ResultPart,
+  RoundRecipe,
+  RoundsView,
+  Selection,
   SourceSpec,
+  SweepRequest,
+  SweepView,
+  TrainingProgress,
+  TrainRequest,
 } from './protocol/index.ts'
 
 /** Which node to speak to. */

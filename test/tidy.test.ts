@@ -40,7 +40,9 @@ const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(_pb|\.config|\.test|\.build)?\.[a-z]
 const EXACT = /^(npm:[^@]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/
 const MAX_LINES = 400
 
-const sources = globSync('{runtime,kernel,tui,bench,datasets}/**/*.{ts,js}').filter((file) => !file.endsWith('_pb.ts'))
+const sources = globSync('{runtime,kernel,tui,bench,datasets}/**/*.{ts,js}').filter(
+  (file) => !/_pb\.ts$|\.d\.ts$/.test(file),
+)
 const tests = globSync('test/**/*.ts').filter((file) => !file.startsWith(join('test', 'fixtures')))
 const text = (file: string) => readFileSync(file, 'utf8')
 const manifest = JSON.parse(text('package.json'))

@@ -26,7 +26,7 @@ export interface RunningOptions {
 }
 
 /** A mean or variance that steps bring up to date: what {@link Scope.statistic} gives. */
-type Statistic = ReturnType<Scope['statistic']>
+export type Statistic = ReturnType<Scope['statistic']>
 
 /** What {@link batchNormalized} works with, each `[channels]`. */
 export interface BatchNormParts {

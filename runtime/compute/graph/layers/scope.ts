@@ -49,7 +49,8 @@ export interface Pass {
   readonly places: Map<Layer, string>
 }
 
-interface Surroundings {
+/** What a place has from the places around it. */
+export interface Surroundings {
   readonly frozen: boolean
   readonly adapting?: Adapting
 }

@@ -18,7 +18,6 @@ export {
   type StateTensor,
   type StepSignature,
   stepSignatureOf,
-  stepSignatureSchema,
   withStepSignature,
 } from './step-signature.ts'
 export { type ModelSignature, modelSignatureOf, trainedModel, trainedModelParts } from './trained-model.ts'
