@@ -1,6 +1,5 @@
 import { systemClock } from '../runtime/base/clock.ts'
 import { limit } from '../runtime/base/limits.ts'
-import { showBackgroundErrors } from './background-errors.ts'
 import type { Language } from './language/language.ts'
 import type { Render } from './messaging/cell-queue.ts'
 import type { Connection } from './messaging/connection.ts'
@@ -21,11 +20,10 @@ export interface KernelParts {
 
 /**
  * Makes this process a kernel: it answers front ends until one of them shuts it down, it is sent SIGTERM, or the process
- * that started it is gone. Errors of what cells left running are shown and end nothing. Throws `kernel.port-taken`.
+ * that started it is gone. Throws `kernel.port-taken`.
  */
 export async function startKernel({ connection, language, session, render, info }: KernelParts): Promise<void> {
   const server = await KernelServer.listen(connection, { language, render, info, clock: systemClock, onShutdown: end })
-  showBackgroundErrors()
   refuseInput()
   process.on('SIGINT', () => server.interrupt())
   process.on('SIGTERM', end)

@@ -6,6 +6,7 @@ import { documentTargets } from './targets/documents.ts'
 import { gossipTargets } from './targets/gossip.ts'
 import { journalTargets } from './targets/journals.ts'
 import { keptTargets } from './targets/kept.ts'
+import { kernelTargets } from './targets/kernel.ts'
 import { keyTargets } from './targets/keys.ts'
 import { modelTargets } from './targets/models.ts'
 import { updateTargets } from './targets/updates.ts'
@@ -23,4 +24,5 @@ export const TARGETS: readonly Target[] = [
   ...updateTargets,
   ...keptTargets,
   ...bundleTargets,
+  ...kernelTargets,
 ]
