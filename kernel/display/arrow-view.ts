@@ -3,7 +3,7 @@ import { html } from '../../runtime/node/record/report/markup.ts'
 import { type Cell, cellOf, isNumeric, typeText } from './arrow-cell.ts'
 import type { MimeBundle } from './mime-bundle.ts'
 import { page } from './page.ts'
-import { aligned, brief, plain } from './plain.ts'
+import { aligned, brief, counted, plain } from './plain.ts'
 
 const ROWS = 20
 const COLUMNS = 30
@@ -20,7 +20,7 @@ export function arrowTableBundle(table: Table): MimeBundle {
   const columns = columnsOf(table)
   const rows = Math.min(table.numRows, ROWS)
   const left = table.schema.fields.length - columns.length
-  const size = `${count(table.numRows, 'row')} × ${count(table.schema.fields.length, 'column')}`
+  const size = `${counted(table.numRows, 'row')} × ${counted(table.schema.fields.length, 'column')}`
   const shape = `${size}${table.numRows > ROWS ? `, the first ${ROWS} shown` : ''}${left > 0 ? `, ${left} columns not shown` : ''}`
   const markup = html`<div class="wide"><table><thead><tr>${columns.map(
     ({ name, type, right }) => html`<th class="${right ? 'n' : ''}">${name}<small>${type}</small></th>`,
@@ -62,15 +62,11 @@ function plainTable(table: Table, all: readonly Column[]): string {
     ...Array.from({ length: rows }, (_, row) => columns.map(({ cells }) => brief(cells[row]!.text, 30))),
   ]
   const left = table.schema.fields.length - columns.length
-  const size = `${count(table.numRows, 'row')} × ${count(table.schema.fields.length, 'column')}${left > 0 ? ` (${left} not shown)` : ''}`
+  const size = `${counted(table.numRows, 'row')} × ${counted(table.schema.fields.length, 'column')}${left > 0 ? ` (${left} not shown)` : ''}`
   return plain(
     `${aligned(
       lines,
       columns.map(({ right }) => right),
     )}\n${table.numRows > rows ? '...\n' : ''}${size}`,
   )
-}
-
-function count(value: number, what: string): string {
-  return `${value.toLocaleString('en')} ${what}${value === 1 ? '' : 's'}`
 }

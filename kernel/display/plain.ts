@@ -41,3 +41,8 @@ export function aligned(rows: readonly (readonly string[])[], right: readonly bo
     )
     .join('\n')
 }
+
+/** `1 row`, `1,234 rows` */
+export function counted(value: number, what: string): string {
+  return `${value.toLocaleString('en')} ${what}${value === 1 ? '' : 's'}`
+}

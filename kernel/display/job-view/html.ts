@@ -3,6 +3,7 @@ import { type Line, lineChart } from '../../../runtime/node/record/report/line-c
 import { html, type Markup } from '../../../runtime/node/record/report/markup.ts'
 import type { JobStatus } from '../../../runtime/protocol/index.ts'
 import { page } from '../page.ts'
+import { counted as words } from '../plain.ts'
 import { type Curve, latest, pointsOf } from './curve.ts'
 import { notesOf, type Pace, paceOf, rate, timeText, unitOf, type WorkerRow, workerRows } from './figures.ts'
 import type { JobView } from './job-view.ts'
@@ -137,7 +138,7 @@ function roundsTable(view: JobView): Markup | undefined {
   if (view.rounds.length === 0) return undefined
   const rows = view.rounds.slice(-ROUNDS).reverse()
   const [newest] = rows
-  return html`<details><summary>round ${count(newest!.round)}: ${newest!.counted.length} members, ${duration(newest!.durationMs)}, ${bytes(newest!.bytes.up)} up, ${bytes(newest!.bytes.down)} down each${newest!.excluded.length > 0 && `, without ${newest!.excluded.map(({ peer }) => nameOf(view, peer)).join(', ')}`}</summary><div class="wide"><table><thead><tr><th class="n">round</th><th class="n">batches</th><th class="n">took</th><th class="n">up</th><th class="n">down</th><th>counted</th><th>left out, and why</th></tr></thead><tbody>${rows.map(
+  return html`<details><summary>round ${count(newest!.round)}: ${words(newest!.counted.length, 'member')}, ${duration(newest!.durationMs)}, ${bytes(newest!.bytes.up)} up, ${bytes(newest!.bytes.down)} down each${newest!.excluded.length > 0 && `, without ${newest!.excluded.map(({ peer }) => nameOf(view, peer)).join(', ')}`}</summary><div class="wide"><table><thead><tr><th class="n">round</th><th class="n">batches</th><th class="n">took</th><th class="n">up</th><th class="n">down</th><th>counted</th><th>left out, and why</th></tr></thead><tbody>${rows.map(
     ({ round, step, durationMs, bytes: size, counted, excluded }) =>
       html`<tr><td class="n">${count(round)}</td><td class="n">${count(step)}</td><td class="n">${duration(durationMs)}</td><td class="n">${bytes(size.up)}</td><td class="n">${bytes(size.down)}</td><td class="why">${counted.map(({ peer, late }) => `${nameOf(view, peer)}${late > 0 ? ` (${late} late)` : ''}`).join(', ')}</td><td class="why">${excluded.map(({ peer, code, message }) => `${nameOf(view, peer)}: ${code}, ${message}`).join('; ')}</td></tr>`,
   )}</tbody></table></div></details>`
@@ -147,7 +148,7 @@ function mishapsTable(view: JobView): Markup | undefined {
   const rows = [...view.mishaps.values()].reverse()
   if (rows.length === 0) return undefined
   const all = rows.reduce((sum, { count: times }) => sum + times, 0)
-  return html`<details ${rows.some(({ phase }) => phase === 'poison') && html`open`}><summary>${count(all)} shard${all === 1 ? '' : 's'} declined, lapsed or retried</summary><div class="wide"><table><tbody>${rows
+  return html`<details ${rows.some(({ phase }) => phase === 'poison') && html`open`}><summary>${words(all, 'shard')} declined, lapsed or retried</summary><div class="wide"><table><tbody>${rows
     .slice(0, MISHAPS)
     .map(
       ({ phase, worker, reason, count: times }) =>

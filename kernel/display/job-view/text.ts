@@ -1,5 +1,5 @@
 import { bytes, count, duration, measurement, percent } from '../../../runtime/node/record/report/figures.ts'
-import { aligned, brief, plain } from '../plain.ts'
+import { aligned, brief, counted, plain } from '../plain.ts'
 import { latest } from './curve.ts'
 import { notesOf, paceOf, rate, timeText, unitOf, workerRows } from './figures.ts'
 import type { JobView } from './job-view.ts'
@@ -50,7 +50,7 @@ export function jobText(view: JobView, nowWallMs: number): string {
           worker.perSecond === undefined ? '' : rate(worker.perSecond, unit),
           worker.running > 0 ? `${worker.running} running` : '',
           worker.behind === undefined ? '' : `${worker.behind.toFixed(1)} times slower`,
-          worker.missed > 0 ? `missed ${worker.missed} rounds` : '',
+          worker.missed > 0 ? `missed ${counted(worker.missed, 'round')}` : '',
         ]),
       [false, false, true, true, true],
     ),
@@ -65,7 +65,7 @@ export function jobText(view: JobView, nowWallMs: number): string {
       .slice(-1)
       .map(
         (round) =>
-          `round ${count(round.round)}: ${round.counted.length} members, ${duration(round.durationMs)}, ${bytes(round.bytes.up)} up, ${bytes(round.bytes.down)} down${round.excluded.map(({ peer, code }) => `, without ${nameOf(view, peer)} (${code})`).join('')}`,
+          `round ${count(round.round)}: ${counted(round.counted.length, 'member')}, ${duration(round.durationMs)}, ${bytes(round.bytes.up)} up, ${bytes(round.bytes.down)} down${round.excluded.map(({ peer, code }) => `, without ${nameOf(view, peer)} (${code})`).join('')}`,
       ),
     ...(status.state === 'done' ? [`result: ${status.outputDir}`] : []),
   ]

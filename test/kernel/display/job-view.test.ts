@@ -65,8 +65,8 @@ test('rounds: who counted, who did not and why, what they waited for, what was s
   ]
   const { 'text/plain': text, 'text/html': html } = shown(events)
   assert.match(text, /! waits for 2 workers, 1 is here/)
-  assert.match(text, /round 1: 1 members, 900 ms, 5.4 kB up, 5.4 kB down, without worker-b \(round.deadline\)/)
-  assert.match(text, /worker-b .*missed 1 rounds/)
+  assert.match(text, /round 1: 1 member, 900 ms, 5.4 kB up, 5.4 kB down, without worker-b \(round.deadline\)/)
+  assert.match(text, /worker-b .*missed 1 round/)
   assert.match(html!, /worker-b: round.deadline, it was not done in time/)
 })
 
