@@ -10,7 +10,7 @@ const fixture = (name: string) => `test/fixtures/run/${name}.test.ts`
 
 /** What the runner prints and answers for these arguments. */
 function run(...args: string[]): { lines: string[]; lastLine: string; status: number | null } {
-  const { stdout, status } = spawnSync(process.execPath, ['--import', 'tsx', 'test/run.ts', ...args], {
+  const { stdout, status } = spawnSync(process.execPath, ['test/run.ts', ...args], {
     cwd: root,
     encoding: 'utf8',
   })

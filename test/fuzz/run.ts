@@ -38,7 +38,7 @@ async function replay(target: Target, at: number): Promise<number> {
 
 /** A process for itself: one that hangs or runs out of memory takes nobody with it. */
 function startLane(at: number): Promise<number> {
-  const args = ['--import', 'tsx', fileURLToPath(import.meta.url), name, seconds, String(seed)]
+  const args = [fileURLToPath(import.meta.url), name, seconds, String(seed)]
   const env = { ...process.env, FUZZ_LANE: String(at) }
   const child = spawn(process.execPath, args, { env, stdio: 'inherit' })
   return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)))

@@ -24,7 +24,7 @@ export async function crashRuns(runs: number, random: Random): Promise<number> {
 
 async function killedWriter(dir: string, run: number, afterMs: number): Promise<string[]> {
   const args = [join(import.meta.dirname, 'crash-child.ts'), dir, String(run)]
-  const child = spawn(process.execPath, ['--import', 'tsx', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'close')
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -67,7 +67,7 @@ export class Fleet {
 
   /** Starts a process; resolves when its nodes are up. */
   async start({ name, from, to, seeds = [] }: FleetPart): Promise<NodeState[]> {
-    const child = fork(join(import.meta.dirname, 'fleet-child.ts'), { execArgv: ['--import', 'tsx'] })
+    const child = fork(join(import.meta.dirname, 'fleet-child.ts'))
     this.#children.set(name, child)
     return this.#ask(child, { type: 'start', dirs: this.#dirs.slice(from, to), seeds })
   }

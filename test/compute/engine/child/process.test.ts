@@ -175,13 +175,9 @@ test('whatever a child leaves behind goes with it', async () => {
 })
 
 test('children end when their parent is killed, the busy one too', async () => {
-  const parent = spawn(
-    process.execPath,
-    ['--import', 'tsx', fileURLToPath(new URL('doomed-parent.ts', import.meta.url))],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
+  const parent = spawn(process.execPath, [fileURLToPath(new URL('doomed-parent.ts', import.meta.url))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [line] = (await once(parent.stdout, 'data')) as [Buffer]
   const [idle, busy] = line.toString().split(' ').map(Number) as [number, number]
   assert.ok(isRunning(idle) && isRunning(busy))
