@@ -100,7 +100,7 @@ declare module 'aivida' {
     /** Matrix product over the last two axes; those before broadcast. */
     matmul(a: Value, b: Value): Value
     /** Of matrices: `op(a) op(b) + c`, where op transposes if told to. */
-    gemm(a: Value, b: Value, options3?: { transA?: boolean; transB?: boolean; c?: Value }): Value
+    gemm(a: Value, b: Value, options?: { transA?: boolean; transB?: boolean; c?: Value }): Value
     transpose(a: Value, perm: readonly number[]): Value
     /** The last two axes exchanged. */
     swapLast(a: Value): Value
@@ -118,7 +118,7 @@ declare module 'aivida' {
     max(a: Value, axes?: readonly number[], keepDims?: boolean): Value
     cast(a: Value, dtype: DType): Value
     /** Along each axis named, from `starts` up to `ends` (exclusive) by `steps` (default: 1). */
-    slice(a: Value, options2: Record<'axes' | 'starts' | 'ends', readonly number[]> & { steps?: readonly number[] }): Value
+    slice(a: Value, options: Record<'axes' | 'starts' | 'ends', readonly number[]> & { steps?: readonly number[] }): Value
     concat(values: readonly Value[], axis: number): Value
     /** Rows of a table `[n, classes]` with one `1` each, where `indexes` (int64, rank 1) points. */
     oneHot(indexes: Value, classes: number): Value
@@ -433,7 +433,7 @@ declare module 'aivida' {
      * Builds a training and submits it. Resolves once it is accepted. Throws `graph.*` in words that name the layer,
      * `train.*` for rows that do not fit the step. `script`: the file that it was written in, for the job's record.
      */
-    train(training: Training, options2?: RequestOptions & { readonly script?: TrainRequest['script'] }): Promise<TrainingHandle>
+    train(training: Training, options?: RequestOptions & { readonly script?: TrainRequest['script'] }): Promise<TrainingHandle>
     /**
      * Makes the trials of a sweep and submits it. Resolves once it is accepted. Throws `sweep.*`, which names the parameters of
      * a trial that cannot be made, `train.metric` for a metric that the evaluation does not give.
@@ -3202,7 +3202,7 @@ declare module 'aivida' {
    *
    * Throws `graph.opset`, `model.unsupported-type`, `model.missing-weights`, `model.invalid`.
    */
-  function importForTraining(model: Model, options2?: ImportOptions): ImportedModel
+  function importForTraining(model: Model, options?: ImportOptions): ImportedModel
 
   /** A weight of an imported model. */
   interface ImportedParameter {
@@ -3250,7 +3250,7 @@ declare module 'aivida' {
    * While it is built it throws `graph.batch` where the file fixes another batch size than the step's, and what
    * {@link ImportedModel.forward} throws.
    */
-  function importedNetwork(imported: ImportedModel, options2?: ImportedNetworkOptions): Network
+  function importedNetwork(imported: ImportedModel, options?: ImportedNetworkOptions): Network
 
   /** How an imported model is trained. */
   interface ImportedNetworkOptions {
@@ -3315,7 +3315,7 @@ declare module 'aivida' {
    * Throws `tfjs.invalid` for what is no Layers model, `tfjs.missing-weight`, `tfjs.unsupported-weight`, `tfjs.unsupported`
    * for a setting that has no counterpart here, `graph.unknown-layer` for a layer without a rule, `graph.dynamic`.
    */
-  function importTfjs(source: TfjsModel | TfjsArtifacts, options2?: ImportTfjsOptions): Promise<ImportedTfjs>
+  function importTfjs(source: TfjsModel | TfjsArtifacts, options?: ImportTfjsOptions): Promise<ImportedTfjs>
 
   /** What the inputs and outputs of an imported model are called. */
   interface ImportTfjsOptions {
@@ -3346,7 +3346,7 @@ declare module 'aivida' {
    * was not compiled (or saved without `includeOptimizer`), `tfjs.unsupported` for a loss or an optimiser without a
    * counterpart.
    */
-  function trainingOf(source: TfjsModel | TfjsArtifacts, options2: TfjsTrainingOptions): Promise<TfjsTraining>
+  function trainingOf(source: TfjsModel | TfjsArtifacts, options: TfjsTrainingOptions): Promise<TfjsTraining>
 
   /** How a model was compiled, for `trainingStep`. */
   interface TfjsTraining {
@@ -3386,7 +3386,7 @@ declare module 'aivida' {
   function conv2d(filters: number, kernel: Size2d, options?: Conv2dOptions): Layer
 
   /** Each channel seen by itself, by `multiplier` filters of its own (default: 1): {@link conv2d} in as many groups as channels. */
-  function depthwiseConv2d(kernel: Size2d, options2?: Omit<Conv2dOptions, 'groups'> & { readonly multiplier?: number }): Layer
+  function depthwiseConv2d(kernel: Size2d, options?: Omit<Conv2dOptions, 'groups'> & { readonly multiplier?: number }): Layer
 
   /**
    * What lies around a picture: `valid` nothing, `same` zeros so that the output is the input's size divided by the stride,
@@ -3480,7 +3480,7 @@ declare module 'aivida' {
    * `rows W + b` of matrices, with the low-rank adapter of the weight where it has one. `prefix`: of the adapter's names,
    * where several weights stand in one place.
    */
-  function adaptedProduct(s: Scope, rows: Value, options3: { name: string; weight: Value; bias: Value | undefined; prefix?: string }): Value
+  function adaptedProduct(s: Scope, rows: Value, options: { name: string; weight: Value; bias: Value | undefined; prefix?: string }): Value
 
   /** How a weight and its bias begin. */
   interface WeightOptions extends LayerOptions {
@@ -3518,7 +3518,7 @@ declare module 'aivida' {
   function normal(deviation: number): Initializer
 
   /** Fills a parameter. Its numbers depend on seed, name and shape alone, whatever else the model holds. */
-  function initialTensor(initializer: Initializer, options2: { name: string; shape: readonly number[]; seed: number; fans?: readonly number[] }): Tensor
+  function initialTensor(initializer: Initializer, options: { name: string; shape: readonly number[]; seed: number; fans?: readonly number[] }): Tensor
 
   /** What the values of a parameter begin with: a function of its shape, its place in the model and the model's seed. */
   type Initializer = (place: Placed) => Float32Array
@@ -3590,7 +3590,7 @@ declare module 'aivida' {
   function batchNorm(options?: NormOptions & RunningOptions): Layer
 
   /** {@link batchNorm} with parameters from elsewhere. */
-  function batchNormalized(s: Scope, x: Value, options3: BatchNormParts, options4?: RunningOptions): Value
+  function batchNormalized(s: Scope, x: Value, options1: BatchNormParts, options2?: RunningOptions): Value
 
   /** Along the last axis, less the mean and over the deviation (Ba, Kiros and Hinton 2016, "Layer Normalization"). */
   function layerNorm(options?: NormOptions): Layer
@@ -3690,10 +3690,10 @@ declare module 'aivida' {
   }
 
   /** The largest of each window of `[batch, channels, height, width]`. Default stride: the window's size. */
-  function maxPool(size: Size2d, options2?: WindowOptions): Layer
+  function maxPool(size: Size2d, options?: WindowOptions): Layer
 
   /** The mean of each window; padding does not count. Default stride: the window's size. */
-  function averagePool(size: Size2d, options2?: WindowOptions): Layer
+  function averagePool(size: Size2d, options?: WindowOptions): Layer
 
   /** The mean over height and width: `[batch, channels, height, width]` to `[batch, channels]`. */
   function globalAveragePool(options?: LayerOptions): Layer
@@ -3779,7 +3779,7 @@ declare module 'aivida' {
      * it has none. `prefix`: of the matrices' names, where several weights stand in one place. `transposed`: the weight is
      * `[out, in]`.
      */
-    adapterOf(name: string, options2: readonly [number, number], options3?: { readonly prefix?: string; readonly transposed?: boolean }): { readonly down: Value; readonly up: Value; readonly scale: number } | undefined
+    adapterOf(name: string, options1: readonly [number, number], options2?: { readonly prefix?: string; readonly transposed?: boolean }): { readonly down: Value; readonly up: Value; readonly scale: number } | undefined
     /** A tensor that steps bring up to date by other means than a gradient. What is frozen stays as it is. */
     statistic(name: string, spec: ParameterSpec): { readonly value: Value; readonly update: (next: Value) => void }
     /** Whether what stands here is not to change. */
@@ -3795,6 +3795,12 @@ declare module 'aivida' {
     /** Throws `graph.shape` in words that name this place, unless `x` has this rank. */
     expectRank(x: Value, rank: number, axes: string): void
   }
+
+  /** A model that nothing is to learn of. */
+  type ModelInit = Pick<TrainingInit, 'model' | 'inputs' | 'seed' | 'target'>
+
+  /** A model with what its parameters begin with, as an ONNX file for batches of any size. Throws `graph.*`. */
+  function untrainedModel(options: ModelInit): Uint8Array
 
   /**
    * For a text model: of each window of T + 1 tokens the first T are what the model is given, `tokens`, and the last T are
@@ -4193,7 +4199,7 @@ declare module 'aivida' {
    * reads at a time fits into memory, and comes from disk or network in blocks, each once. Where blocks begin is another
    * place in each epoch. Throws `rows.seed`.
    */
-  function epochOrder(options: Pick<RowTable, 'length' | 'storedBytes'>, options2: Omit<PermutationInit, 'length'>): Permutation
+  function epochOrder(options1: Pick<RowTable, 'length' | 'storedBytes'>, options2: Omit<PermutationInit, 'length'>): Permutation
 
   /** The numbers at places `from` to `to` of an order, as `RowTable.gather` takes them. */
   function placesOf(order: Permutation, from: number, to: number): Float64Array
@@ -4317,7 +4323,7 @@ declare module 'aivida' {
    * `i * stride + size`. They overlap in memory, so a million of them take no more than the sequence.
    * `sequence: dtype[n]`, n >= size. Throws `rows.window`.
    */
-  function windowsOf(sequence: Tensor, options2: WindowsInit): RowTable
+  function windowsOf(sequence: Tensor, options: WindowsInit): RowTable
 
   /**
    * The file.
@@ -5050,4 +5056,362 @@ declare module 'aivida' {
      */
     denotation: string;
   }
+}
+
+declare module 'aivida/session' {
+  import type * as Core from '@tensorflow/tfjs-core'
+  import type { AividaError, Checkpoint, DType, DataEntry, InferRequest, JobRecordDocument, JobStatus, NamedTensors, NodeEvent, NodeInfo, PeerView, RankedTrial, ResultPart, SourceSpec, Space, Sweep, SweepDefinition, SweepEvent, Tensor, TensorArray, TensorType, TfjsModel, Training, TrainingData, TrainingDefinition, TrainingEvent } from 'aivida'
+  import type { Table } from 'apache-arrow'
+
+  import * as tfPackage from 'aivida/session/tf'
+  import * as arrowPackage from 'apache-arrow'
+
+  global {
+    /** The cluster: `cluster.train`, `cluster.infer`, `cluster.sweep`, `cluster.job(id)`, `cluster.start()`. */
+    const cluster: Cluster
+    /** TensorFlow.js: core and layers. Its tensors and models go into `cluster.infer` and `cluster.train` as they are. */
+    export import tf = tfPackage
+    /** Apache Arrow: results are its tables. */
+    export import arrow = arrowPackage
+    /** Asks DuckDB of tables and files. */
+    const sql: Sql
+    /** Columns of an Arrow table, such as a result, as tensors of TensorFlow.js. Default: all that a tensor can hold. */
+    const toTensors: (table: Table, columns?: readonly string[]) => Record<string, Core.Tensor>
+  }
+
+  /**
+   * The cluster that this notebook works with: the node on this machine, and all machines that it is connected to. Jobs are the
+   * node's: they go on when the kernel ends, and any notebook of this user finds them again by their ids. Whoever may open the
+   * node's control socket, which is its user alone, may open its jobs.
+   */
+  interface Cluster {
+    /** Files and downloads that the node keeps for jobs: `add`, `list`, `remove`. */
+    readonly data: ClusterData
+    /**
+     * Trains a model, on one machine or on many at once (`workers`). Returns at once, and shows the training in this cell; `await`
+     * gives what it came to. Of a `training()` made before, options come second.
+     *
+     * Awaiting throws `train.*` and `graph.*` for what does not fit together, `input.*` for data, `train.diverged`,
+     * `node.not-running`, `cell.interrupted`.
+     */
+    train(given: TrainOptions | Training, options?: JobOptions): TrainingJob
+    /**
+     * Runs a model over rows. Returns at once, and shows the job in this cell; `await` gives the result as an Arrow table: `row`,
+     * and a column each output of the model.
+     *
+     * Awaiting throws `input.*` and `source.*` for rows that do not fit the model, `model.*`, `node.not-running`, `cell.interrupted`.
+     */
+    infer(options: InferOptions): InferenceJob
+    /**
+     * Tries many trainings and tells which is best. Returns at once, and shows the sweep in this cell; `await` gives the table of
+     * its trials, the best of them and its model. Of a `sweep()` made before, options come second.
+     *
+     * Awaiting throws `sweep.*`, what trainings throw, `node.not-running`, `cell.interrupted`.
+     */
+    sweep<const S extends Space>(given: SweepOptions<S> | Sweep, options?: JobOptions): SweepJob
+    /**
+     * A job of this node found again by its id, whichever notebook or command submitted it; with its program, as what that gives.
+     * It goes on when the cell that awaits it is interrupted. Awaiting throws `job.unknown`, `job.other-program`.
+     */
+    job(id: string): AnyJob
+    job(id: string, program: 'train'): TrainingJob
+    job(id: string, program: 'infer'): InferenceJob
+    job(id: string, program: 'sweep'): SweepJob
+    /** Jobs of this node, newest first. Throws `node.not-running`. */
+    jobs(): Promise<JobStatus[]>
+    /** This node and the machines that it is connected to. Throws `node.not-running`. */
+    peers(): Promise<PeerView[]>
+    /** The node on this machine. Throws `node.not-running`. */
+    info(): Promise<NodeInfo>
+    /**
+     * Starts a node in the background, as `aivida up` does; it founds a cluster of one where there is none. `workers`: that many
+     * more nodes on this machine, which compute for it. All of them outlive the kernel; {@link stop} ends them. One that runs
+     * already is left as it is. Resolves when they take work. Throws what the node failed of.
+     */
+    start(options?: StartOptions): Promise<NodeInfo>
+    /**
+     * Ends the workers that {@link start} started on this machine, then the node. Jobs that run go on when it is started again.
+     * Gives the names of those that were stopped. Throws `node.not-running`.
+     */
+    stop(): Promise<string[]>
+  }
+
+  /**
+   * Asks DuckDB, in this process. As a tag, values that stand in the text become parameters, and tables become relations:
+   * `await sql\`select label, count(*) from ${rows} group by label\``. As a function, relations are given by name:
+   * `await sql('select * from rows', { rows })`. A file is named in quotes: `from 'rows.parquet'`. Gives an Arrow table. Throws
+   * `sql.*`.
+   */
+  interface Sql {
+    (pieces: TemplateStringsArray, ...values: readonly unknown[]): Promise<Table>
+    (query: string, relations?: Readonly<Record<string, Table>>): Promise<Table>
+  }
+
+  /** Data that the node keeps, by their content, for jobs to read: files and downloads. */
+  interface ClusterData {
+    /**
+     * Brings a file here and keeps it: a path, an http(s) address, or `s3://BUCKET/KEY`, whose keys stay in this process. Resolves
+     * when it is here; its `path` is what jobs can be given. An interrupt ends the waiting, and it goes on arriving. Throws
+     * `data.*`, `remote.*`.
+     */
+    add(source: string, options?: AddDataOptions): Promise<DataEntry>
+    /** All that is kept, arriving, or has failed to arrive, by name. */
+    list(): Promise<DataEntry[]>
+    /** Lets data go, or calls their arrival off. Throws `data.unknown`. */
+    remove(name: string): Promise<void>
+  }
+
+  /** A training on its way. `await` gives what it came to; its events are steps, checkpoints, rounds and members. */
+  interface TrainingJob extends Job<Trained, TrainingEvent> {
+    readonly program: Promise<'train'>
+    /** A row for each step so far: `row`, `loss` and the other metrics. */
+    metrics(): Promise<Table>
+    /** What it has come to so far, in order. */
+    checkpoints(): Promise<Checkpoint[]>
+    /** The best state, or the last, once it has ended, however it did. Throws `train.no-state`. */
+    state(which?: 'best' | 'last'): Promise<NamedTensors>
+    /** The model with the best state as an ONNX file, once it has ended, however it did. Throws `train.no-model`. */
+    model(): Promise<Uint8Array>
+  }
+
+  /** What a cell says of a training: as `training()`, where the data may be in memory in any form. */
+  interface TrainOptions extends Omit<TrainingDefinition, 'model' | 'loss' | 'optimizer' | 'learningRate' | 'inputs' | 'data' | 'validation'>,
+  Partial<Pick<TrainingDefinition, 'loss' | 'optimizer' | 'learningRate' | 'inputs'>>,
+  JobOptions {
+    /**
+     * Layers, a network, or a Layers model of TensorFlow.js. With a compiled one `loss`, `optimizer` and `learningRate` may be left
+     * out; its inputs are the columns of the data in their order, save `labels`.
+     */
+    readonly model: TrainingDefinition['model'] | TfjsModel
+    readonly data: TrainRows
+    readonly validation?: TrainRows | { readonly share: number }
+    /** Columns by name, with the shape of one sample. Default: what the data are, where they are in memory. */
+    readonly inputs?: Readonly<Record<string, TensorType>>
+  }
+
+  /** What each call that submits a job may be told. */
+  interface JobOptions {
+    /** Whether the cell shows the job as it goes on. Default: `true`. */
+    readonly show?: boolean
+    /** Whether an interrupt of the cell leaves the job alone. Default: `false`, it cancels it. */
+    readonly detach?: boolean
+  }
+
+  /**
+   * Batch inference on its way. `await` gives the result as one Arrow table: `row`, the input's row, then a column each output of
+   * the model. Its events are the node's.
+   */
+  interface InferenceJob extends Job<Table, NodeEvent> {
+    readonly program: Promise<'infer'>
+    /** The rows that are there so far, as one table. */
+    rows(): Promise<Table>
+    /** The result part by part as it comes, for one that is larger than memory or is to be seen early: a table each. */
+    tables(): AsyncGenerator<Table, void, void>
+  }
+
+  /** What a cell says of batch inference: a model, rows, and what `aivida infer` takes beside them. */
+  interface InferOptions extends Omit<InferRequest, 'model' | 'input'>, JobOptions {
+    /** See {@link ModelInput}. */
+    readonly model: ModelInput
+    /** Columns are called as the model's inputs; rows in memory are brought into the types that it asks for. */
+    readonly input: RowsInput
+  }
+
+  /** A sweep on its way. `await` gives what it came to; its events are the checkpoints of its trials, and where it stands. */
+  interface SweepJob extends Job<Swept, SweepEvent> {
+    readonly program: Promise<'sweep'>
+    /** A row each trial, once it has ended, however it did. Throws `sweep.no-table` before. */
+    table(): Promise<Table>
+    /** The best trial, once it has ended, however it did. Throws `sweep.no-table`, `sweep.no-trial`. */
+    best(): Promise<RankedTrial>
+  }
+
+  /** What a cell says of a sweep: as `sweep()`. */
+  interface SweepOptions<S extends Space = Space> extends SweepDefinition<S>, JobOptions {}
+
+  /** A job that was found again, whatever it computes: `cluster.job(id, 'train')` is one whose kind is known. */
+  interface AnyJob extends Job<JobResult, NodeEvent> {
+    /** Asked for when it is first needed. */
+    readonly program: Promise<JobProgram>
+  }
+
+  /** What is started. */
+  interface StartOptions {
+    /** Further nodes on this machine, which compute for this one. Default: none, this one computes itself. */
+    readonly workers?: number
+    /** Shards that each of them runs at once. Default: 1. */
+    readonly slots?: number
+  }
+
+  /** How data are kept. */
+  interface AddDataOptions {
+    /** What they are called. Default: as the file. */
+    readonly name?: string
+    /** How long. Default: 30 days. `Infinity`: until they are removed. Ms. */
+    readonly keepMs?: number
+    /** What the bytes must hash to. */
+    readonly sha256?: string
+  }
+
+  /**
+   * A job of the node on this machine, as cells hold it. `await job` waits for its result; `for await (const event of job)` hears
+   * what happens on the way, what has happened before included. It lives in the node, not in the notebook: it goes on when the
+   * kernel is restarted, and `cluster.job(await job.id)` finds it again, from any notebook of this user.
+   *
+   * Interrupting a cell cancels the jobs that this very cell submitted, unless `{ detach: true }`; others go on, and only the
+   * waiting ends, with `cell.interrupted`.
+   */
+  interface Job<Result, Event> extends PromiseLike<Result>, AsyncIterable<Event> {
+    /** What it computes. Rejects with what its submission failed of. */
+    readonly program: Promise<JobProgram>
+    /** Its id, once the node has it. Rejects with what its submission failed of. */
+    readonly id: Promise<string>
+    /** Where it stands. Throws `node.not-running`, `job.unknown`. */
+    status(): Promise<JobStatus>
+    /** Stops it, on all workers; one that has ended is left as it is. Answers with its state afterwards. */
+    cancel(reason?: string): Promise<JobStatus>
+    /** Finished parts so far: Arrow files in its output folder on this machine, which can be read while it runs. */
+    parts(): Promise<ResultPart[]>
+    /** How it has gone so far: who computed what, in which class. Throws `record.none`. */
+    record(): Promise<JobRecordDocument>
+    /** How it has gone so far as a page for people; shown in the cell, or `(await job.report()).save('report.html')`. */
+    report(): Promise<JobReport>
+    /**
+     * Writes a training as one file, a tar archive, from which anybody can do it again: `npx aivida jobs replay FILE`. Gives the
+     * file's path. `data`: whether its rows come along; by default they do. Throws `bundle.*`.
+     */
+    bundle(file: string, options?: { readonly data?: boolean }): Promise<string>
+    /**
+     * Writes what others may have of it: a `.html` file is its report, which any browser opens; a `.tar` file has the report, the
+     * result as Arrow, and of a training or a sweep the model and the best state. Nothing in it leads back to this node. Gives the
+     * file's path. Throws `share.file`.
+     */
+    share(file: string): Promise<string>
+    /** As of a promise: with the result, or with what it failed of. */
+    then<A = Result, B = never>(onResult?: ((result: Result) => A | PromiseLike<A>) | null, onError?: ((error: AividaError) => B | PromiseLike<B>) | null): Promise<A | B>
+    /** As of a promise. */
+    catch<B = never>(onError: (error: AividaError) => B | PromiseLike<B>): Promise<Result | B>
+    /** As of a promise. */
+    finally(onEnd: () => void): Promise<Result>
+    /** What happens, from its beginning, until it has ended. Of the cell that is interrupted the loop ends with `cell.interrupted`. */
+    [Symbol.asyncIterator](): AsyncGenerator<Event, void, void>
+  }
+
+  /** What a training came to; `cluster.infer({ model })` takes it as a model. */
+  interface Trained {
+    /** The job's id. */
+    readonly job: string
+    /** The trained model with the best state, batches of any size, as an ONNX file ... */
+    readonly model: Uint8Array
+    /** ... and where that lies on this machine. Of a model beyond 1 GiB weights are a file beside it. */
+    readonly modelFile: string
+    /** The best state by name, or the last where nothing was evaluated. */
+    readonly state: NamedTensors
+    /** A row for each step: `row`, `loss` and the other metrics. */
+    readonly metrics: Table
+    /** With what their evaluations gave, in order. */
+    readonly checkpoints: readonly Checkpoint[]
+  }
+
+  /** Rows to learn from: what `training()` takes, and an Arrow table, tensors or objects, whose columns are called as the inputs. */
+  type TrainRows = TrainingData | Rows
+
+  /**
+   * A model to compute: the path of an ONNX file, its bytes, what a training came to (`{ model }`), or a Layers model of
+   * TensorFlow.js.
+   */
+  type ModelInput = string | Uint8Array | { readonly model: Uint8Array; readonly modelFile?: string } | TfjsModel
+
+  /** Rows to compute on: in memory, or the path of an Arrow, Parquet, CSV or JSON file, of JSON lines, or of a folder of images. */
+  type RowsInput = string | SourceSpec | Rows
+
+  /** What a sweep came to. */
+  interface Swept {
+    /** The job's id. */
+    readonly job: string
+    /** A row each trial, in their order: its parameters, `rank` (1 is the best), `state`, `steps`, what its evaluation gave. */
+    readonly table: Table
+    readonly best: RankedTrial
+    /** The best trial's model as an ONNX file, as of a training ... */
+    readonly model: Uint8Array
+    /** ... and where that lies on this machine. */
+    readonly modelFile: string
+    /** The best trial's state by name. */
+    readonly state: NamedTensors
+  }
+
+  /** What any job came to: of inference a table of its rows. */
+  type JobResult = Table | Trained | Swept
+
+  /** What a job computes. */
+  type JobProgram = 'infer' | 'train' | 'sweep'
+
+  /** How a job went, as one HTML page that needs no network and no scripts. A cell that ends with it shows it. */
+  interface JobReport extends Displayable {
+    /** The job's id. */
+    readonly job: string
+    readonly html: string
+    /** Writes the page; gives the file's path. */
+    save(file: string): Promise<string>
+    /** In a frame of its own: its style is not the notebook's. */
+    [DISPLAY](): MimeBundle
+  }
+
+  /** Rows in memory: an Arrow table, tensors by the names of columns, one tensor where there is one column, or objects, one a row. */
+  type Rows = | Table
+  | TensorLike
+  | Readonly<Record<string, TensorLike>>
+  | readonly Readonly<Record<string, unknown>>[]
+
+  /** A value that says itself how it is shown. */
+  interface Displayable {
+    [DISPLAY](): MimeBundle | Promise<MimeBundle>
+  }
+
+  /** The method of a value that says how it is shown: the convention of Deno's kernel. */
+  const DISPLAY: unique symbol
+
+  /**
+   * One value in several forms, by MIME type; a front end shows the richest that it knows. There is always plain text.
+   * (https://jupyter-client.readthedocs.io/en/stable/messaging.html#display-data)
+   */
+  interface MimeBundle {
+    readonly 'text/plain': string
+    readonly 'text/html'?: string
+    readonly 'text/markdown'?: string
+    readonly 'image/svg+xml'?: string
+    /** Base64. */
+    readonly 'image/png'?: string
+    /** Base64. */
+    readonly 'image/jpeg'?: string
+    /** A Vega-Lite 5 specification. */
+    readonly 'application/vnd.vegalite.v5+json'?: object
+    readonly 'application/json'?: unknown
+  }
+
+  /** What can be taken for a tensor: one of ours, one of TensorFlow.js, a typed array (of one axis, or `{ values, shape }`), lists of lists. */
+  type TensorLike = Tensor | TfTensor | Shaped | TensorArray | readonly Nested[]
+
+  /** A tensor of TensorFlow.js, by what is used of it. */
+  interface TfTensor {
+    readonly shape: readonly number[]
+    readonly dtype: string
+    data(): Promise<ArrayLike<number> | readonly string[]>
+  }
+
+  /** Elements in a row, and how they lie. */
+  interface Shaped {
+    readonly values: TensorArray | readonly number[]
+    readonly shape: readonly number[]
+    /** Default: that of the typed array, or what the model asks for. */
+    readonly dtype?: DType
+  }
+
+  /** Numbers, strings or booleans, in lists of lists where there are several axes, as `tf.tensor` takes them. */
+  type Nested = number | bigint | string | boolean | readonly Nested[]
+}
+
+declare module 'aivida/session/tf' {
+  export * from '@tensorflow/tfjs-core'
+  export * from '@tensorflow/tfjs-layers'
 }

@@ -49,8 +49,6 @@ export class Cluster {
    * Awaiting throws `train.*` and `graph.*` for what does not fit together, `input.*` for data, `train.diverged`,
    * `node.not-running`, `cell.interrupted`.
    */
-  train(options: TrainOptions): TrainingJob
-  train(training: Training, options?: JobOptions): TrainingJob
   train(given: TrainOptions | Training, options: JobOptions = {}): TrainingJob {
     const isMade = isOf<Training>(given, 'aivida.training')
     const { show, detach } = isMade ? options : ((given ?? {}) as TrainOptions)
@@ -92,9 +90,7 @@ export class Cluster {
    *
    * Awaiting throws `sweep.*`, what trainings throw, `node.not-running`, `cell.interrupted`.
    */
-  sweep<const S extends Space>(options: SweepOptions<S>): SweepJob
-  sweep(sweep: Sweep, options?: JobOptions): SweepJob
-  sweep(given: SweepOptions | Sweep, options: JobOptions = {}): SweepJob {
+  sweep<const S extends Space>(given: SweepOptions<S> | Sweep, options: JobOptions = {}): SweepJob {
     const isMade = isOf<Sweep>(given, 'aivida.sweep')
     const { show, detach } = isMade ? options : ((given ?? {}) as SweepOptions)
     const submission = submitJob({
@@ -187,7 +183,7 @@ function isOf<T extends { readonly kind: string }>(value: unknown, kind: T['kind
   return value !== null && typeof value === 'object' && (value as Partial<T>).kind === kind
 }
 
-function definitionOf(options: SweepOptions): SweepDefinition {
+function definitionOf<S extends Space>(options: SweepOptions<S>): SweepDefinition<S> {
   const { show: _, detach: __, ...definition } = options ?? {}
-  return definition as SweepDefinition
+  return definition as SweepDefinition<S>
 }

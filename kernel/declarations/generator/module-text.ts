@@ -4,39 +4,61 @@ import { hasOverloads, NodeText } from './node-text.ts'
 import { indented } from './source-text.ts'
 import { TypeText } from './type-text.ts'
 
-/** A module of the file that is written, and what it declares, for whoever else tells of it. */
-export interface WrittenModule {
-  readonly name: string
+/** What a declaration is, and how it is written. */
+export interface Declared {
+  readonly named: Named
   readonly text: string
-  readonly names: Names
-  readonly declarations: readonly { readonly named: Named; readonly text: string }[]
 }
 
-/** `declare module 'NAME' { ... }` with everything that `entry` exports and all that this speaks of. */
-export function writeModule(
-  program: ts.Program,
-  name: string,
-  entry: string,
-  isOurs: (file: ts.SourceFile) => boolean,
-  others: ReadonlyMap<string, Names>,
-): WrittenModule {
-  const checker = program.getTypeChecker()
-  const names = new Names(checker, isOurs, others)
-  const nodes = new NodeText(checker, names, new TypeText(checker, names))
-  const source = program.getSourceFile(entry)!
-  for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(source)!)) {
-    const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0
-    names.declare(isAlias ? checker.getAliasedSymbol(symbol) : symbol, symbol.name, true, !isTypeOnly(symbol))
+/** One `declare module` of the file that is written. */
+export class ModuleText {
+  readonly name: string
+  readonly names: Names
+  readonly nodes: NodeText
+  readonly #checker: ts.TypeChecker
+
+  constructor(
+    checker: ts.TypeChecker,
+    name: string,
+    isOurs: (file: ts.SourceFile) => boolean,
+    others: readonly ModuleText[] = [],
+  ) {
+    this.name = name
+    this.#checker = checker
+    this.names = new Names(checker, isOurs, new Map(others.map((other) => [other.name, other.names])))
+    this.nodes = new NodeText(checker, this.names, new TypeText(checker, this.names))
   }
-  const declarations: { named: Named; text: string }[] = []
-  for (const named of names.declared()) {
-    const texts = (named.symbol.declarations ?? [])
-      .filter((node) => !('body' in node && node.body) || !hasOverloads(checker, node))
-      .map((node) => nodes.declaration(node, named.name, named.isValue))
-    declarations.push({ named, text: texts.join('\n') })
+
+  /** Declares everything that a source exports, by the names that it gives. */
+  declareExports(source: ts.SourceFile): void {
+    for (const symbol of this.#checker.getExportsOfModule(this.#checker.getSymbolAtLocation(source)!)) {
+      const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0
+      this.names.declare(
+        isAlias ? this.#checker.getAliasedSymbol(symbol) : symbol,
+        symbol.name,
+        true,
+        !isTypeOnly(symbol),
+      )
+    }
   }
-  const body = [importsOf(names), ...declarations.map(({ text }) => text)].filter((text) => text !== '')
-  return { name, names, declarations, text: `declare module '${name}' {\n${indented(body.join('\n\n'))}\n}` }
+
+  /** All that was declared, and what that speaks of in its turn. */
+  declarations(): Declared[] {
+    const written: Declared[] = []
+    for (const named of this.names.declared()) {
+      const texts = (named.symbol.declarations ?? [])
+        .filter((node) => !('body' in node && node.body) || !hasOverloads(node))
+        .map((node) => this.nodes.declaration(node, named.name, named.isValue))
+      written.push({ named, text: texts.join('\n') })
+    }
+    return written
+  }
+}
+
+/** `declare module 'NAME' { ... }`, with the imports that its parts need. */
+export function moduleText({ name, names }: ModuleText, parts: readonly string[]): string {
+  const body = [importsOf(names), ...parts].filter((text) => text !== '')
+  return `declare module '${name}' {\n${indented(body.join('\n\n'))}\n}`
 }
 
 /** Whether an export is of a type alone, itself or by its statement. */

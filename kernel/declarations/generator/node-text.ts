@@ -51,8 +51,10 @@ export class NodeText {
   }
 
   #parameters({ parameters }: ts.SignatureDeclaration): string[] {
+    const patterns = parameters.filter(({ name }) => !ts.isIdentifier(name))
     return parameters.map((parameter, at) => {
-      const name = ts.isIdentifier(parameter.name) ? parameter.name.text : `options${at === 0 ? '' : at + 1}`
+      const number = patterns.length > 1 ? patterns.indexOf(parameter) + 1 : ''
+      const name = ts.isIdentifier(parameter.name) ? parameter.name.text : `options${number}`
       const isRequired = parameters
         .slice(at)
         .some((later) => !(later.initializer ?? later.questionToken ?? later.dotDotDotToken))
@@ -78,7 +80,7 @@ export class NodeText {
     const heritage = isValue ? clauses.map((clause) => ` ${clause}`).join('') : extendsOf(clauses)
     const members = node.members
       .filter((member) => isShown(member) && (isValue || !isOfConstructor(member)))
-      .filter((member) => !('body' in member && member.body) || !hasOverloads(this.#checker, member))
+      .filter((member) => !('body' in member && member.body) || !hasOverloads(member))
       .map((member) => this.#member(member, isValue))
     return `${isValue ? 'class' : 'interface'} ${name}${this.#typeParameters(node)}${heritage} ${block(members)}`
   }
@@ -162,6 +164,7 @@ function extendsOf(clauses: readonly string[]): string {
 
 function isShown(member: ts.ClassElement): boolean {
   if (member.name && ts.isPrivateIdentifier(member.name)) return false
+  if (member.name && ts.isComputedPropertyName(member.name) && ts.isCallExpression(member.name.expression)) return false
   return !(ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected))
 }
 
@@ -170,8 +173,7 @@ function isOfConstructor(member: ts.ClassElement): boolean {
 }
 
 /** Whether what is written here are the overloads of a function, not the implementation that they share. */
-export function hasOverloads(checker: ts.TypeChecker, node: ts.Node): boolean {
-  const symbol = 'symbol' in node ? (node.symbol as ts.Symbol | undefined) : undefined
-  if (symbol === undefined || checker === undefined) return false
-  return (symbol.declarations ?? []).some((other) => other !== node && !('body' in other && other.body))
+export function hasOverloads(node: ts.Node): boolean {
+  const { symbol } = node as { readonly symbol?: ts.Symbol }
+  return (symbol?.declarations ?? []).some((other) => other !== node && !('body' in other && other.body))
 }
