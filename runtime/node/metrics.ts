@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { LOOP_RESOLUTION_MS } from './samples.ts'
 import type { NodeService } from './service.ts'
 
 /**
@@ -7,7 +8,7 @@ import type { NodeService } from './service.ts'
  */
 export function nodeMetrics(service: NodeService, signal: AbortSignal): Registry {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry, prefix: 'aivida_' })
+  collectDefaultMetrics({ register: registry, prefix: 'aivida_', eventLoopMonitoringPrecision: LOOP_RESOLUTION_MS })
   const gauge = (name: string, help: string, labelNames: readonly string[], read: (gauge: Gauge) => Promise<void>) =>
     new Gauge({
       name,
