@@ -10,7 +10,7 @@ export { beginReplica, type LiveReplica, mergeRounds, type ReplicaFiles, restore
 export { snapshotHash } from './snapshot-check.ts'
 export { type JoinedStep, joined, updateScalars } from './split-state.ts'
 export { stateFile, tensorsIn } from './state-blob.ts'
-export { batchSizeOf, StepFeeder, type StepFeederInit, stepsPerEpoch } from './step-feed.ts'
+export { batchSizeOf, FeedMemory, StepFeeder, type StepFeederInit, stepsPerEpoch } from './step-feed.ts'
 export {
   diverged,
   type TrainedSteps,

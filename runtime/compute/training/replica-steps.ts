@@ -6,6 +6,7 @@ import type { StepSignature } from '../graph/training/step-signature.ts'
 import { layoutOf, type SharedLayout, sliceEnds } from '../update/index.ts'
 import { checkReplicaNames, innerIn, momentumIn } from './replica-files.ts'
 import { tensorsIn } from './state-blob.ts'
+import { FeedMemory } from './step-feed.ts'
 
 /** A replica in an engine child. */
 export interface LiveReplica {
@@ -13,6 +14,7 @@ export interface LiveReplica {
   readonly layout: SharedLayout
   readonly training: ChildTraining
   readonly replica: ChildReplica
+  readonly memory: FeedMemory
   readonly mode: Replica['mode']
 }
 
@@ -54,7 +56,7 @@ export async function beginReplica(
   const { length, plain } = layout
   const shared = layout.tensors.map(({ index }) => index)
   const replica = await training.replica({ shared, length, plain, ...(momentum && { momentum }) }, signal)
-  return { signature, layout, training, replica, mode: split ? 'gradient' : 'local' }
+  return { signature, layout, training, replica, memory: new FeedMemory(), mode: split ? 'gradient' : 'local' }
 }
 
 /** Has a replica go on from an inner state: that of a file of its own, or of a whole state. Throws as {@link beginReplica}. */

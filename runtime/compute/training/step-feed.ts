@@ -1,5 +1,5 @@
 import { userError } from '../../base/index.ts'
-import { epochOrder, type Permutation, placesOf, type RowTable, roomFor } from '../../data/rows/index.ts'
+import { columnBytes, epochOrder, type Permutation, placesOf, type RowTable, roomFor } from '../../data/rows/index.ts'
 import { elementCount } from '../../data/tensor/check.ts'
 import { DTYPES, type NamedTensors, type Tensor } from '../../data/tensor/tensor.ts'
 import type { RowRange, TrainShard } from '../../protocol/index.ts'
@@ -15,6 +15,32 @@ export interface StepFeederInit {
   readonly table: RowTable
   /** Groups whose memory is in use at once; see `SteppingOptions.ahead`. */
   readonly ahead: number
+  /** What an earlier feeder of this training left, all of whose groups are done. Default: nothing. */
+  readonly memory?: FeedMemory | undefined
+}
+
+/** What feeders of one training leave to each other, shard by shard. */
+export class FeedMemory {
+  /** How many steps a group may have: for steps so short that the way to the engine counts. */
+  groupSteps = 1
+  #rooms: readonly NamedTensors[] = []
+
+  /**
+   * Memory for so many groups of so many rows. It lies outside of the heap: new memory for each shard has all of the heap
+   * collected every few rounds.
+   */
+  rooms({ columns }: Pick<RowTable, 'columns'>, rows: number, count: number): readonly NamedTensors[] {
+    const fits = this.#rooms.length === count && this.#rooms.every((room) => holds(room, columns, rows))
+    if (!fits) this.#rooms = Array.from({ length: count }, () => roomFor(columns, rows))
+    return this.#rooms
+  }
+}
+
+function holds(room: NamedTensors, columns: RowTable['columns'], rows: number): boolean {
+  return columns.every((column) => {
+    const found = room[column.name]
+    return found?.dtype === column.dtype && found.data.byteLength === rows * columnBytes(column)
+  })
 }
 
 /** Steps of one group at most, and bytes of their batches: one batch is always let in. */
@@ -43,33 +69,35 @@ export function stepsPerEpoch(signature: Pick<StepSignature, 'batch'>, { rows }:
  * of it follows from the shard; only how many steps make a group does not, and nothing depends on that.
  */
 export class StepFeeder {
-  /** How many steps the next group may have: for steps so short that the way to the engine counts. */
-  groupSteps = 1
+  readonly memory: FeedMemory
   readonly #init: StepFeederInit
   readonly #plan: StepPlan
   readonly #stepsPerEpoch: number
   readonly #mostSteps: number
-  readonly #rooms: NamedTensors[]
+  readonly #rooms: readonly NamedTensors[]
   #epoch = -1
   #order: Permutation | undefined
 
   constructor(init: StepFeederInit) {
     this.#init = init
     this.#plan = new StepPlan(init.shard)
-    const { signature, table, shard, ahead } = init
+    const { signature, table, shard, ahead, memory = new FeedMemory() } = init
     this.#stepsPerEpoch = stepsPerEpoch(signature, shard.data)
     const batchBytes = signature.batch.reduce((sum, { dtype, shape }) => sum + DTYPES[dtype] * elementCount(shape), 0)
     const fitting = Math.floor(GROUP_BYTES / Math.max(1, batchBytes))
     this.#mostSteps = Math.max(1, Math.min(GROUP_STEPS, this.#stepsPerEpoch, shard.steps, fitting))
     const rows = this.#mostSteps * batchSizeOf(signature)
-    this.#rooms = Array.from({ length: ahead }, () => roomFor(table.columns, rows))
+    this.memory = memory
+    this.#rooms = memory.rooms(table, rows, ahead)
   }
 
   /** All steps of the shard, in order. Throws what gathering rows throws. */
   async *groups(): AsyncGenerator<StepGroup, void, void> {
     const { steps } = this.#init.shard
     for (let at = 0, group = 0; at < steps; group++) {
-      const run = this.#plan.runFrom(at, this.#stepsPerEpoch, Math.min(this.groupSteps, this.#mostSteps))
+      // The engine waits for the first group alone.
+      const most = group === 0 ? 1 : Math.min(this.memory.groupSteps, this.#mostSteps)
+      const run = this.#plan.runFrom(at, this.#stepsPerEpoch, most)
       const feeds = await this.#feeds(run, this.#rooms[group % this.#rooms.length]!)
       at += run.count
       yield { steps: feeds, commit: run.commit }

@@ -5,7 +5,7 @@ import type { TrainingProgress, TrainShard } from '../../protocol/index.ts'
 import { AHEAD, type ChildSession, type ChildTraining, type Stepped } from '../engine/index.ts'
 import type { StepSignature } from '../graph/training/step-signature.ts'
 import { measure } from './measure.ts'
-import { StepFeeder } from './step-feed.ts'
+import { type FeedMemory, StepFeeder } from './step-feed.ts'
 import { StepPlan } from './step-plan.ts'
 
 /** What {@link trainSteps} works on. */
@@ -16,6 +16,8 @@ export interface TrainStepsInit {
   /** The state that the shard begins with is in it. */
   readonly training: ChildTraining
   readonly table: RowTable
+  /** See `StepFeederInit.memory`. */
+  readonly memory?: FeedMemory
   /** What the shard's evaluation names, where it has one. */
   readonly evaluation?: { readonly model: ChildSession; readonly table: RowTable }
   readonly signal?: AbortSignal
@@ -36,8 +38,11 @@ export interface TrainedSteps {
   readonly commitments: readonly Digest[]
 }
 
-/** Steps that go to the child together take about this long: long enough that the way there does not count. Ms. */
-const GROUP_MS = 25
+/**
+ * Steps that go to the child together take about this long: long enough that the way there does not count on a machine
+ * whose cores are all computing, short enough that those under way end soon after they are called off. Ms.
+ */
+const GROUP_MS = 100
 
 /**
  * Runs the steps of a shard, its batches made while the child computes. Throws `train.diverged` when the loss is no
@@ -47,7 +52,7 @@ export async function trainSteps(init: TrainStepsInit): Promise<TrainedSteps> {
   const { clock, shard, signature, training, table, evaluation, signal, onSteps } = init
   const { fromStep, steps } = shard
   const plan = new StepPlan(shard)
-  const feeder = new StepFeeder({ shard, signature, table, ahead: AHEAD })
+  const feeder = new StepFeeder({ shard, signature, table, ahead: AHEAD, memory: init.memory })
   const columns = signature.metrics.map(() => new Float32Array(steps))
   const commitments: Digest[] = []
   const batchRows = signature.batch[0]!.shape[0]!
@@ -63,7 +68,7 @@ export async function trainSteps(init: TrainStepsInit): Promise<TrainedSteps> {
     const nowMs = clock.monoMs()
     const stepMs = Math.max(1e-3, (nowMs - beforeMs) / metrics.length)
     beforeMs = nowMs
-    feeder.groupSteps = Math.floor(GROUP_MS / stepMs)
+    feeder.memory.groupSteps = Math.floor(GROUP_MS / stepMs)
     onSteps?.({
       step: fromStep + done,
       metrics: Object.fromEntries(
