@@ -10,15 +10,15 @@ export type JobNews =
   /** The cell has asked for it, and the node does not have it yet: a model is built, data are sent. */
   | { readonly type: 'submitting'; readonly program: JobProgram; readonly name?: string }
   /**
-   * The node has it. `alone`: there is no other machine, so that it runs on this one. `trials`: of a sweep, their parameters.
-   * `peers`: who is about, this node among them.
+   * The node has it. `alone`: there is no other machine, so that it runs on this one. `peers`: who is about, this node among
+   * them. `sweep`: of one, what no event tells.
    */
   | {
       readonly type: 'submitted'
       readonly job: string
       readonly alone: boolean
       readonly peers: readonly PeerView[]
-      readonly trials?: readonly Readonly<Record<string, Parameter>>[]
+      readonly sweep?: SweepNews
     }
   /**
    * What the node says of it: all of its parts from the first one on, with absolute paths of their files, its status, the steps
@@ -27,6 +27,15 @@ export type JobNews =
   | { readonly type: 'event'; readonly event: NodeEvent }
   /** It was not taken, or, with a `job`, no more can be heard of it: it may well go on. Nothing follows. */
   | { readonly type: 'failed'; readonly error: AividaError; readonly job?: string }
+
+/** What a sweep tries. */
+export interface SweepNews {
+  /** The parameters of its trials, in their order. */
+  readonly trials: readonly Readonly<Record<string, Parameter>>[]
+  /** What they are ranked by, and which way is better. */
+  readonly metric: string
+  readonly goal: 'min' | 'max'
+}
 
 /** Shows a job in a cell, in one place, as long as there is news. Never throws, never waits. */
 export type ShowJob = (news: AsyncIterable<JobNews>, cell: Cell) => void

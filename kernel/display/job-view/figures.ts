@@ -101,23 +101,27 @@ export function rate(perSecond: number, unit: string): string {
   return `${value} ${unit}/s`
 }
 
+/** What became of a job that its node has not told of. */
+export function notTaken(job: string | undefined): string {
+  return job === undefined ? 'not submitted' : 'out of reach'
+}
+
 /** What people should know of a running job that does not move, or not as they may think; the most pressing first. */
 export function notesOf(view: JobView): string[] {
-  const { status, init } = view
+  const { status, failure, alone } = view
   if (!status) return []
   const { state, shards, workers, refusals, rounds, error, adoption } = status
   const notes: string[] = []
+  if (failure) notes.push(`no more can be heard of it: ${failure.code}: ${failure.message}`)
   if (error) notes.push(`${error.code}: ${error.message}`)
   if (adoption)
     notes.push(`it goes on at another node: ${adoption.by.slice(-8)} took it over from ${adoption.from.slice(-8)}`)
+  if (alone && workers.length < 2) notes.push('there is no other machine: this one computes alone')
   if (state !== 'running') return notes
   const refused = Object.entries(refusals).map(([reason, times]) => `${reason} ×${times}`)
   if (rounds?.waits !== undefined) notes.push(rounds.waits)
   if (shards.running === 0 && refused.length > 0) notes.push(`no device takes its shards: ${refused.join(', ')}`)
   else if (shards.waiting > 0 && shards.running === 0 && workers.length === 0) notes.push('waits for a device')
-  const [only] = workers
-  if (workers.length === 1 && only && only.peer === init.self)
-    notes.push('this machine computes alone: no other node is at work')
   return notes
 }
 

@@ -5,7 +5,7 @@ import type { JobStatus } from '../../../runtime/protocol/index.ts'
 import { page } from '../page.ts'
 import { counted as words } from '../plain.ts'
 import { type Curve, latest, pointsOf } from './curve.ts'
-import { notesOf, type Pace, paceOf, rate, timeText, unitOf, type WorkerRow, workerRows } from './figures.ts'
+import { notesOf, notTaken, type Pace, paceOf, rate, timeText, unitOf, type WorkerRow, workerRows } from './figures.ts'
 import type { JobView } from './job-view.ts'
 import { nameOf } from './text.ts'
 import { rankedTrials, trialText } from './trials.ts'
@@ -20,8 +20,7 @@ const MEASURED = 6
 /** A job as it stands, with all that a front end shows in place. */
 export function jobHtml(view: JobView, nowWallMs: number): string {
   const { status } = view
-  if (!status)
-    return page(html`<p class="head"><b>${view.init.job}</b> <span class="soft">nothing heard yet</span></p>`)
+  if (!status) return page(beforeStatus(view))
   const pace = paceOf(view, nowWallMs)
   const workers = workerRows(view)
   return page(html`${head(status, pace)}
@@ -33,6 +32,14 @@ ${workersTable(view, status, workers)}
 ${roundsTable(view)}
 ${mishapsTable(view)}
 ${ending(view, status)}`)
+}
+
+/** Of a job that its node has not told of yet, or that it did not take. */
+function beforeStatus({ name, program, job, failure }: JobView): Markup {
+  const state = failure
+    ? html`<span class="bad">${notTaken(job)}</span>`
+    : html`<span class="soft">${job === undefined ? 'being submitted' : 'submitted'}</span>`
+  return html`<div class="head"><b>${name || program || 'job'}</b> ${state} <code class="soft">${job}</code></div>${failure && html`<p class="bad">${failure.code}: ${failure.message}</p>`}`
 }
 
 const TONES: Readonly<Record<JobStatus['state'], string>> = {
@@ -122,7 +129,7 @@ function shareBar(share: number): Markup {
 function trialsTable(view: JobView, status: JobStatus): Markup | undefined {
   if (!status.sweep) return undefined
   const rows = rankedTrials(view)
-  const metric = view.init.metric ?? 'loss'
+  const metric = view.sweep?.metric ?? 'loss'
   return html`<p class="soft">${trialText(status.sweep)}</p>${
     rows.length > 0 &&
     html`<div class="wide"><table><thead><tr><th class="n">rank</th><th class="n">trial</th><th>parameters</th><th class="n">steps</th><th class="n">best ${metric}</th><th class="n">last</th><th></th></tr></thead><tbody>${rows

@@ -1,17 +1,14 @@
+import { assertNever } from '../../../runtime/base/errors.ts'
 import type { JobStatus, NodeEvent, Parameter } from '../../../runtime/protocol/index.ts'
+import type { JobNews, JobProgram } from '../../job-news.ts'
 import { addPoint, type Curve } from './curve.ts'
 import { closedRound, type RoundRow } from './rounds.ts'
 
-/** What a view of a job is begun with: what no event tells. */
-export interface JobViewInit {
-  readonly job: string
-  /** This node's own peer: where it is the only worker, the view says that this machine computes alone. */
-  readonly self?: string
-  /** Of a sweep: the parameters of each trial, in order. */
-  readonly trials?: readonly Readonly<Record<string, Parameter>>[]
-  /** Of a sweep: what it is ranked by, and which way is better. Default: `loss`, `min`. */
-  readonly metric?: string
-  readonly goal?: 'min' | 'max'
+/** Of a sweep: the parameters of its trials, in their order, what they are ranked by, and which way is better. */
+export interface SweepFacts {
+  readonly trials: readonly Readonly<Record<string, Parameter>>[]
+  readonly metric: string
+  readonly goal: 'min' | 'max'
 }
 
 /** A trial of a sweep, as its checkpoints tell. */
@@ -40,12 +37,19 @@ export interface Steps {
   readonly atWallMs: number
 }
 
-/** All that a view shows: a fold over the events of one job. {@link foldEvent} alone changes it. */
+/** All that a view shows: a fold over the news of one job. {@link foldNews} alone changes it. */
 export interface JobView {
-  readonly init: JobViewInit
+  /** As it was asked for: the node may not have it yet. */
+  program: JobProgram | undefined
+  name: string
+  /** Once the node has it. */
+  job: string | undefined
+  /** There was no other machine when it was submitted. */
+  alone: boolean
+  sweep: SweepFacts | undefined
+  /** It was not taken, or no more can be heard of it. */
+  failure: { readonly code: string; readonly message: string } | undefined
   status: JobStatus | undefined
-  /** When the newest event was sent. */
-  atWallMs: number
   /** How much was done when, lately: what speed is taken from. */
   readonly progress: { readonly atWallMs: number; readonly done: number }[]
   /** By metric. */
@@ -70,32 +74,52 @@ const MISHAPS = 50
 const ROUNDS = 50
 
 /** A view that has heard nothing yet. */
-export function beginJobView(init: JobViewInit): JobView {
+export function beginJobView(): JobView {
   return {
-    init,
-    ...{ status: undefined, atWallMs: 0, progress: [], curves: new Map(), steps: new Map(), names: new Map() },
+    ...{ program: undefined, name: '', job: undefined, alone: false, sweep: undefined, failure: undefined },
+    ...{ status: undefined, progress: [], curves: new Map(), steps: new Map(), names: new Map() },
     ...{ mishaps: new Map(), rounds: [], trials: new Map(), gaps: 0 },
     roundTotals: { counted: new Map(), missed: new Map(), late: new Map() },
   }
 }
 
-/** Takes an event in; those of other jobs are passed over. Pure but for the view, which it changes in place. */
-export function foldEvent(view: JobView, event: NodeEvent): void {
+/** Takes news in. Pure but for the view, which it changes in place. */
+export function foldNews(view: JobView, news: JobNews): void {
+  switch (news.type) {
+    case 'submitting':
+      view.program = news.program
+      view.name = news.name ?? ''
+      return
+    case 'submitted':
+      view.job = news.job
+      view.alone = news.alone
+      view.sweep = news.sweep
+      for (const { peer, name } of news.peers) if (name !== '') view.names.set(peer, name)
+      return
+    case 'event':
+      foldEvent(view, news.event)
+      return
+    case 'failed':
+      view.failure = { code: news.error.code, message: news.error.message }
+      view.job ??= news.job
+      return
+    default:
+      assertNever(news)
+  }
+}
+
+function foldEvent(view: JobView, event: NodeEvent): void {
   switch (event.type) {
     case 'job':
-      if (event.status.job !== view.init.job) return
       foldStatus(view, event.status, event.atWallMs)
       break
     case 'shard':
-      if (event.job !== view.init.job) return
       foldShard(view, event)
       break
     case 'part':
-      if (event.job !== view.init.job) return
       foldPart(view, event)
       break
     case 'training':
-      if (event.job !== view.init.job) return
       foldSteps(view, event)
       break
     case 'gap':
@@ -104,7 +128,6 @@ export function foldEvent(view: JobView, event: NodeEvent): void {
     default:
       return // of the node, not of a job
   }
-  view.atWallMs = Math.max(view.atWallMs, event.atWallMs)
 }
 
 function foldStatus(view: JobView, status: JobStatus, atWallMs: number): void {
@@ -174,10 +197,10 @@ function foldTrial(
   if (!checkpoint) return
   const row = of(trial)
   row.step = Math.max(row.step, checkpoint.step)
-  const value = checkpoint.validation?.[view.init.metric ?? 'loss']
+  const value = checkpoint.validation?.[view.sweep?.metric ?? 'loss']
   if (value === undefined) return
   row.last = value
-  const better = row.best === undefined || (view.init.goal === 'max' ? value > row.best : value < row.best)
+  const better = row.best === undefined || (view.sweep?.goal === 'max' ? value > row.best : value < row.best)
   if (better) row.best = value
 }
 

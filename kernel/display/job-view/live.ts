@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../../runtime/base/index.ts'
-import type { NodeEvent } from '../../../runtime/protocol/index.ts'
 import type { Cell } from '../../cell.ts'
+import type { JobNews } from '../../job-news.ts'
 import type { MimeBundle } from '../mime-bundle.ts'
 import { jobHtml } from './html.ts'
-import { beginJobView, foldEvent, type JobView, type JobViewInit } from './job-view.ts'
+import { beginJobView, foldNews, type JobView } from './job-view.ts'
 import { jobText } from './text.ts'
 
 /** A view is drawn anew at most this often: five times a second are seen as motion. */
@@ -13,20 +13,20 @@ const DRAW_MS = 200
 const IDLE_DRAW_MS = 2_000
 
 /** What a live view is made from. */
-export interface LiveJobInit extends JobViewInit {
+export interface LiveJobInit {
   /** Where it is shown, and updated in place. */
   readonly cell: Pick<Cell, 'put'>
   readonly clock: Clock
 }
 
 /**
- * A job in a cell, updated in place: a driver of {@link foldEvent}. However many events come, it is drawn five times a second at
+ * A job in a cell, updated in place: a driver of {@link foldNews}. However much news comes, it is drawn five times a second at
  * most, and what it showed last is the last state.
  */
 export class LiveJob {
   /** By which other cells' outputs could be told to be the same. */
   readonly displayId = `aivida-job-${randomUUID()}`
-  readonly view: JobView
+  readonly view: JobView = beginJobView()
   readonly #cell: Pick<Cell, 'put'>
   readonly #clock: Clock
   #drawnMs = Number.NEGATIVE_INFINITY
@@ -35,8 +35,7 @@ export class LiveJob {
   #shown = ''
   #ended = false
 
-  constructor({ cell, clock, ...init }: LiveJobInit) {
-    this.view = beginJobView(init)
+  constructor({ cell, clock }: LiveJobInit) {
     this.#cell = cell
     this.#clock = clock
   }
@@ -46,10 +45,10 @@ export class LiveJob {
     if (this.#shown === '') this.#draw()
   }
 
-  /** Takes an event in, and shows it soon. */
-  hear(event: NodeEvent): void {
+  /** Takes news in, and shows it soon. */
+  hear(news: JobNews): void {
     if (this.#ended) return
-    foldEvent(this.view, event)
+    foldNews(this.view, news)
     this.#soon(DRAW_MS)
   }
 
@@ -61,11 +60,11 @@ export class LiveJob {
     this.#cancel?.()
   }
 
-  /** Hears all events, then ends. Throws what the events throw, after having shown what it had heard. */
-  async follow(events: AsyncIterable<NodeEvent>): Promise<JobView> {
+  /** Hears all news, then ends. Throws what the news throws, after having shown what it had heard. */
+  async follow(news: AsyncIterable<JobNews>): Promise<JobView> {
     this.begin()
     try {
-      for await (const event of events) this.hear(event)
+      for await (const each of news) this.hear(each)
     } finally {
       this.end()
     }
@@ -93,7 +92,7 @@ export class LiveJob {
       this.#cell.put({ type: this.#shown === '' ? 'display' : 'update', bundle, displayId })
       this.#shown = text
     }
-    if (this.view.status?.state === 'running' && !this.#ended) this.#soon(IDLE_DRAW_MS)
+    if (!this.#ended && !this.view.failure && this.view.status?.state === 'running') this.#soon(IDLE_DRAW_MS)
   }
 }
 

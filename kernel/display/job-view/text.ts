@@ -1,7 +1,7 @@
 import { bytes, count, duration, measurement, percent } from '../../../runtime/node/record/report/figures.ts'
 import { aligned, brief, counted, plain } from '../plain.ts'
 import { latest } from './curve.ts'
-import { notesOf, paceOf, rate, timeText, unitOf, workerRows } from './figures.ts'
+import { notesOf, notTaken, paceOf, rate, timeText, unitOf, workerRows } from './figures.ts'
 import type { JobView } from './job-view.ts'
 import { rankedTrials, trialText } from './trials.ts'
 
@@ -11,8 +11,8 @@ const MISHAPS = 5
 
 /** A job in a few lines: what a front end shows that knows no HTML, and what a saved notebook reads like. */
 export function jobText(view: JobView, nowWallMs: number): string {
-  const { status, init } = view
-  if (!status) return `${init.job}: nothing heard yet`
+  const { status } = view
+  if (!status) return beforeStatus(view)
   const pace = paceOf(view, nowWallMs)
   const unit = unitOf(status)
   const { rows, shards, rounds, sweep } = status
@@ -70,6 +70,12 @@ export function jobText(view: JobView, nowWallMs: number): string {
     ...(status.state === 'done' ? [`result: ${status.outputDir}`] : []),
   ]
   return plain(lines.filter((line) => line !== '').join('\n'))
+}
+
+function beforeStatus({ name, program, job, failure }: JobView): string {
+  const what = [job, name, program].filter(Boolean).join(', ')
+  if (!failure) return plain(`${what}: ${job === undefined ? 'being submitted' : 'submitted'}`)
+  return plain(`${what}: ${notTaken(job)}\n! ${failure.code}: ${failure.message}`)
 }
 
 /** A worker as people call it. */

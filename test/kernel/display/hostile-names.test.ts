@@ -2,7 +2,7 @@ import { tableFromArrays } from 'apache-arrow'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bundleOf } from '../../../kernel/display/bundle.ts'
-import { beginJobView, foldEvent, jobBundle } from '../../../kernel/display/job-view/index.ts'
+import { beginJobView, foldNews, jobBundle } from '../../../kernel/display/job-view/index.ts'
 import type { MimeBundle } from '../../../kernel/display/mime-bundle.ts'
 import { at, checkpointPart, MADE_WALL_MS, peer, roundPart, share, status } from './sample-jobs.ts'
 
@@ -21,7 +21,11 @@ const isHarmless = (bundle: MimeBundle) => {
 
 test('names, reasons and messages of a job', () => {
   const job = status().job
-  const view = beginJobView({ job, trials: [{ [HOSTILE]: HOSTILE }], metric: HOSTILE })
+  const view = beginJobView()
+  const facts = { trials: [{ [HOSTILE]: HOSTILE }], metric: HOSTILE, goal: 'min' } as const
+  foldNews(view, { type: 'submitting', program: 'sweep', name: HOSTILE })
+  isHarmless(jobBundle(view, MADE_WALL_MS))
+  foldNews(view, { type: 'submitted', job, alone: true, peers: [], sweep: facts })
   const error = { code: HOSTILE, category: 'peer', message: HOSTILE, retryable: false, facts: {} } as const
   const rounds = { closed: 1, members: [], waits: HOSTILE, sync: HOSTILE }
   const sweep = { waiting: 0, running: 0, paused: 0, done: 1, failed: 0, rungs: [] }
@@ -34,10 +38,10 @@ test('names, reasons and messages of a job', () => {
     at(5, { type: 'part', job, part: checkpointPart(200, { [HOSTILE]: 2 }) }),
     at(5, { type: 'part', job, part: excluding }),
   ])
-    foldEvent(view, event)
+    foldNews(view, event)
   isHarmless(jobBundle(view, MADE_WALL_MS + 10))
   const failed = status({ state: 'failed', error, name: HOSTILE, outputDir: HOSTILE })
-  foldEvent(view, at(6, { type: 'job', status: failed }))
+  foldNews(view, at(6, { type: 'job', status: failed }))
   isHarmless(jobBundle(view, MADE_WALL_MS + 10))
 })
 

@@ -1,25 +1,26 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { beginJobView, foldEvent, jobBundle } from '../../../kernel/display/job-view/index.ts'
-import type { NodeEvent } from '../../../runtime/protocol/index.ts'
+import { beginJobView, foldNews, jobBundle } from '../../../kernel/display/job-view/index.ts'
+import type { JobNews } from '../../../kernel/job-news.ts'
+import { userError } from '../../../runtime/base/index.ts'
 import { at, checkpointPart, MADE_WALL_MS, peer, roundPart, share, status } from './sample-jobs.ts'
 
 const test = suite('a job view')
 const JOB = status().job
-const heard = (events: readonly NodeEvent[], init = {}) => {
-  const view = beginJobView({ job: JOB, ...init })
-  for (const event of events) foldEvent(view, event)
+const heard = (news: readonly JobNews[]) => {
+  const view = beginJobView()
+  for (const each of news) foldNews(view, each)
   return view
 }
-const shown = (events: readonly NodeEvent[], init = {}, afterMs = 10_000) =>
-  jobBundle(heard(events, init), MADE_WALL_MS + afterMs)
+const shown = (news: readonly JobNews[], afterMs = 10_000) => jobBundle(heard(news), MADE_WALL_MS + afterMs)
+const submitted = { type: 'submitted', job: JOB, alone: false, peers: [] } as const
 
 test('progress, speed, time left and workers, as text and as HTML', () => {
   const events = [
     at(1_000, { type: 'job', status: status({ rows: { read: 300, done: 200, total: 1_000 } }) }),
     at(3_000, { type: 'job', status: status() }),
   ]
-  const { 'text/plain': text, 'text/html': html } = shown(events, {}, 3_000)
+  const { 'text/plain': text, 'text/html': html } = shown(events, 3_000)
   assert.match(text, /running: 40.0 %, 400 of 1,000 rows, 100 rows\/s, for 3.0 s, 6.0 s left/)
   assert.match(text, / {2}worker-a {2}alive {2}300 rows {2}200 rows\/s {2}1 running/)
   assert.match(text, /worker-b .*50 rows\/s .*4.0 times slower/)
@@ -72,13 +73,15 @@ test('rounds: who counted, who did not and why, what they waited for, what was s
 
 test('a sweep: trials in the order of their best value, with parameters', () => {
   const sweep = { waiting: 1, running: 1, paused: 0, done: 1, failed: 0, rungs: [2, 1] }
+  const trials = [{ rate: 0.1 }, { rate: 0.01 }]
   const events = [
+    { ...submitted, sweep: { trials, metric: 'loss', goal: 'min' } } as const,
     at(0, { type: 'job', status: status({ program: 'sweep', sweep }) }),
     at(1, { type: 'part', job: JOB, part: checkpointPart(100, { loss: 0.9 }, 0) }),
     at(2, { type: 'part', job: JOB, part: checkpointPart(100, { loss: 0.4 }, 1) }),
     at(3, { type: 'part', job: JOB, part: checkpointPart(200, { loss: 0.5 }, 1) }),
   ]
-  const { 'text/plain': text } = shown(events, { trials: [{ rate: 0.1 }, { rate: 0.01 }] })
+  const { 'text/plain': text } = shown(events)
   assert.match(text, /3 trials: 1 running, 1 waiting, 1 done; rungs 2, 1/)
   assert.match(text, /1\. {2}trial 1 {2}rate 0.01 {2}200 steps {2}0.4\n {2}2\. {2}trial 0 {2}rate 0.1/)
 })
@@ -91,8 +94,8 @@ test('failures with their cause, refusals, and a machine that computes alone', (
   )
   const alone = status({ workers: [share('A')] })
   assert.match(
-    shown([at(0, { type: 'job', status: alone })], { self: peer('A') })['text/plain'],
-    /! this machine computes alone/,
+    shown([{ ...submitted, alone: true }, at(0, { type: 'job', status: alone })])['text/plain'],
+    /! there is no other machine: this one computes alone/,
   )
   const error = {
     code: 'train.diverged',
@@ -127,9 +130,17 @@ test('failures with their cause, refusals, and a machine that computes alone', (
   assert.match(html!, /class="bad">train.diverged: NaN at step 7/)
 })
 
-test('events of other jobs and of the node change nothing', () => {
-  const other = at(5, { type: 'job', status: status({ job: 'job-1111111111111111' }) })
-  assert.is(heard([other]).status, undefined)
+test('a job that its node does not have yet, did not take, or can no more be heard of', () => {
+  const submitting = { type: 'submitting', program: 'train', name: 'digits' } as const
+  const error = userError('node.not-running', 'no node; cluster.start()')
+  const failed = { type: 'failed', error } as const
+  assert.is(shown([submitting])['text/plain'], 'digits, train: being submitted')
+  assert.is(shown([submitting, submitted])['text/plain'], `${JOB}, digits, train: submitted`)
+  const refused = shown([submitting, failed])
+  assert.is(refused['text/plain'], 'digits, train: not submitted\n! node.not-running: no node; cluster.start()')
+  assert.match(refused['text/html']!, 'node.not-running: no node')
+  const lost = shown([submitting, submitted, at(0, { type: 'job', status: status() }), { ...failed, job: JOB }])
+  assert.match(lost['text/plain'], /! no more can be heard of it: node.not-running/)
 })
 
 test.run()

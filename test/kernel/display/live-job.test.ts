@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { CellOutput } from '../../../kernel/cell.ts'
 import { LiveJob } from '../../../kernel/display/job-view/index.ts'
-import type { NodeEvent } from '../../../runtime/protocol/index.ts'
+import type { JobNews } from '../../../kernel/job-news.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 import { at, MADE_WALL_MS, peer, status } from './sample-jobs.ts'
 
@@ -12,7 +12,6 @@ const setUp = () => {
   const clock = new VirtualClock(MADE_WALL_MS)
   const outputs: { atMs: number; output: CellOutput }[] = []
   const live = new LiveJob({
-    job: JOB,
     clock,
     cell: { put: (output) => outputs.push({ atMs: clock.monoMs(), output }) },
   })
@@ -63,7 +62,7 @@ test('the newest state is shown although nothing follows it, and time goes on', 
 
 test('what events fail of is thrown after what was heard is shown', async () => {
   const { outputs, live } = setUp()
-  const events = async function* (): AsyncGenerator<NodeEvent> {
+  const events = async function* (): AsyncGenerator<JobNews> {
     yield at(0, { type: 'job', status: status() })
     throw new Error('the node is gone')
   }

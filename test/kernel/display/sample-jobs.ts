@@ -1,3 +1,4 @@
+import type { JobNews } from '../../../kernel/job-news.ts'
 import type { JobStatus, NodeEvent, NodeEventBody, ResultPart } from '../../../runtime/protocol/index.ts'
 import { jobStatus } from '../../support/fake-node-service.ts'
 
@@ -7,9 +8,9 @@ const digest = (character: string) => character.repeat(64)
 /** When sample jobs were made. Ms. */
 export const MADE_WALL_MS = 1_750_000_000_000
 
-/** Events in order, `afterMs` after the job was made. */
-export function at(afterMs: number, body: NodeEventBody): NodeEvent {
-  return { ...body, seq: afterMs, atWallMs: MADE_WALL_MS + afterMs } as NodeEvent
+/** News of an event, `afterMs` after the job was made. */
+export function at(afterMs: number, body: NodeEventBody): JobNews {
+  return { type: 'event', event: { ...body, seq: afterMs, atWallMs: MADE_WALL_MS + afterMs } as NodeEvent }
 }
 
 /** What one worker has done. */
