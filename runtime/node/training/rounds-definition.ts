@@ -119,8 +119,7 @@ export function diloco(options: DilocoOptions = {}): TrainingSync {
  */
 export function gradients(options: GradientsOptions = {}): TrainingSync {
   checkOptions('gradients', options as Readonly<Record<string, unknown>>, GRADIENTS_OPTIONS, 'gradients.')
-  const exact = compressionsOf('f32')
-  return { sync: 'gradients', recipe: { ...exact, ...compressionsOf(options.compression) } }
+  return { sync: 'gradients', recipe: compressionsOf(options.compression) }
 }
 
 /**

@@ -10,7 +10,7 @@ const SHORT = 1_000
 /**
  * The recipe for a training, where the request does not say: two bits an element both ways, a constant number of local
  * steps, outer rate 1 (measured: `bench/README.md`; the usual outer 0.7/0.9 of Douillard et al. 2023 is wrong for short
- * runs). More members meet more often. `gradients`: the mean of each step's gradients, 8 bits.
+ * runs). More members meet more often. `gradients`: the mean of each step's gradients, as they are.
  */
 export function defaultRecipe(
   { sync, recipe }: Pick<RoundsRequest, 'sync' | 'recipe'>,
@@ -20,8 +20,8 @@ export function defaultRecipe(
     return {
       mode: 'gradient',
       localSteps: 1,
-      up: recipe.up ?? { kind: 'i8' },
-      down: recipe.down ?? { kind: 'i8' },
+      up: recipe.up ?? { kind: 'f32' },
+      down: recipe.down ?? { kind: 'f32' },
       outer: recipe.outer ?? { rate: 1, momentum: 0 },
     }
   const many = members > 4

@@ -5,6 +5,7 @@ import {
   exchangedBytes,
   type MeasuredRounds,
 } from '../../../../runtime/job/programs/rounds/choose-recipe.ts'
+import { defaultRecipe } from '../../../../runtime/job/programs/rounds/default-recipe.ts'
 
 /** A swarm whose lines carry so much, with so much to wait for beside. */
 function measured(
@@ -84,6 +85,12 @@ test('one size alone, and figures that slope the wrong way, still lead to a reci
   assert.is(noisy.recipe.mode, 'local')
   assert.is(chooseRecipe({ ...base, exchanges: [{ bytes: 0, ms: 0 }] }).recipe.mode, 'gradient')
   assert.throws(() => chooseRecipe({ ...base, exchanges: [] }))
+})
+
+test('gradients travel as they are where nothing else is said', () => {
+  const rounds = { sync: 'gradients', recipe: {} } as const
+  const { mode, localSteps, up, down } = defaultRecipe(rounds, { kind: 'other', members: 4, batches: 100 })
+  assert.equal([mode, localSteps, up, down], ['gradient', 1, { kind: 'f32' }, { kind: 'f32' }])
 })
 
 test.run()
