@@ -5075,8 +5075,11 @@ declare module 'aivida/session' {
     export import arrow = arrowPackage
     /** Asks DuckDB of tables and files. */
     const sql: Sql
-    /** Columns of an Arrow table, such as a result, as tensors of TensorFlow.js. Default: all that a tensor can hold. */
-    const toTensors: (table: Table, columns?: readonly string[]) => Record<string, Core.Tensor>
+    /**
+     * Columns of an Arrow table, such as a result, as tensors of TensorFlow.js: `const { output } = await toTensors(rows)`. Default:
+     * all that a tensor can hold. Integers become `int32`, floats `float32`. Throws `input.column`, `input.value`.
+     */
+    const toTensors: (table: Table, columns?: readonly string[]) => Promise<Record<string, Core.Tensor>>
   }
 
   /**
@@ -5084,7 +5087,7 @@ declare module 'aivida/session' {
    * node's: they go on when the kernel ends, and any notebook of this user finds them again by their ids. Whoever may open the
    * node's control socket, which is its user alone, may open its jobs.
    */
-  interface Cluster {
+  interface Cluster extends Displayable {
     /** Files and downloads that the node keeps for jobs: `add`, `list`, `remove`. */
     readonly data: ClusterData
     /**
@@ -5117,9 +5120,9 @@ declare module 'aivida/session' {
     job(id: string, program: 'train'): TrainingJob
     job(id: string, program: 'infer'): InferenceJob
     job(id: string, program: 'sweep'): SweepJob
-    /** Jobs of this node, newest first. Throws `node.not-running`. */
+    /** Jobs of this node, newest first; shown as a table. Throws `node.not-running`. */
     jobs(): Promise<JobStatus[]>
-    /** This node and the machines that it is connected to. Throws `node.not-running`. */
+    /** This node and the machines that it is connected to; shown as a table. Throws `node.not-running`. */
     peers(): Promise<PeerView[]>
     /** The node on this machine. Throws `node.not-running`. */
     info(): Promise<NodeInfo>
@@ -5134,6 +5137,8 @@ declare module 'aivida/session' {
      * Gives the names of those that were stopped. Throws `node.not-running`.
      */
     stop(): Promise<string[]>
+    /** A card of who is here; without a node, how to start one. */
+    [DISPLAY](): Promise<MimeBundle>
   }
 
   /**
@@ -5147,6 +5152,11 @@ declare module 'aivida/session' {
     (query: string, relations?: Readonly<Record<string, Table>>): Promise<Table>
   }
 
+  /** A value that says itself how it is shown. */
+  interface Displayable {
+    [DISPLAY](): MimeBundle | Promise<MimeBundle>
+  }
+
   /** Data that the node keeps, by their content, for jobs to read: files and downloads. */
   interface ClusterData {
     /**
@@ -5155,7 +5165,7 @@ declare module 'aivida/session' {
      * `data.*`, `remote.*`.
      */
     add(source: string, options?: AddDataOptions): Promise<DataEntry>
-    /** All that is kept, arriving, or has failed to arrive, by name. */
+    /** All that is kept, arriving, or has failed to arrive, by name; shown as a table. */
     list(): Promise<DataEntry[]>
     /** Lets data go, or calls their arrival off. Throws `data.unknown`. */
     remove(name: string): Promise<void>
@@ -5243,6 +5253,27 @@ declare module 'aivida/session' {
     readonly slots?: number
   }
 
+  /** The method of a value that says how it is shown: the convention of Deno's kernel. */
+  const DISPLAY: unique symbol
+
+  /**
+   * One value in several forms, by MIME type; a front end shows the richest that it knows. There is always plain text.
+   * (https://jupyter-client.readthedocs.io/en/stable/messaging.html#display-data)
+   */
+  interface MimeBundle {
+    readonly 'text/plain': string
+    readonly 'text/html'?: string
+    readonly 'text/markdown'?: string
+    readonly 'image/svg+xml'?: string
+    /** Base64. */
+    readonly 'image/png'?: string
+    /** Base64. */
+    readonly 'image/jpeg'?: string
+    /** A Vega-Lite 5 specification. */
+    readonly 'application/vnd.vegalite.v5+json'?: object
+    readonly 'application/json'?: unknown
+  }
+
   /** How data are kept. */
   interface AddDataOptions {
     /** What they are called. Default: as the file. */
@@ -5270,6 +5301,11 @@ declare module 'aivida/session' {
     status(): Promise<JobStatus>
     /** Stops it, on all workers; one that has ended is left as it is. Answers with its state afterwards. */
     cancel(reason?: string): Promise<JobStatus>
+    /**
+     * Lets it have so many workers at once from now on, more or fewer; those beyond them end what they were given. Throws
+     * `job.ended`, `scale.single` for a training on one worker, `scale.workers` for more or fewer than it can have.
+     */
+    scale(options: { readonly workers: number }): Promise<JobStatus>
     /** Finished parts so far: Arrow files in its output folder on this machine, which can be read while it runs. */
     parts(): Promise<ResultPart[]>
     /** How it has gone so far: who computed what, in which class. Throws `record.none`. */
@@ -5362,32 +5398,6 @@ declare module 'aivida/session' {
   | TensorLike
   | Readonly<Record<string, TensorLike>>
   | readonly Readonly<Record<string, unknown>>[]
-
-  /** A value that says itself how it is shown. */
-  interface Displayable {
-    [DISPLAY](): MimeBundle | Promise<MimeBundle>
-  }
-
-  /** The method of a value that says how it is shown: the convention of Deno's kernel. */
-  const DISPLAY: unique symbol
-
-  /**
-   * One value in several forms, by MIME type; a front end shows the richest that it knows. There is always plain text.
-   * (https://jupyter-client.readthedocs.io/en/stable/messaging.html#display-data)
-   */
-  interface MimeBundle {
-    readonly 'text/plain': string
-    readonly 'text/html'?: string
-    readonly 'text/markdown'?: string
-    readonly 'image/svg+xml'?: string
-    /** Base64. */
-    readonly 'image/png'?: string
-    /** Base64. */
-    readonly 'image/jpeg'?: string
-    /** A Vega-Lite 5 specification. */
-    readonly 'application/vnd.vegalite.v5+json'?: object
-    readonly 'application/json'?: unknown
-  }
 
   /** What can be taken for a tensor: one of ours, one of TensorFlow.js, a typed array (of one axis, or `{ values, shape }`), lists of lists. */
   type TensorLike = Tensor | TfTensor | Shaped | TensorArray | readonly Nested[]

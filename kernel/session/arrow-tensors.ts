@@ -48,10 +48,10 @@ function columnOf(table: Table, field: Field): Tensor {
   return tensors.length <= 1 ? first : concatRows(tensors)
 }
 
-/** Whether a table can go to a model as it is: its columns are of the types that the model asks for, where it has them at all. */
+/** Whether a table can go to a model as it is: it has the columns that the model asks for, in their types. */
 export function fits({ schema }: Table, inputs: readonly { readonly name: string; readonly dtype: string }[]): boolean {
   return inputs.every(({ name, dtype }) => {
     const field = schema.fields.find((each) => each.name === name)
-    return field === undefined || columnType(field).dtype === dtype // the node says what is missing
+    return field !== undefined && columnType(field).dtype === dtype
   })
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '../../runtime/base/clock.ts'
 import { userError } from '../../runtime/base/errors.ts'
 import type { NodeInfo } from '../../runtime/node/service.ts'
 import type { Sweep, SweepDefinition } from '../../runtime/node/sweep/definition.ts'
@@ -5,13 +6,15 @@ import type { Space } from '../../runtime/node/sweep/space.ts'
 import type { Training } from '../../runtime/node/training/definition.ts'
 import type { JobStatus, PeerView } from '../../runtime/protocol/index.ts'
 import { currentCell } from '../cell.ts'
+import { displayable } from '../display/displayable.ts'
+import { DISPLAY, type Displayable, type MimeBundle } from '../display/mime-bundle.ts'
 import type { JobProgram, ShowJob } from '../job-news.ts'
 import { AnyJob } from './any-job.ts'
 import { ClusterData } from './data-shelf.ts'
 import { InferenceJob } from './inference-job.ts'
 import type { InferOptions } from './inference-options.ts'
 import type { StartOptions } from './local-nodes.ts'
-import type { NodeLink } from './node-link.ts'
+import { explained, type NodeLink } from './node-link.ts'
 import { type JobOptions, type PreparedRequest, type SubmissionInit, submitJob } from './submission.ts'
 import { SweepJob } from './sweep-job.ts'
 import { TrainingJob } from './training-job.ts'
@@ -32,7 +35,7 @@ export interface ClusterInit {
  * node's: they go on when the kernel ends, and any notebook of this user finds them again by their ids. Whoever may open the
  * node's control socket, which is its user alone, may open its jobs.
  */
-export class Cluster {
+export class Cluster implements Displayable {
   /** Files and downloads that the node keeps for jobs: `add`, `list`, `remove`. */
   readonly data: ClusterData
   readonly #init: ClusterInit
@@ -99,7 +102,8 @@ export class Cluster {
         const { sweep, writeSweep } = await import('../../runtime/node/sweep/index.ts')
         const found = isMade ? given : sweep(definitionOf(given))
         const written = await writeSweep(found)
-        return { ...written, trials: found.trials }
+        const { metric = 'loss', goal = 'min' } = found.definition
+        return { ...written, sweep: { trials: found.trials, metric, goal } }
       },
     })
     return new SweepJob({ link: this.#init.link, ...submission })
@@ -123,14 +127,16 @@ export class Cluster {
     return program === 'infer' ? new InferenceJob(init) : new SweepJob(init)
   }
 
-  /** Jobs of this node, newest first. Throws `node.not-running`. */
-  jobs(): Promise<JobStatus[]> {
-    return this.#init.link.ask((client) => client.jobs())
+  /** Jobs of this node, newest first; shown as a table. Throws `node.not-running`. */
+  async jobs(): Promise<JobStatus[]> {
+    const jobs = await this.#init.link.ask((client) => client.jobs())
+    return displayable(jobs, async () => (await cards()).jobsCard(jobs, systemClock.wallMs()))
   }
 
-  /** This node and the machines that it is connected to. Throws `node.not-running`. */
-  peers(): Promise<PeerView[]> {
-    return this.#init.link.ask((client) => client.peers())
+  /** This node and the machines that it is connected to; shown as a table. Throws `node.not-running`. */
+  async peers(): Promise<PeerView[]> {
+    const peers = await this.#init.link.ask((client) => client.peers())
+    return displayable(peers, async () => (await cards()).peersCard(peers))
   }
 
   /** The node on this machine. Throws `node.not-running`. */
@@ -157,6 +163,22 @@ export class Cluster {
     return stopNodes(this.#init)
   }
 
+  /** A card of who is here; without a node, how to start one. */
+  async [DISPLAY](): Promise<MimeBundle> {
+    const { link } = this.#init
+    try {
+      const [info, peers] = [await link.ask((client) => client.info()), await link.ask((client) => client.peers())]
+      return (await cards()).clusterCard(info, peers)
+    } catch (error) {
+      return { 'text/plain': explained(error).message }
+    }
+  }
+
+  /** As text, where nobody waits for a card. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return 'Cluster { train, infer, sweep, job, jobs, peers, info, data, start, stop }'
+  }
+
   #submission(
     program: JobProgram,
     { show, detach }: { show?: boolean | undefined; detach?: boolean | undefined },
@@ -177,6 +199,9 @@ export class Cluster {
     throw userError('job.other-program', `expected ${id} to be of program ${expected}, it is of ${program}`)
   }
 }
+
+/** Loaded with the first of them. */
+const cards = () => import('../display/cards.ts')
 
 /** Whether it is what `training()` or `sweep()` gave: told by its mark, since it may be of another copy of us. */
 function isOf<T extends { readonly kind: string }>(value: unknown, kind: T['kind']): value is T {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { systemClock } from '../../runtime/base/clock.ts'
 import type { AddDataRequest, DataEntry } from '../../runtime/node/data-shelf/data-entry.ts'
 import { currentCell } from '../cell.ts'
+import { displayable } from '../display/displayable.ts'
 import { arrived } from './data-arrival.ts'
 import type { NodeLink } from './node-link.ts'
 
@@ -42,9 +43,12 @@ export class ClusterData {
     return this.#link.ask(async (client) => arrived(client, await client.addData(request), currentCell()?.signal))
   }
 
-  /** All that is kept, arriving, or has failed to arrive, by name. */
-  list(): Promise<DataEntry[]> {
-    return this.#link.ask((client) => client.data())
+  /** All that is kept, arriving, or has failed to arrive, by name; shown as a table. */
+  async list(): Promise<DataEntry[]> {
+    const entries = await this.#link.ask((client) => client.data())
+    return displayable(entries, async () =>
+      (await import('../display/cards.ts')).dataCard(entries, systemClock.wallMs()),
+    )
   }
 
   /** Lets data go, or calls their arrival off. Throws `data.unknown`. */

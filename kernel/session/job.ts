@@ -56,6 +56,14 @@ export abstract class Job<Result, Event> implements PromiseLike<Result>, AsyncIt
     return this.ask((handle) => handle.cancel(reason))
   }
 
+  /**
+   * Lets it have so many workers at once from now on, more or fewer; those beyond them end what they were given. Throws
+   * `job.ended`, `scale.single` for a training on one worker, `scale.workers` for more or fewer than it can have.
+   */
+  scale({ workers }: { readonly workers: number }): Promise<JobStatus> {
+    return this.ask((handle) => handle.scale({ workers }))
+  }
+
   /** Finished parts so far: Arrow files in its output folder on this machine, which can be read while it runs. */
   parts(): Promise<ResultPart[]> {
     return this.ask((handle) => handle.parts())

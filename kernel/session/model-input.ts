@@ -27,8 +27,8 @@ export function isTfjsModel(value: unknown): value is TfjsModel {
 
 /** Writes a model down, if it is none yet. Throws `input.model` for what is none, and for a TensorFlow.js one `tfjs.*`. */
 export async function modelFrom(model: ModelInput): Promise<ModelOnDisk> {
-  const file = typeof model === 'string' ? model : 'modelFile' in model ? model.modelFile : undefined
-  if (file !== undefined)
+  const file = typeof model === 'string' ? model : isObject(model) ? model.modelFile : undefined
+  if (typeof file === 'string')
     return { path: resolve(file), inputs: () => inputsOfFile(resolve(file)), remove: async () => {} }
   const bytes = await bytesOf(model as Exclude<ModelInput, string>)
   const folder = await mkdtemp(join(tmpdir(), 'aivida-model-'))

@@ -1,10 +1,6 @@
 import { aborted } from '../../runtime/base/errors.ts'
-import type { Parameter } from '../../runtime/protocol/index.ts'
-import type { JobNews, JobProgram } from '../job-news.ts'
+import type { JobNews, JobProgram, SweepNews } from '../job-news.ts'
 import { explained, type NodeLink } from './node-link.ts'
-
-/** The parameters of a sweep's trials, in their order. */
-export type Trials = readonly Readonly<Record<string, Parameter>>[]
 
 /** Whose news they are. */
 export interface NewsInit {
@@ -17,15 +13,15 @@ export interface NewsInit {
 export async function* newsOf(
   { link, program, name }: NewsInit,
   id: Promise<string>,
-  trials: Promise<Trials | undefined>,
+  sweep: Promise<SweepNews | undefined>,
 ): AsyncGenerator<JobNews, void, void> {
   let job: string | undefined
   try {
     yield { type: 'submitting', program, ...(name !== undefined && { name }) }
     job = await id
-    const [peers, tried] = [await link.ask((client) => client.peers()), await trials]
+    const [peers, tried] = [await link.ask((client) => client.peers()), await sweep]
     const alone = !peers.some(({ self, state }) => !self && state === 'alive')
-    yield { type: 'submitted', job, alone, peers, ...(tried && { trials: tried }) }
+    yield { type: 'submitted', job, alone, peers, ...(tried && { sweep: tried }) }
     let ended = false
     for await (const event of link.events.follow(job)) {
       yield { type: 'event', event }

@@ -1,6 +1,3 @@
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import type { Table } from 'apache-arrow'
 import type { ConfigSystem } from '../../runtime/base/config-options.ts'
 import type { ShowJob } from '../job-news.ts'
 import type { Magic } from '../magics/magic.ts'
@@ -33,13 +30,9 @@ export function openSession({ env, system, showJob, magics = [], typesFile = '' 
       return loadArrow()
     },
     sql,
-    toTensors: (table: Table, columns?: readonly string[]) => required().toTfTensors(loadTf(), table, columns),
+    async toTensors(table, columns) {
+      return (await import('./to-tensors.ts')).toTfTensors(loadTf(), table, columns)
+    },
   }
   return { globals: globals as unknown as Session['globals'], typesFile, magics, close: () => link.close() }
-}
-
-/** Loaded with its first use, and at once, as it takes tables that are there. */
-function required(): typeof import('./to-tensors.ts') {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return createRequire(import.meta.url)(fileURLToPath(new URL(`./to-tensors.${extension}`, import.meta.url)))
 }

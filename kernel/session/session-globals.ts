@@ -14,6 +14,9 @@ export interface SessionGlobals {
   readonly arrow: Arrow
   /** Asks DuckDB of tables and files. */
   readonly sql: Sql
-  /** Columns of an Arrow table, such as a result, as tensors of TensorFlow.js. Default: all that a tensor can hold. */
-  readonly toTensors: (table: Table, columns?: readonly string[]) => Record<string, Core.Tensor>
+  /**
+   * Columns of an Arrow table, such as a result, as tensors of TensorFlow.js: `const { output } = await toTensors(rows)`. Default:
+   * all that a tensor can hold. Integers become `int32`, floats `float32`. Throws `input.column`, `input.value`.
+   */
+  readonly toTensors: (table: Table, columns?: readonly string[]) => Promise<Record<string, Core.Tensor>>
 }

@@ -1,9 +1,9 @@
 import { toAividaError } from '../../runtime/base/errors.ts'
 import type { JobRequest } from '../../runtime/protocol/index.ts'
 import { currentCell } from '../cell.ts'
-import type { JobProgram, ShowJob } from '../job-news.ts'
+import type { JobProgram, ShowJob, SweepNews } from '../job-news.ts'
 import { interrupted } from './interruption.ts'
-import { newsOf, type Trials } from './news.ts'
+import { newsOf } from './news.ts'
 import type { NodeLink } from './node-link.ts'
 
 /** What each call that submits a job may be told. */
@@ -17,8 +17,8 @@ export interface JobOptions {
 /** A request whose files are there. */
 export interface PreparedRequest {
   readonly request: JobRequest
-  /** Of a sweep: the parameters of its trials. */
-  readonly trials?: Trials
+  /** Of a sweep: what it tries. */
+  readonly sweep?: SweepNews
   /** Removes the files; the node has its own copies once it has taken the job. */
   remove(): Promise<void>
 }
@@ -51,13 +51,13 @@ export function submitJob(init: SubmissionInit): Submission {
   const prepared = Promise.withResolvers<PreparedRequest>()
   const id = submitted(init, prepared, cancelledBy ?? new AbortController().signal)
   id.catch(prepared.reject)
-  const trials = prepared.promise.then(({ trials }) => trials)
-  for (const promise of [id, trials]) promise.catch(() => {}) // told to whoever awaits it, and shown
+  const sweep = prepared.promise.then((found) => found.sweep)
+  for (const promise of [id, sweep]) promise.catch(() => {}) // told to whoever awaits it, and shown
   const cancel = () => {
     id.then((job) => link.ask((client) => client.job(job).cancel('the cell was interrupted'))).catch(() => {})
   }
   cancelledBy?.addEventListener('abort', cancel, { once: true })
-  if (show && cell) showJob(newsOf(init, id, trials), cell)
+  if (show && cell) showJob(newsOf(init, id, sweep), cell)
   return { id, ...(cancelledBy && { cancelledBy }) }
 }
 

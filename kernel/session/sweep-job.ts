@@ -6,9 +6,9 @@ import type { NamedTensors } from '../../runtime/data/tensor/index.ts'
 import type { JobHandle } from '../../runtime/node/control/job-handle.ts'
 import type { RankedTrial, SweepEvent } from '../../runtime/node/sweep/sweep-handle.ts'
 import type { JobRecordDocument, JobRequest, JobStatus, NodeEvent } from '../../runtime/protocol/index.ts'
+import type { SweepNews } from '../job-news.ts'
 import { Job } from './job.ts'
 import { modelFileOf, modelOf, stateOf } from './job-files.ts'
-import type { Trials } from './news.ts'
 
 /** What a sweep came to. */
 export interface Swept {
@@ -69,7 +69,7 @@ export async function sweptOf(handle: JobHandle): Promise<Swept> {
 }
 
 /** The parameters of a sweep's trials, in their order, as its record has them. */
-export function trialsIn(record: JobRecordDocument): Trials {
+export function trialsIn(record: JobRecordDocument): SweepNews['trials'] {
   return sweepRequestOf(record).trials.map(({ parameters }) => parameters)
 }
 

@@ -1,0 +1,243 @@
+// timeout: 90 s
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { JobNews } from '../../../kernel/job-news.ts'
+import { type AividaError, isAividaError } from '../../../runtime/base/index.ts'
+import { dense, relu, sequential } from '../../../runtime/compute/graph/layers/index.ts'
+import { meanSquaredError, sgd, untrainedModel } from '../../../runtime/compute/graph/training/index.ts'
+import { tensorOf } from '../../../runtime/data/tensor/index.ts'
+import { LocalCluster } from '../../../runtime/local-cluster/index.ts'
+import { choice } from '../../../runtime/node/sweep/index.ts'
+import { training } from '../../../runtime/node/training/index.ts'
+import { ranCell, type TestSession, testSession } from '../../support/kernel-session.ts'
+import { linearRows } from '../../support/training-step.ts'
+
+const test = suite('a session with a cluster')
+
+let nodes: LocalCluster
+let folder: string
+let s: TestSession
+const { x, y } = linearRows(400) as Record<'x' | 'y', ReturnType<typeof linearRows>[string]>
+const inputs = { x: { dtype: 'float32', shape: [3] }, y: { dtype: 'float32', shape: [1] } } as const
+const recipe = { loss: meanSquaredError({ labels: 'y' }), optimizer: sgd(), learningRate: 1e-3, batchSize: 20, inputs }
+const model = () => sequential([dense(4), relu(), dense(1)])
+/** One that nobody waits for the end of. */
+const endless = () => ({ ...recipe, model: model(), data: { x, y }, steps: 5_000_000, stepsPerShard: 500 })
+
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aivida-'))
+  nodes = await LocalCluster.start({ workers: 1, slots: 2, dir: join(folder, 'nodes') })
+  s = testSession(nodes.submitter.dataDir)
+})
+test.after(async () => {
+  await s?.session.close()
+  await nodes?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** What a promise rejects with. */
+async function failureOf(promise: PromiseLike<unknown>): Promise<AividaError> {
+  const error = await promise.then(
+    (value) => assert.unreachable(`expected a failure, found ${value}`),
+    (error: unknown) => error,
+  )
+  assert.ok(isAividaError(error), String(error))
+  return error
+}
+
+test('a training is awaited, told step by step, and its model is used on rows in every form', async () => {
+  const { cluster, globals, shown } = s
+  const before = shown.length
+  const { value: job } = await ranCell(
+    () => ({
+      job: cluster.train({ ...recipe, model: model(), data: { x, y }, validation: { share: 0.1 }, epochs: 4 }),
+    }),
+    'cluster.train({ ... })',
+  ).then(({ value }) => ({ value: value.job }))
+  const events = await Array.fromAsync(job)
+  const trained = await job
+  assert.is(trained.job, await job.id)
+  assert.is(trained.metrics.numRows, 72)
+  assert.is(trained.checkpoints.length, 4)
+  assert.ok(trained.state['dense_1/weight'], Object.keys(trained.state).join())
+  assert.equal(
+    events.flatMap((event) => (event.type === 'checkpoint' ? event.step : [])),
+    trained.checkpoints.map(({ step }) => step),
+  )
+  const again = await Array.fromAsync(job)
+  assert.equal(
+    again.filter(({ type }) => type === 'checkpoint'),
+    events.filter(({ type }) => type === 'checkpoint'),
+    'what has happened is told again',
+  )
+  const news: JobNews[] = await Array.fromAsync(shown[before]!)
+  assert.equal([news[0]?.type, news[1]?.type], ['submitting', 'submitted'])
+  assert.is(news[1]?.type === 'submitted' && news[1].alone, false)
+  const last = news.at(-1)
+  assert.is(last?.type === 'event' && last.event.type === 'job' && last.event.status.state, 'done')
+  const { request } = await job.record()
+  assert.equal(request.program === 'train' && request.script, { name: 'In [1]', text: 'cluster.train({ ... })' })
+
+  const values = Float32Array.of(1, 2, 3, 4, 5, 6)
+  const { tf, arrow } = globals
+  const lists = [
+    [1, 2, 3],
+    [4, 5, 6],
+  ]
+  const outcomes = await Promise.all(
+    [
+      { x: values }, // cut into rows of the model's input
+      values,
+      { x: { values, shape: [2, 3] } },
+      tensorOf(values, [2, 3]),
+      tf.tensor(lists),
+      tf.tensor(lists, [2, 3], 'int32'), // brought into the type that the model asks for
+      lists,
+      lists.map((row) => ({ x: row })),
+      arrow.tableFromJSON(lists.map((row) => ({ x: row }))), // float64
+    ].map((input) => cluster.infer({ model: trained, input, show: false })),
+  )
+  const [name] = outcomes[0]!.schema.fields.map((field) => field.name).filter((each) => each !== 'row')
+  const tensors = await Promise.all(outcomes.map((table) => globals.toTensors(table, [name!])))
+  const [first, ...others] = tensors.map((columns) => [...columns[name!]!.dataSync()])
+  assert.is(first?.length, 2)
+  for (const other of others) assert.equal(other, first)
+  assert.ok(outcomes[0] instanceof arrow.Table, 'results are tables of the Arrow that cells have')
+})
+
+test('an interrupt cancels what the cell submitted, on the workers, and leaves alone what it found', async () => {
+  const { cluster } = s
+  const { value: found } = await ranCell(async () => {
+    const job = cluster.train({ ...endless(), detach: true })
+    await job.id
+    return { id: await job.id }
+  })
+  const again = cluster.job(found.id)
+  const running = async (id: string) =>
+    (await cluster.job(id).status()).workers.reduce((sum, { running }) => sum + running, 0)
+  const { value } = await ranCell(async (interrupt) => {
+    const job = cluster.train(endless())
+    const id = await job.id
+    for await (const event of job) if (event.type === 'checkpoint') break
+    assert.is(await running(id), 1)
+    const waits = [failureOf(job), failureOf(again), failureOf(Array.fromAsync(job))]
+    interrupt()
+    return { id, failures: await Promise.all(waits) }
+  })
+  for (const { code } of value.failures) assert.is(code, 'cell.interrupted')
+  assert.match(value.failures[0]!.message, /is cancelled/)
+  assert.match(value.failures[1]!.message, /goes on/)
+  const last = (await Array.fromAsync(cluster.job(value.id))).at(-1)
+  assert.is(last?.type === 'job' && last.status.state, 'cancelled')
+  assert.is(await running(value.id), 0)
+  assert.is((await cluster.job(found.id).status()).state, 'running')
+  assert.match((await failureOf(cluster.job(value.id))).message, /the cell was interrupted/)
+  await cluster.job(found.id).cancel()
+})
+
+test('a submission that is interrupted is called off', async () => {
+  const { cluster } = s
+  const before = (await cluster.jobs()).length
+  const { value } = await ranCell(async (interrupt) => {
+    const job = cluster.train(endless())
+    interrupt()
+    return failureOf(job)
+  })
+  assert.is(value.code, 'cell.interrupted')
+  assert.is((await cluster.jobs()).length, before)
+})
+
+test('a sweep gives its table, the best trial and its model; another session finds it by its id', async () => {
+  const { cluster } = s
+  const job = cluster.sweep({
+    space: { learningRate: choice([1e-5, 1e-3]) },
+    train: ({ learningRate }) =>
+      training({ ...recipe, model: model(), data: { x, y }, validation: { share: 0.2 }, steps: 32, learningRate }),
+    show: false,
+  })
+  const swept = await job
+  assert.is(swept.best.parameters.learningRate, 1e-3)
+  assert.is(swept.table.numRows, 2)
+  const other = testSession(nodes.submitter.dataDir)
+  try {
+    const found = other.cluster.job(await job.id)
+    assert.is(await found.program, 'sweep')
+    const result = await found
+    assert.ok('best' in result && 'table' in result)
+    assert.equal([result.best, result.modelFile], [swept.best, swept.modelFile])
+    assert.equal(Buffer.compare(result.model, swept.model), 0)
+    const trials = await Array.fromAsync(other.cluster.job(swept.job, 'sweep'))
+    const rates = trials.flatMap((event) => (event.type === 'trial' ? event.parameters.learningRate! : []))
+    assert.equal(new Set(rates), new Set([1e-5, 1e-3]))
+    assert.is((await failureOf(other.cluster.job(swept.job, 'infer'))).code, 'job.other-program')
+    assert.is((await failureOf(other.cluster.job('job-none'))).code, 'job.unknown')
+    const rows = await other.cluster.infer({ model: result, input: { x }, show: false })
+    assert.is(rows.numRows, 400)
+  } finally {
+    await other.session.close()
+  }
+})
+
+test('results come part by part, and leave as a report, a bundle and an archive without paths of this machine', async () => {
+  const { cluster } = s
+  const bytes = untrainedModel({ model: model(), inputs: { x: inputs.x } })
+  const path = join(folder, 'model.onnx')
+  await writeFile(path, bytes)
+  const job = cluster.infer({ model: path, input: { x }, rowsPerShard: 100, name: 'rows of a line' })
+  const sizes = (await Array.fromAsync(job.tables())).map((table) => table.numRows)
+  assert.equal(sizes, [100, 100, 100, 100])
+  assert.is((await job.rows()).numRows, 400)
+  const report = await job.report()
+  assert.match(report.html, /rows of a line/)
+  assert.match(await readFile(await report.save(join(folder, 'report.html')), 'utf8'), /rows of a line/)
+  const tar = await readFile(await job.share(join(folder, 'shared.tar')))
+  for (const name of ['report.html', 'part-00000.arrow']) assert.ok(tar.includes(name), name)
+  assert.not.ok(tar.includes(folder), 'a path of this machine')
+  assert.is((await failureOf(job.share(join(folder, 'shared.zip')))).code, 'share.file')
+  assert.is((await failureOf(job.bundle(join(folder, 'bundle.tar')))).code, 'bundle.not-a-training')
+})
+
+test('what does not fit is refused in words that name it, and nothing is submitted', async () => {
+  const { cluster, globals } = s
+  const before = (await cluster.jobs()).length
+  const bytes = untrainedModel({ model: model(), inputs: { x: inputs.x } })
+  const infer = async (input: unknown, given: unknown = bytes) =>
+    (await failureOf(cluster.infer({ model: given, input, show: false } as never))).code
+  assert.is(await infer({ z: x }), 'input.column')
+  assert.is(await infer({ x: ['one', 'two'] }), 'input.value')
+  assert.is(await infer({ x: [[1, 2, 3], [4]] }), 'input.ragged')
+  assert.is(await infer({ x: { values: Float32Array.of(1, 2), shape: [2, 1] } }), 'source.shape')
+  assert.is(await infer({ x: 7 }), 'input.tensor')
+  assert.is(await infer([{ x: null }]), 'input.missing-value')
+  assert.is(await infer(globals.arrow.tableFromJSON([{ z: 1 }])), 'input.column')
+  assert.is(await infer({ x }, 7), 'input.model')
+  assert.is(await infer({ x }, join(folder, 'none.onnx')), 'model.missing')
+  assert.is(await infer({ x }, Buffer.from('no model')), 'model.not-onnx')
+  assert.is(await infer(undefined), 'input.options')
+  const refused = async (changes: object) =>
+    (await failureOf(cluster.train({ ...recipe, model: model(), data: { x, y }, steps: 1, show: false, ...changes })))
+      .code
+  assert.is(await refused({ epoch: 3 }), 'train.option')
+  assert.is(await refused({ data: { x } }), 'input.column')
+  assert.is((await failureOf(cluster.train(undefined as never))).code, 'train.option')
+  assert.is((await failureOf(cluster.sweep({} as never))).code, 'sweep.option')
+  assert.is((await cluster.jobs()).length, before)
+})
+
+test('the data shelf keeps what is brought', async () => {
+  const { cluster } = s
+  await writeFile(join(folder, 'some.txt'), 'some text')
+  const entry = await cluster.data.add(join(folder, 'some.txt'))
+  assert.equal([entry.name, entry.state, entry.sizeBytes], ['some.txt', 'here', 9])
+  assert.equal(
+    (await cluster.data.list()).map(({ name }) => name),
+    ['some.txt'],
+  )
+  await cluster.data.remove('some.txt')
+  assert.equal(await cluster.data.list(), [])
+})
+
+test.run()
