@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { currentCell } from '../cell.ts'
 import type { CellCodes } from './cell-code.ts'
 import { failureOf } from './failure.ts'
@@ -12,12 +13,21 @@ export function hearBackgroundErrors(codes: CellCodes): () => void {
     const text = `In the background: ${traceback.join('\n')}\n`
     const cell = currentCell()
     if (cell) cell.put({ type: 'stream', name: 'stderr', text })
-    else process.stderr.write(text)
+    else sayOutside(text)
   }
   process.on('uncaughtException', hear)
   process.on('unhandledRejection', hear)
   return () => {
     process.off('uncaughtException', hear)
     process.off('unhandledRejection', hear)
+  }
+}
+
+/** Not by the stream: when nobody reads stderr any more, that would be the next error, without end. */
+function sayOutside(text: string): void {
+  try {
+    writeSync(2, text)
+  } catch {
+    // Nobody reads it.
   }
 }

@@ -1,3 +1,4 @@
+import { SourceMap } from 'node:module'
 import type { EmittedMaps } from './compiler.ts'
 import { lineAndColumn, offsetOf, type Rewrite } from './rewrite.ts'
 
@@ -91,8 +92,8 @@ export function placeIn(where: string, text: string, offset: number): Place {
 /** Line and column, from 0, of the TypeScript behind a line and column, from 1, of what runs. */
 function original({ toModule, toSource }: EmittedMaps, line: number, column: number) {
   // The converter's result begins with a line of its own.
-  const between = toModule.findEntry(line - 2, column - 1)
+  const between = new SourceMap(JSON.parse(toModule)).findEntry(line - 2, column - 1)
   if (!('originalLine' in between)) return undefined
-  const source = toSource.findEntry(between.originalLine, between.originalColumn)
+  const source = new SourceMap(JSON.parse(toSource)).findEntry(between.originalLine, between.originalColumn)
   return 'originalLine' in source ? { line: source.originalLine, column: source.originalColumn } : undefined
 }

@@ -79,10 +79,17 @@ async function importAivida(): Promise<Record<string, unknown>> {
 
 /** Node resolves a specifier from the file that a script says it is. */
 function importerFrom(base: string): (id: string, options?: object) => Promise<Record<string, unknown>> {
-  return vm.runInThisContext('(id, options) => import(id, options)', {
+  const importNow = vm.runInThisContext('(id, options) => import(id, options)', {
     filename: base,
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   })
+  return (id, options) => {
+    const { emitWarning } = process
+    process.emitWarning = () => {} // that this is experimental would stand in the user's cell
+    const loading = importNow(id, options)
+    process.emitWarning = emitWarning
+    return loading
+  }
 }
 
 /** What `require()` gives for a module: `module.exports` of a CommonJS one, else its namespace, marked as that of an ES module. */

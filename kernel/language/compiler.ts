@@ -1,25 +1,34 @@
 import { statSync } from 'node:fs'
-import { SourceMap } from 'node:module'
 import { dirname, resolve } from 'node:path'
 import type * as TypeScript from '@tslab/typescript-for-tslab'
 import { NEWER_LIBRARY } from './newer-library.ts'
 
 type Ts = typeof TypeScript
 
+/** What TypeScript has and does not declare. */
+interface Internal {
+  bindSourceFile(file: TypeScript.SourceFile, options: TypeScript.CompilerOptions): void
+}
+interface ResolvedImports {
+  readonly resolvedModules?: Map<string, TypeScript.ResolvedModuleWithFailedLookupLocations>
+}
+
 /** What cells are compiled against, besides TypeScript's own library. */
 export interface CompilerSetup {
   /** The notebook's folder. */
   readonly cwd: string
-  /** Declarations of the session's globals, and the module `aivida`: absolute, or the text of a file that isn't there. */
+  /** Declarations of the session's globals and of the module `aivida`: absolute; empty when there are none. */
   readonly typesFile: string
   /** The folder of `@types/node`. */
   readonly nodeTypes: string
+  /** Names of Node's own modules. */
+  readonly builtins: readonly string[]
 }
 
-/** The two steps from TypeScript to what runs: each JavaScript position leads to one of TypeScript. */
+/** The two steps from TypeScript to what runs, as source maps (https://tc39.es/ecma426/): JSON. */
 export interface EmittedMaps {
-  readonly toModule: SourceMap
-  readonly toSource: SourceMap
+  readonly toModule: string
+  readonly toSource: string
 }
 
 /** TypeScript as tslab's converter sees it, and what is heard of it on the way. */
@@ -62,20 +71,24 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
   const unresolvedIn = new Set<string>()
   const maps = new Map<string, EmittedMaps>()
   const outside: { path: string; data: string }[] = []
+  const emittedOutside = new Set<string>()
+  /** Of the first program, which knows no cell yet: the library, Node's and the session's declarations and their packages. */
+  const fixedFiles = new Map<string, TypeScript.SourceFile>()
+  let hasBase = false
+  const isFixed = (path: string) =>
+    fixedFiles.has(path) || (!hasBase && path.endsWith('.d.ts') && dirname(path) !== setup().cwd)
   let cache: TypeScript.ModuleResolutionCache | undefined
 
   ts.sys.getCurrentDirectory = () => setup().cwd
   ts.sys.watchFile = (path, changed) => {
-    const { typesFile, nodeTypes } = setup()
-    const fixed = [dirname(ts.getDefaultLibFilePath({})), nodeTypes].some((folder) => path.startsWith(`${folder}/`))
-    if (fixed || path === typesFile) return { close: () => {} }
+    if (isFixed(path)) return { close: () => {} }
     const file: WatchedFile = { path, changed, stamp: stampOf(path) }
     watched.add(file)
     return { close: () => watched.delete(file) }
   }
   ts.sys.watchDirectory = () => ({ close: () => {} })
 
-  const roots = () => [libraryFile(), setup().typesFile]
+  const roots = () => [libraryFile(), setup().typesFile].filter((path) => path !== '')
   const libraryFile = () => `${dirname(setup().nodeTypes)}/aivida-newer-library.d.ts`
 
   const createWatchCompilerHost = ((
@@ -96,8 +109,9 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
       cache ??= ts.createModuleResolutionCache(setup().cwd, (name) => name, settings)
       return literals.map(({ text }) => {
         if (text === 'aivida') return { resolvedModule: declarations(ts, setup().typesFile) }
+        if (text.startsWith('node:') || setup().builtins.includes(text)) return { resolvedModule: undefined } // declared by @types/node
         const found = ts.resolveModuleName(text, from, settings, own, cache, redirected)
-        if (found.resolvedModule === undefined) unresolvedIn.add(from)
+        if (found.resolvedModule === undefined && isLocalSource(from)) unresolvedIn.add(from)
         return found
       })
     }
@@ -108,36 +122,61 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
   const createWatchProgram = ((
     host: TypeScript.WatchCompilerHostOfFilesAndCompilerOptions<TypeScript.BuilderProgram>,
   ) => {
+    // tslab's builder looks into all files for what depends on what, with a type checker of its own, twice a cell.
+    host.createProgram = (names, options, compilerHost, ...rest) => {
+      if (compilerHost) keepFixed(compilerHost)
+      const builder = ts.createAbstractBuilder(names, options, compilerHost, ...rest)
+      hasBase = true
+      return builder
+    }
     const created = host.afterProgramCreate
-    host.afterProgramCreate = (program) => created?.(inFolder(program))
+    host.afterProgramCreate = (program) => created?.(lean(program))
     const watch = ts.createWatchProgram(host)
     return { ...watch, updateRootFileNames: (files: string[]) => watch.updateRootFileNames([...files, ...roots()]) }
   }) as Ts['createWatchProgram']
 
-  /** tslab can emit only what lies in the notebook's folder: what lies above it is emitted beside. */
-  function inFolder(program: TypeScript.BuilderProgram): TypeScript.BuilderProgram {
-    const { cwd } = setup()
-    const emitted = emittedOutside
-    return Object.assign(Object.create(program), {
+  /** What cells are compiled against is parsed once, whichever program asks: it changes only with the kernel. */
+  function keepFixed(host: TypeScript.CompilerHost): void {
+    for (const name of ['getSourceFile', 'getSourceFileByPath'] as const) {
+      const get = host[name] as (...args: unknown[]) => TypeScript.SourceFile | undefined
+      const kept = (path: string, ...rest: unknown[]) => {
+        const file = fixedFiles.get(path) ?? get.call(host, path, ...rest)
+        if (file && isFixed(path)) fixedFiles.set(path, file)
+        return file
+      }
+      Object.assign(host, { [name]: kept })
+    }
+  }
+
+  /** A program that knows what a cell depends on, and binds the names of a file without checking all others. */
+  function lean(builder: TypeScript.BuilderProgram): TypeScript.BuilderProgram {
+    const program = builder.getProgram()
+    return Object.assign(Object.create(builder), {
+      getSourceFile: (path: string) => {
+        const file = program.getSourceFile(path)
+        if (file) (ts as Ts & Internal).bindSourceFile(file, program.getCompilerOptions())
+        return file
+      },
       getAllDependencies: (file: TypeScript.SourceFile) => {
-        const all = program.getAllDependencies(file)
-        const above = all.filter((path) => isLocalSource(path) && !path.startsWith(`${cwd}/`))
-        for (const path of above) {
-          if (emitted.has(path)) continue
-          emitted.add(path)
-          program.emit(program.getSourceFile(path), (name, text) => {
-            if (name.endsWith('.js'))
-              outside.push({
-                path: path.replace(/\.\w+$/, '.js'),
-                data: exported.transpileModule(text, COMMON_JS(ts)).outputText,
-              })
-          })
-        }
-        return all.filter((path) => !above.includes(path))
+        const { cwd } = setup()
+        const local = localSources(program, file)
+        const outsideOf = local.filter((path) => !path.startsWith(`${cwd}/`))
+        for (const path of outsideOf) emitOutside(program, path)
+        return local.filter((path) => !outsideOf.includes(path))
       },
     })
   }
-  const emittedOutside = new Set<string>()
+
+  /** tslab can emit only what lies in the notebook's folder; what lies elsewhere is emitted beside. */
+  function emitOutside(program: TypeScript.Program, path: string): void {
+    if (emittedOutside.has(path)) return
+    emittedOutside.add(path)
+    program.emit(program.getSourceFile(path), (name, text) => {
+      if (!name.endsWith('.js')) return
+      const data = exported.transpileModule(text, COMMON_JS(ts)).outputText
+      outside.push({ path: path.replace(/\.\w+$/, '.js'), data })
+    })
+  }
 
   const transpileModule: Ts['transpileModule'] = (js, options) => {
     const inline = INLINE_MAP.exec(js)
@@ -150,9 +189,9 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
     // The first line is the wrapper's: its length does not shift columns.
     const outputText = `\n${result.outputText.replace(MAP_NAME, '')}`
     if (inline && result.sourceMapText) {
-      const toSource = JSON.parse(Buffer.from(inline[1]!, 'base64').toString())
-      const path = resolve(setup().cwd, 'outDir', toSource.sources[0])
-      maps.set(path, { toModule: new SourceMap(JSON.parse(result.sourceMapText)), toSource: new SourceMap(toSource) })
+      const toSource = Buffer.from(inline[1]!, 'base64').toString()
+      const path = resolve(setup().cwd, 'outDir', JSON.parse(toSource).sources[0])
+      maps.set(path, { toModule: result.sourceMapText, toSource })
     }
     return { ...result, outputText }
   }
@@ -205,6 +244,18 @@ function importsAtRunTime(ts: Ts): TypeScript.TransformerFactory<TypeScript.Sour
     }
     return (file) => ts.visitEachChild(file, visit, context)
   }
+}
+
+/** A file and the local modules that it imports, they themselves, and so on; nothing of packages. */
+function localSources(program: TypeScript.Program, file: TypeScript.SourceFile): string[] {
+  const found = new Set([file.fileName])
+  for (const path of found) {
+    const imports = program.getSourceFile(path) as (TypeScript.SourceFile & ResolvedImports) | undefined
+    imports?.resolvedModules?.forEach(({ resolvedModule }) => {
+      if (resolvedModule && isLocalSource(resolvedModule.resolvedFileName)) found.add(resolvedModule.resolvedFileName)
+    })
+  }
+  return [...found]
 }
 
 function declarations(ts: Ts, file: string): TypeScript.ResolvedModuleFull {

@@ -1,3 +1,4 @@
+import { builtinModules } from 'node:module'
 import type * as TypeScript from '@tslab/typescript-for-tslab'
 import { invariant } from '../../runtime/base/errors.ts'
 import { type Cell, inCell } from '../cell.ts'
@@ -58,7 +59,12 @@ class TslabLanguage implements Language {
 
   constructor({ session, cwd }: TslabLanguageOptions) {
     this.#session = session
-    this.#tslab = loadTslab(() => ({ cwd, typesFile: session.typesFile, nodeTypes: nodeTypesFolder() }))
+    this.#tslab = loadTslab({
+      cwd,
+      typesFile: session.typesFile,
+      nodeTypes: nodeTypesFolder(),
+      builtins: builtinModules,
+    })
     this.#converter = this.#tslab.createConverter()
     this.#modules = new CellModules(cwd)
     const node: Converter = { ...this.#converter, convert: () => this.#converted() }

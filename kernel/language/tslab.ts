@@ -41,6 +41,7 @@ export interface CellScope {
 }
 
 const own = createRequire(import.meta.url)
+const SNAPSHOT: unique symbol = Symbol.for('aivida.snapshot') as never
 const TYPESCRIPT = '@tslab/typescript-for-tslab'
 
 /** The folder of the declarations of Node's own modules: those of the Node that runs cells. */
@@ -48,13 +49,31 @@ export function nodeTypesFolder(): string {
   return dirname(own.resolve('@types/node/package.json'))
 }
 
-/** Loads tslab's modules, with the compiler set up for cells. TypeScript alone takes most of the time: some 150 ms. */
-export function loadTslab(setup: () => CompilerSetup): Tslab {
+/** What a start-up snapshot (`kernel/snapshot/entry.cjs`) leaves in memory. */
+interface Snapshot {
+  readonly compiler: AdaptedCompiler
+  /** Exports of what was loaded, by path. */
+  readonly modules: ReadonlyMap<string, unknown>
+  readonly use: (setup: CompilerSetup) => void
+}
+
+/**
+ * Loads tslab's modules, with the compiler set up for cells, or takes them out of the snapshot that this process started from:
+ * TypeScript alone takes some 150 ms.
+ */
+export function loadTslab(setup: CompilerSetup): Tslab {
   const folder = dirname(own.resolve('tslab/package.json'))
   const tslab = createRequire(join(folder, 'dist/main.js'))
-  const path = tslab.resolve(TYPESCRIPT)
-  const compiler = adaptCompiler(tslab(path), setup)
-  tslab.cache[path] = Object.assign(new Module(path), { exports: compiler.exports, filename: path, loaded: true })
+  const typescript = tslab.resolve(TYPESCRIPT)
+  const keep = (path: string, exports: unknown) => {
+    tslab.cache[path] = Object.assign(new Module(path), { exports, filename: path, loaded: true })
+  }
+  const snapshot = (globalThis as { [SNAPSHOT]?: Snapshot })[SNAPSHOT]
+  const fits = snapshot?.modules.has(typescript) ? snapshot : undefined
+  const compiler = fits?.compiler ?? adaptCompiler(tslab(typescript), () => setup)
+  fits?.use(setup)
+  for (const [path, exports] of fits?.modules ?? []) keep(path, exports)
+  keep(typescript, compiler.exports)
   const { createConverter, isCompleteCode } = tslab('./converter.js')
   const { createExecutor } = tslab('./executor.js')
   const { getCodeMetadata } = tslab('./metadata.js')
