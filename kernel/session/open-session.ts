@@ -12,14 +12,14 @@ import { sql } from './sql.ts'
 export interface SessionInit {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly system: ConfigSystem
-  /** Draws jobs in their cells. */
-  readonly showJob: ShowJob
+  /** Draws jobs in their cells. Default: {@link ../display/job-view/show-job.ts}. */
+  readonly showJob?: ShowJob
   readonly magics?: readonly Magic[]
   readonly typesFile?: string
 }
 
 /** Opens a session: at once, since nothing is loaded and nobody asked before a cell does. */
-export function openSession({ env, system, showJob, magics = [], typesFile = '' }: SessionInit): Session {
+export function openSession({ env, system, showJob = showLive, magics = [], typesFile = '' }: SessionInit): Session {
   const link = new NodeLink({ env, system })
   const globals: SessionGlobals = {
     cluster: new Cluster({ link, env, showJob }),
@@ -36,3 +36,7 @@ export function openSession({ env, system, showJob, magics = [], typesFile = '' 
   }
   return { globals: globals as unknown as Session['globals'], typesFile, magics, close: () => link.close() }
 }
+
+/** Loaded with the first job. */
+const showLive: ShowJob = (news, cell) =>
+  void import('../display/job-view/show-job.ts').then(({ jobShower }) => jobShower()(news, cell))

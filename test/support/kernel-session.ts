@@ -15,10 +15,10 @@ export interface TestSession {
 }
 
 /** Opens a session as the kernel does, on the node of a data folder. */
-export function testSession(dataDir: string): TestSession {
+export function testSession(dataDir: string, env: Readonly<Record<string, string>> = {}): TestSession {
   const shown: AsyncIterable<JobNews>[] = []
   const session = openSession({
-    env: { AIVIDA_DATA_DIR: dataDir },
+    env: { AIVIDA_DATA_DIR: dataDir, ...env },
     system: { home: homedir(), cwd: process.cwd(), platform: process.platform },
     showJob: (news) => void shown.push(news),
   })

@@ -1,0 +1,57 @@
+// timeout: 90 s
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { JobNews } from '../../../kernel/job-news.ts'
+import { dense, sequential } from '../../../runtime/compute/graph/layers/index.ts'
+import { untrainedModel } from '../../../runtime/compute/graph/training/index.ts'
+import { codeOf } from '../../support/control.ts'
+import { ranCell, testSession } from '../../support/kernel-session.ts'
+
+const test = suite('nodes that a session starts')
+
+let folder: string
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aivida-'))
+})
+test.after(() => rm(folder, { recursive: true, force: true }))
+
+const model = untrainedModel({
+  model: sequential([dense(2)]),
+  inputs: { x: { dtype: 'float32', shape: [3] } },
+})
+
+test('a node founds a cluster of one, which the view says; workers join it; all end together, and outlive the session', async () => {
+  const { cluster, session, shown } = testSession(folder, { AIVIDA_MDNS: 'false' })
+  const info = await cluster.start()
+  assert.ok(info.accepting)
+  await ranCell(async () => assert.is((await cluster.infer({ model, input: [[1, 2, 3]] })).numRows, 1))
+  const news: JobNews[] = await Array.fromAsync(shown[0]!)
+  assert.is(news[1]?.type === 'submitted' && news[1].alone, true)
+
+  await cluster.start({ workers: 2 })
+  await session.close()
+  const later = testSession(folder)
+  const peers = await later.cluster.peers()
+  assert.equal(
+    peers
+      .filter(({ self }) => !self)
+      .map(({ name, devices }) => [name, devices.length])
+      .sort(),
+    [
+      ['worker-1', 1],
+      ['worker-2', 1],
+    ],
+  )
+  assert.is((await later.cluster.info()).pid, info.pid, 'a node that runs is left alone')
+  await later.cluster.start({ workers: 1 }) // those that run are left alone, too
+  assert.equal((await later.cluster.stop()).sort(), [info.name, 'worker-1', 'worker-2'].sort())
+  assert.is(await codeOf(later.cluster.info()), 'node.not-running')
+  assert.is(await codeOf(later.cluster.stop()), 'node.not-running')
+  assert.is(await codeOf(later.cluster.start({ workers: -1 })), 'start.workers')
+  await later.session.close()
+})
+
+test.run()
