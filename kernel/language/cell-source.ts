@@ -2,7 +2,8 @@ import type * as TypeScript from '@tslab/typescript-for-tslab'
 import type { Magic } from '../magics/magic.ts'
 import { expandMagics, magicsIn, withoutMagics } from './magic-lines.ts'
 import { lowerNewerSyntax, type Refusal } from './newer-syntax.ts'
-import { both, type Rewrite, rewrite } from './rewrite.ts'
+import { both, type Edit, type Rewrite, rewrite } from './rewrite.ts'
+import { spelledOut } from './shorthand.ts'
 
 /** A cell as it was typed and as tslab's compiler is given it. */
 export interface CellSource {
@@ -30,8 +31,13 @@ export function draftSource(typed: string, magics: readonly Magic[], ts: typeof 
 
 function lowered(expanded: Rewrite, ts: typeof TypeScript): CellSource {
   const { edits, refusals } = lowerNewerSyntax(expanded.text, ts)
+  const older = edited(expanded, edits)
   return {
-    rewrite: edits.length === 0 ? expanded : both(expanded, rewrite(expanded.text, edits)),
+    rewrite: edited(older, spelledOut(older.text, ts)),
     refusals: refusals.map(({ at, message }) => ({ at: expanded.toOld(at), message })),
   }
+}
+
+function edited(before: Rewrite, edits: readonly Edit[]): Rewrite {
+  return edits.length === 0 ? before : both(before, rewrite(before.text, edits))
 }
