@@ -5069,6 +5069,8 @@ declare module 'aivida/session' {
   global {
     /** The cluster: `cluster.train`, `cluster.infer`, `cluster.sweep`, `cluster.job(id)`, `cluster.start()`. */
     const cluster: Cluster
+    /** Shows any value, as often as one likes: `display(value)`, `display.html(markup)`; `.update(value)` replaces it. */
+    const display: Display
     /** TensorFlow.js: core and layers. Its tensors and models go into `cluster.infer` and `cluster.train` as they are. */
     export import tf = tfPackage
     /** Apache Arrow: results are its tables. */
@@ -5139,6 +5141,28 @@ declare module 'aivida/session' {
     stop(): Promise<string[]>
     /** A card of who is here; without a node, how to start one. */
     [DISPLAY](): Promise<MimeBundle>
+  }
+
+  /** Shows values in the cell that calls it, as many as one likes; each call gives a handle that can update what it showed. */
+  interface Display {
+    /** Any value, as a cell's last expression is shown. */
+    (value: unknown): DisplayHandle
+    /** HTML of your own. Text of others in it is for you to escape. */
+    html(markup: string): DisplayHandle
+    markdown(text: string): DisplayHandle
+    /** An SVG picture, as a picture: scripts in it do not run. */
+    svg(picture: string): DisplayHandle
+    /** A tree to be folded, where the front end has one. */
+    json(value: unknown): DisplayHandle
+    /** A Vega-Lite 5 specification. JupyterLab draws it; the classic notebook shows its text. */
+    vegalite(spec: object): DisplayHandle
+    /**
+     * Images of a tensor: `[images, height, width]`, with channels (1, 3 or 4) behind or before height and width or without. Bytes
+     * are shown as they are, other numbers from 0 to 1. Throws `display.images`.
+     */
+    images(tensor: unknown, options?: ImagesOptions): DisplayHandle
+    /** Takes away what the cell has put out. `wait`: when it puts out something else, so that nothing flickers. Default: at once. */
+    clear(options?: { readonly wait?: boolean }): void
   }
 
   /**
@@ -5272,6 +5296,23 @@ declare module 'aivida/session' {
     /** A Vega-Lite 5 specification. */
     readonly 'application/vnd.vegalite.v5+json'?: object
     readonly 'application/json'?: unknown
+  }
+
+  /** Something that is shown, and can be shown anew in its place. */
+  interface DisplayHandle {
+    readonly id: string
+    /** Shows another value in its place, in whichever cell that is. */
+    update(value: unknown): void
+  }
+
+  /** How images are shown. */
+  interface ImagesOptions {
+    /** Images in a row. Default: as many as fit. */
+    readonly columns?: number
+    /** What stands below each. */
+    readonly labels?: ArrayLike<unknown>
+    /** Pixels across, of one image. Default: enlarged to be told apart, never made smaller. */
+    readonly width?: number
   }
 
   /** How data are kept. */

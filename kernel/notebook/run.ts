@@ -1,19 +1,26 @@
 import { AividaError, aborted, type Clock, limit, timedOut, userError } from '../../runtime/base/index.ts'
-import type { ExecuteReply, RunOutput } from '../client/index.ts'
-import { CellOutputs, describeError } from './cell-outputs.ts'
+import { CellOutputs, describeError, type OutputMessage } from './cell-outputs.ts'
 import { hasTag, type Notebook, type NotebookCell } from './notebook.ts'
 
 /** Tags that Jupyter's own runner, nbclient, knows: a cell that may fail, and one that is not run. */
 const MAY_FAIL_TAG = 'raises-exception'
 const SKIP_TAG = 'skip-execution'
 
-/** What a notebook says of its kernel when nobody has said it yet. */
-const KERNELSPEC = { name: 'aivida', display_name: 'Aivida', language: 'typescript' }
+/** How a kernel ended with a cell. `aborted`: it never began with it. */
+export type CellEnd =
+  | { readonly status: 'ok' | 'aborted'; readonly executionCount: number | undefined }
+  | {
+      readonly status: 'error'
+      readonly executionCount: number | undefined
+      readonly ename: string
+      readonly evalue: string
+      readonly traceback: readonly string[]
+    }
 
 /** The kernel as a run needs it. */
 export interface NotebookKernel {
   /** Runs code. `put` hears what it puts out, also after it has ended. Throws `kernel.*` when the kernel is gone. */
-  execute(code: string, put: (output: RunOutput) => void): Promise<ExecuteReply>
+  execute(code: string, put: (message: OutputMessage) => void): Promise<CellEnd>
   /** Ends what the running cell waits for. */
   interrupt(): Promise<void>
   /** Of `kernel_info_reply`: what the notebook says of its language. */
@@ -30,7 +37,7 @@ export interface CellProgress {
 /** What a run tells while it is under way. */
 export interface RunListener {
   began(cell: CellProgress): void
-  ended(cell: CellProgress, end: ExecuteReply, durationMs: number): void
+  ended(cell: CellProgress, end: CellEnd, durationMs: number): void
   /** The notebook has changed. */
   changed(): void
 }
@@ -66,7 +73,7 @@ export class NotebookRun {
     const { cells, metadata, ...rest } = this.#notebook
     return {
       ...rest,
-      metadata: { kernelspec: KERNELSPEC, ...metadata, language_info: this.#init.kernel.languageInfo },
+      metadata: { ...metadata, language_info: this.#init.kernel.languageInfo },
       cells: cells.map((cell) =>
         cell.cell_type === 'code'
           ? { ...cell, outputs: this.#outputs.of(cell.id), execution_count: this.#counts.get(cell.id) ?? null }
@@ -87,25 +94,23 @@ export class NotebookRun {
       listener.began(progress)
       const startMs = clock.monoMs()
       const end = await this.#runCell(cell, position)
-      if (typeof end.execution_count === 'number') this.#counts.set(cell.id, end.execution_count)
+      if (end.executionCount !== undefined) this.#counts.set(cell.id, end.executionCount)
       listener.changed()
       listener.ended(progress, end, clock.monoMs() - startMs)
       if (end.status === 'aborted') throw failed(position, 'the kernel did not run it')
-      if (end.status === 'error' && !hasTag(cell, MAY_FAIL_TAG)) throw failed(position, describeError(end))
+      if (end.status === 'error' && !hasTag(cell, MAY_FAIL_TAG))
+        throw failed(position, describeError({ type: 'error', ...end }))
     }
   }
 
-  async #runCell(cell: NotebookCell, position: number): Promise<ExecuteReply> {
+  async #runCell(cell: NotebookCell, position: number): Promise<CellEnd> {
     const { kernel, clock, signal, timeoutMs, listener } = this.#init
     if (signal.aborted) throw interrupted(position)
-    const put = (output: RunOutput) => {
-      this.#outputs.put(cell.id, output)
+    const put = (message: OutputMessage) => {
+      this.#outputs.put(cell.id, message)
       listener.changed()
     }
-    const ended = kernel.execute(cell.source, put).catch((error: AividaError) => {
-      put({ type: 'error', ename: 'KernelError', evalue: error.message, traceback: [error.message] })
-      throw error
-    })
+    const ended = kernel.execute(cell.source, put)
     const stopped = Promise.withResolvers<AividaError>()
     const onAbort = () => stopped.resolve(interrupted(position))
     signal.addEventListener('abort', onAbort, { once: true })
@@ -124,7 +129,7 @@ export class NotebookRun {
   }
 
   /** Gives the cell the time to end, and to say what it has to, such as that it cancelled its job. */
-  async #interrupt(ended: Promise<ExecuteReply>): Promise<void> {
+  async #interrupt(ended: Promise<CellEnd>): Promise<void> {
     const { kernel, clock } = this.#init
     const tooLong = Promise.withResolvers<void>()
     const cancelTimer = clock.after(limit('notebookInterruptMs'), () => tooLong.resolve())

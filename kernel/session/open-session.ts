@@ -1,4 +1,5 @@
 import type { ConfigSystem } from '../../runtime/base/config-options.ts'
+import { display } from '../display/display.ts'
 import type { ShowJob } from '../job-news.ts'
 import type { Magic } from '../magics/magic.ts'
 import { Cluster } from './cluster.ts'
@@ -23,6 +24,7 @@ export function openSession({ env, system, showJob = showLive, magics = [], type
   const link = new NodeLink({ env, system })
   const globals: SessionGlobals = {
     cluster: new Cluster({ link, env, showJob }),
+    display,
     get tf() {
       return loadTf()
     },

@@ -1,5 +1,6 @@
 import type * as Core from '@tensorflow/tfjs-core'
 import type { Table } from 'apache-arrow'
+import type { Display } from '../display/display.ts'
 import type { Cluster } from './cluster.ts'
 import type { Arrow, Tf } from './packages.ts'
 import type { Sql } from './sql.ts'
@@ -8,6 +9,8 @@ import type { Sql } from './sql.ts'
 export interface SessionGlobals {
   /** The cluster: `cluster.train`, `cluster.infer`, `cluster.sweep`, `cluster.job(id)`, `cluster.start()`. */
   readonly cluster: Cluster
+  /** Shows any value, as often as one likes: `display(value)`, `display.html(markup)`; `.update(value)` replaces it. */
+  readonly display: Display
   /** TensorFlow.js: core and layers. Its tensors and models go into `cluster.infer` and `cluster.train` as they are. */
   readonly tf: Tf
   /** Apache Arrow: results are its tables. */

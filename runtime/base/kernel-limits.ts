@@ -44,7 +44,7 @@ export const KERNEL_LIMITS = {
   },
   kernelParentMs: { value: 1_000, unit: 'ms', reason: 'how soon a kernel sees that whoever started it is gone' },
   kernelStartMs: {
-    value: 30_000,
+    value: 60_000,
     unit: 'ms',
     reason: 'from start to the first reply: 0.5 s, many times that under load',
   },

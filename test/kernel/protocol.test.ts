@@ -1,0 +1,335 @@
+// timeout: 120 s
+/**
+ * The kernel as Jupyter meets it: its own process, over ZeroMQ. The first four groups are what
+ * https://github.com/runtimed/kernel-testbed asks of any kernel, tier by tier.
+ */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { KernelClient, RunOutput } from '../../kernel/client/index.ts'
+import type { Message } from '../../kernel/messaging/message.ts'
+import { startRealKernel } from '../support/real-kernel.ts'
+
+interface Context {
+  kernel: KernelClient
+}
+
+const basic = suite<Context>('tier 1: basic protocol')
+const interactive = suite<Context>('tier 2: interactive features')
+const rich = suite<Context>('tier 3: rich output')
+const advanced = suite<Context>('tier 4: advanced features')
+const beyond = suite<Context>('beyond the tiers')
+
+/** One kernel for all of them: each test leaves it as it was, but for what its cells declare. */
+let shared: KernelClient | undefined
+for (const each of [basic, interactive, rich, advanced, beyond])
+  each.before(async (context) => {
+    shared ??= await startRealKernel()
+    context.kernel = shared
+  })
+
+basic('a heartbeat comes back', async ({ kernel }) => {
+  assert.ok(await kernel.isAlive())
+})
+
+basic('kernel_info says protocol, implementation and language', async ({ kernel }) => {
+  const { status, protocol_version, implementation, language_info, banner } =
+    await kernel.request('kernel_info_request')
+  assert.is(status, 'ok')
+  assert.is(protocol_version, '5.4')
+  assert.is(implementation, 'aivida')
+  const { name, version, file_extension, mimetype } = language_info as Record<string, string>
+  assert.equal([name, file_extension, mimetype], ['typescript', '.ts', 'application/typescript'])
+  assert.match(version!, /^\d+\.\d+\.\d+$/)
+  assert.match(banner as string, /Aivida/)
+})
+
+basic('what a cell writes arrives on stdout and stderr, in order', async ({ kernel }) => {
+  const { reply, outputs } = await kernel
+    .execute("console.log('hello'); console.error('error'); console.log('bye')")
+    .done()
+  assert.is(reply.status, 'ok')
+  assert.equal(outputs, [
+    { type: 'stream', name: 'stdout', text: 'hello\n' },
+    { type: 'stream', name: 'stderr', text: 'error\n' },
+    { type: 'stream', name: 'stdout', text: 'bye\n' },
+  ])
+})
+
+basic('busy, the code, its outputs, idle: in this order', async ({ kernel }) => {
+  const { told } = await listening(kernel, "console.log('x'); 3")
+  assert.equal(told.map(says), ['busy', 'execute_input', 'stream', 'execute_result', 'idle'])
+  assert.is(told[1]!.content.code, "console.log('x'); 3")
+})
+
+interactive('completes what the session declared and what cells declared', async ({ kernel }) => {
+  await kernel.execute('const measured = { alpha: 1, beta: 2 }').done()
+  const code = "const 😀 = ''; measured.al" // the cursor counts characters, of which the picture is one
+  const reply = await kernel.complete(code.replace('const 😀', "const s = '😀'"), Array.from(code).length + 6)
+  assert.is(reply.status, 'ok')
+  assert.ok((reply.matches as string[]).includes('alpha'), JSON.stringify(reply))
+  const [start, end] = [reply.cursor_start as number, reply.cursor_end as number]
+  assert.is(Array.from(code.replace('const 😀', "const s = '😀'")).slice(start, end).join(''), 'al')
+  const session = await kernel.complete('cluster.', 8)
+  assert.ok((session.matches as string[]).includes('train'), JSON.stringify(session))
+})
+
+interactive('inspects a name', async ({ kernel }) => {
+  await kernel.execute('const inspected: number = 1').done()
+  const reply = await kernel.inspect('inspected', 4)
+  assert.is(reply.found, true)
+  assert.match((reply.data as Record<string, string>)['text/plain']!, /inspected: number/)
+  assert.is((await kernel.inspect('    ', 2)).found, false)
+})
+
+interactive('tells complete code from code that goes on', async ({ kernel }) => {
+  assert.is((await kernel.isComplete('1 + 1')).status, 'complete')
+  const more = await kernel.isComplete('function f() {')
+  assert.is(more.status, 'incomplete')
+  assert.is(typeof more.indent, 'string')
+})
+
+interactive('remembers what was run', async ({ kernel }) => {
+  const { reply } = await kernel.execute('20 + 1').done()
+  const { history } = await kernel.history({ hist_access_type: 'tail', n: 1, output: true })
+  assert.equal(history, [[1, reply.execution_count, ['20 + 1', '21']]])
+})
+
+interactive('has no comms, and closes one that is opened', async ({ kernel }) => {
+  assert.equal((await kernel.request('comm_info_request')).comms, {})
+  const { told } = await listening(kernel, {
+    type: 'comm_open',
+    content: { comm_id: 'c1', target_name: 'a', data: {} },
+  })
+  assert.equal(told.map(says), ['busy', 'comm_close', 'idle'])
+  assert.is(told[1]!.content.comm_id, 'c1')
+})
+
+interactive('an error of syntax, of types, and of the program: reply and output say the same', async ({ kernel }) => {
+  for (const [code, name, message] of [
+    ['const = 1', 'TypeScriptError', /1:7/],
+    ['\nconst text: string = 1', 'TypeScriptError', /2:7 - Type 'number'/],
+    ["\n\nthrow new RangeError('too far')", 'RangeError', /too far/],
+  ] as const) {
+    const { reply, outputs } = await kernel.execute(code).done()
+    assert.is(reply.status === 'error' && reply.ename, name, code)
+    assert.match((reply as { evalue: string }).evalue, message)
+    const { status: _, execution_count: __, ...error } = reply
+    assert.equal(outputs, [{ type: 'error', ...error }] as never)
+  }
+})
+
+rich('shows values, and updates what it showed', async ({ kernel }) => {
+  const { outputs } = await kernel.execute("const shown = display.html('<b>one</b>'); shown.update({ two: 2 })").done()
+  assert.equal(typesOf(outputs), ['display_data', 'update_display_data'])
+  const [first, second] = outputs as Extract<RunOutput, { type: 'display_data' }>[]
+  assert.is(first!.data['text/html'], '<b>one</b>')
+  assert.is(second!.data['text/plain'], '{ two: 2 }')
+  assert.ok(first!.transient.display_id)
+  assert.is(first!.transient.display_id, second!.transient.display_id)
+})
+
+rich('what another cell updates is told as of the cell that shows it', async ({ kernel }) => {
+  const first = kernel.execute("const early = display('before')")
+  await first.done()
+  const second = await kernel.execute("early.update('after')").done()
+  assert.equal(typesOf(first.outputs), ['display_data', 'update_display_data'])
+  assert.equal(second.outputs, [])
+})
+
+rich('the last value is the result, in the forms that it has', async ({ kernel }) => {
+  const { reply, outputs } = await kernel
+    .execute("({ [Symbol.for('Jupyter.display')]: () => ({ 'text/plain': 'plain', 'text/html': '<i>rich</i>' }) })")
+    .done()
+  assert.equal(typesOf(outputs), ['execute_result'])
+  const { data, execution_count } = outputs[0] as Extract<RunOutput, { type: 'execute_result' }>
+  assert.is(data['text/plain'], 'plain')
+  assert.is(data['text/html'], '<i>rich</i>')
+  assert.is(execution_count, reply.execution_count)
+})
+
+advanced('who asks for input is told that nobody answers', async ({ kernel }) => {
+  const asking =
+    "import { createInterface } from 'node:readline/promises'\nawait createInterface({ input: process.stdin, output: process.stdout }).question('name? ')"
+  for (const code of ['for await (const line of process.stdin) console.log(line)', asking]) {
+    const run = kernel.execute(code)
+    const { reply } = await run.done()
+    assert.is(reply.status, 'error', code)
+    assert.match((reply as { evalue: string }).evalue, /StdinNotImplemented: a cell cannot ask for input/, code)
+  }
+})
+
+advanced('an interrupt is answered, and ends what a cell waits for', async ({ kernel }) => {
+  await kernel.interrupt()
+  for (const by of ['message', 'signal'] as const) {
+    const run = kernel.execute("console.log('waiting'); await new Promise(() => {})")
+    await run[Symbol.asyncIterator]().next()
+    const sentMs = performance.now()
+    await kernel.interrupt(by)
+    const { reply } = await run.done()
+    assert.is(reply.status === 'error' && reply.ename, 'KeyboardInterrupt', by)
+    assert.ok(performance.now() - sentMs < 1_000)
+  }
+})
+
+advanced('the count goes up by one for each cell, and everything names its request', async ({ kernel }) => {
+  const first = await kernel.execute('1').done()
+  const { told, id } = await listening(kernel, "console.log('x')")
+  const second = await kernel.execute('1').done()
+  assert.is(second.reply.execution_count, first.reply.execution_count! + 2)
+  assert.ok(told.every(({ parent }) => parent?.msg_id === id))
+})
+
+beyond('20,000 lines arrive whole and in order', async ({ kernel }) => {
+  const { outputs } = await kernel.execute('for (let n = 0; n < 20_000; n++) console.log("line " + n)').done()
+  const text = textOf(outputs)
+  assert.is(text, Array.from({ length: 20_000 }, (_, n) => `line ${n}\n`).join(''))
+  assert.ok(outputs.length < 200, `${outputs.length} messages`)
+})
+
+beyond('5,000 updates of a display arrive whole and in order', async ({ kernel }) => {
+  const { outputs } = await kernel
+    .execute('const live = display(-1); for (let n = 0; n < 5_000; n++) live.update(n)')
+    .done()
+  const shown = outputs.map((output) => (output as { data: Record<string, string> }).data['text/plain'])
+  assert.equal(
+    shown,
+    Array.from({ length: 5_001 }, (_, n) => `${n - 1}`),
+  )
+})
+
+beyond('what a cell left running goes on writing into that cell', async ({ kernel }) => {
+  const first = kernel.execute("setTimeout(() => console.log('late'), 60); console.log('early')")
+  await first.done()
+  const second = await kernel
+    .execute("await new Promise((done) => setTimeout(done, 120)); console.log('second')")
+    .done()
+  assert.is(textOf(first.outputs), 'early\nlate\n')
+  assert.is(textOf(second.outputs), 'second\n')
+})
+
+beyond('an error that nobody waits for is told in its cell, and the kernel lives', async ({ kernel }) => {
+  const run = kernel.execute(
+    "setTimeout(() => { throw new Error('of a timer') }, 1); void Promise.reject(new Error('of a promise')); 0",
+  )
+  await run.done()
+  const { reply } = await kernel.execute('await new Promise((done) => setTimeout(done, 50)); 1 + 1').done()
+  assert.is(reply.status, 'ok')
+  const text = textOf(run.outputs, 'stderr')
+  assert.match(text, /of a timer/)
+  assert.match(text, /of a promise/)
+})
+
+beyond('while a cell waits, everything else is answered', async ({ kernel }) => {
+  const run = kernel.execute("await new Promise((done) => setTimeout(done, 150)); 'done'")
+  assert.is((await kernel.isComplete('1')).status, 'complete')
+  assert.ok(!run.hasEnded)
+  await kernel.request('kernel_info_request')
+  await run.done()
+})
+
+beyond('an error aborts the cells that wait, and none that is sent later', async ({ kernel }) => {
+  const runs = ["throw new Error('first')", "console.log('not run')", '1'].map((code) => kernel.execute(code))
+  const later = runs[0]!.reply.then(() => kernel.execute("'later'").done())
+  assert.equal(await Promise.all(runs.map(async (run) => (await run.done()).reply.status)), [
+    'error',
+    'aborted',
+    'aborted',
+  ])
+  assert.equal(runs[1]!.outputs, [])
+  assert.is((await later).reply.status, 'ok')
+})
+
+beyond('cells that were sent while one computes are aborted by its error, too', async ({ kernel }) => {
+  const busy = kernel.execute("const end = Date.now() + 80; while (Date.now() < end); throw new Error('after')")
+  const [next] = await Promise.all([kernel.execute("console.log('not run')").done(), busy.done()])
+  assert.is(next.reply.status, 'aborted')
+})
+
+beyond('a silent cell shows nothing and does not count; an unstored one does not count', async ({ kernel }) => {
+  const { reply: before } = await kernel.execute('0').done()
+  const silent = await kernel.execute("console.log('x'); 5", { silent: true }).done()
+  assert.equal(silent.outputs, [])
+  const unstored = await kernel.execute("console.log('x')", { storeHistory: false }).done()
+  assert.is(textOf(unstored.outputs), 'x\n')
+  assert.is((await kernel.execute('0').done()).reply.execution_count, before.execution_count! + 1)
+})
+
+beyond('user expressions are evaluated after the cell', async ({ kernel }) => {
+  const { reply } = await kernel
+    .execute('const base = 20', { userExpressions: { sum: 'base + 1', wrong: 'nowhere' } })
+    .done()
+  const { sum, wrong } = (reply as { user_expressions: Record<string, { status: string; data?: object }> })
+    .user_expressions
+  assert.equal(sum!.data, { 'text/plain': '21' })
+  assert.is(wrong!.status, 'error')
+})
+
+beyond('an output of 100 MB is cut, with a word, and nobody dies', async ({ kernel }) => {
+  const { reply, outputs } = await kernel.execute("console.log('x'.repeat(100e6)); console.log('still here')").done()
+  assert.is(reply.status, 'ok')
+  const text = textOf(outputs)
+  assert.ok(text.length < 20e6, `${text.length}`)
+  assert.match(text.slice(-400), /\[cut: 79\.4 MB more; .*\]\nstill here\n$/s)
+  assert.is((await kernel.execute('1').done()).reply.status, 'ok')
+})
+
+beyond('a request that is not known, or lacks something, is answered with an error', async ({ kernel }) => {
+  for (const [type, content] of [
+    ['debug_request', {}],
+    ['execute_request', { code: 1 }],
+  ] as const) {
+    const reply = await kernel.request(type, content)
+    assert.is(reply.status, 'error')
+    assert.match(reply.evalue as string, new RegExp(type))
+  }
+})
+
+beyond('a shutdown is answered, and the kernel is gone at once, whatever its cells left open', async ({ kernel }) => {
+  await kernel
+    .execute("import { createServer } from 'node:net'\nsetInterval(() => {}, 1_000); createServer().listen(0); 0")
+    .done()
+  const askedMs = performance.now()
+  assert.is(await kernel.shutdown(), 'it exited with code 0')
+  const tookMs = performance.now() - askedMs
+  assert.ok(tookMs < 1_000, `${tookMs} ms`)
+  shared = undefined
+})
+
+basic.run()
+interactive.run()
+rich.run()
+advanced.run()
+beyond.run()
+
+/** Runs code, or sends another message, and gives all that was told because of it until the kernel is idle again. */
+async function listening(
+  kernel: KernelClient,
+  what: string | { readonly type: string; readonly content: Readonly<Record<string, unknown>> },
+): Promise<{ readonly told: Message[]; readonly id: string }> {
+  const type = typeof what === 'string' ? 'execute_request' : what.type
+  const told: Message[] = []
+  const idle = new Promise<void>((resolve) => {
+    kernel.onTold = (message) => {
+      if (message.parent?.msg_type !== type) return // the rest of an earlier request
+      told.push(message)
+      if (says(message) === 'idle') resolve()
+    }
+  })
+  if (typeof what === 'string') await kernel.execute(what).done()
+  else kernel.request(what.type, what.content, { ms: 1 }).catch(() => {}) // it has no reply
+  await idle
+  kernel.onTold = undefined
+  return { told, id: told[0]!.parent!.msg_id }
+}
+
+function typesOf(outputs: readonly RunOutput[]): string[] {
+  return outputs.map(({ type }) => type)
+}
+
+function says({ header, content }: Message): string {
+  return header.msg_type === 'status' ? String(content.execution_state) : header.msg_type
+}
+
+function textOf(outputs: readonly RunOutput[], name = 'stdout'): string {
+  return outputs.map((output) => (output.type === 'stream' && output.name === name ? output.text : '')).join('')
+}
