@@ -5388,6 +5388,11 @@ declare module 'aivida/session' {
     readonly metrics: Table
     /** With what their evaluations gave, in order. */
     readonly checkpoints: readonly Checkpoint[]
+    /**
+     * Gives a Layers model of TensorFlow.js the trained weights: the one that was trained, or one that was built as that was, layer
+     * by layer and name by name. Throws `tfjs.*`, `graph.state` for another model.
+     */
+    into(model: TfjsModel): Promise<void>
   }
 
   /** Rows to learn from: what `training()` takes, and an Arrow table, tensors or objects, whose columns are called as the inputs. */

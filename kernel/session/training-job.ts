@@ -1,4 +1,5 @@
 import type { Table } from 'apache-arrow'
+import type { TfjsModel } from '../../runtime/compute/graph/import/tfjs/artifacts.ts'
 import type { NamedTensors } from '../../runtime/data/tensor/index.ts'
 import type { JobHandle } from '../../runtime/node/control/job-handle.ts'
 import type { TrainingEvent } from '../../runtime/node/training/training-handle.ts'
@@ -20,6 +21,11 @@ export interface Trained {
   readonly metrics: Table
   /** With what their evaluations gave, in order. */
   readonly checkpoints: readonly Checkpoint[]
+  /**
+   * Gives a Layers model of TensorFlow.js the trained weights: the one that was trained, or one that was built as that was, layer
+   * by layer and name by name. Throws `tfjs.*`, `graph.state` for another model.
+   */
+  into(model: TfjsModel): Promise<void>
 }
 
 /** A training on its way. `await` gives what it came to; its events are steps, checkpoints, rounds and members. */
@@ -59,12 +65,17 @@ export class TrainingJob extends Job<Trained, TrainingEvent> {
 /** What a training that is done came to. */
 export async function trainedOf(handle: JobHandle): Promise<Trained> {
   const [status, parts] = [await handle.status(), await handle.parts()]
+  const state = await stateOf(status, 'best')
   return {
     job: status.job,
     model: await modelOf(status),
     modelFile: modelFileOf(status),
-    state: await stateOf(status, 'best'),
+    state,
     metrics: await tableOf(parts),
     checkpoints: parts.flatMap(({ checkpoint }) => checkpoint ?? []),
+    async into(model) {
+      const { setTfjsWeights } = await import('./tfjs-weights.ts')
+      await setTfjsWeights(model, state)
+    },
   }
 }

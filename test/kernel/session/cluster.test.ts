@@ -8,7 +8,7 @@ import type { JobNews } from '../../../kernel/job-news.ts'
 import { type AividaError, isAividaError } from '../../../runtime/base/index.ts'
 import { dense, relu, sequential } from '../../../runtime/compute/graph/layers/index.ts'
 import { meanSquaredError, sgd, untrainedModel } from '../../../runtime/compute/graph/training/index.ts'
-import { tensorOf } from '../../../runtime/data/tensor/index.ts'
+import { tensorOf, typedArrayOf } from '../../../runtime/data/tensor/index.ts'
 import { LocalCluster } from '../../../runtime/local-cluster/index.ts'
 import { choice } from '../../../runtime/node/sweep/index.ts'
 import { training } from '../../../runtime/node/training/index.ts'
@@ -108,6 +108,30 @@ test('a training is awaited, told step by step, and its model is used on rows in
   assert.ok(outcomes[0] instanceof arrow.Table, 'results are tables of the Arrow that cells have')
 })
 
+test('a compiled model of TensorFlow.js is trained as it is, is given its weights back, and predicts as the cluster does', async () => {
+  const { cluster, globals } = s
+  const { tf } = globals
+  const net = tf.sequential({
+    layers: [tf.layers.dense({ units: 4, activation: 'relu', inputShape: [3] }), tf.layers.dense({ units: 1 })],
+  })
+  net.compile({ optimizer: tf.train.sgd(0.01), loss: 'meanSquaredError' })
+  const rows = tf.tensor2d([...(typedArrayOf(x) as Float32Array)], [400, 3])
+  const labels = tf.tensor2d([...(typedArrayOf(y) as Float32Array)], [400, 1])
+  const before = (net.predict(rows) as typeof rows).dataSync().slice(0, 4)
+  const trained = await cluster.train({ model: net, data: { x: rows, labels }, batchSize: 20, epochs: 1, show: false })
+  const losses = [...trained.metrics.getChild('loss')!] as number[]
+  assert.ok(losses.at(-1)! < losses[0]!, 'nothing is learnt')
+  await trained.into(net)
+  const after = (net.predict(rows) as typeof rows).dataSync()
+  assert.not.equal([...after.slice(0, 4)], [...before])
+  for (const given of [trained, net]) {
+    const table = await cluster.infer({ model: given, input: rows, show: false })
+    const columns = Object.entries(await globals.toTensors(table)).filter(([name]) => name !== 'row')
+    const found = columns[0]![1].dataSync()
+    for (const [i, value] of found.entries()) assert.ok(Math.abs(value - after[i]!) < 1e-4, `row ${i}`)
+  }
+})
+
 test('an interrupt cancels what the cell submitted, on the workers, and leaves alone what it found', async () => {
   const { cluster } = s
   const { value: found } = await ranCell(async () => {
@@ -198,6 +222,35 @@ test('results come part by part, and leave as a report, a bundle and an archive 
   assert.not.ok(tar.includes(folder), 'a path of this machine')
   assert.is((await failureOf(job.share(join(folder, 'shared.zip')))).code, 'share.file')
   assert.is((await failureOf(job.bundle(join(folder, 'bundle.tar')))).code, 'bundle.not-a-training')
+})
+
+test('a job that is awaited goes on when its node is killed and started again', async () => {
+  const { cluster } = s
+  const job = cluster.train({
+    ...recipe,
+    model: model(),
+    data: { x, y },
+    steps: 4_000,
+    stepsPerShard: 200,
+    show: false,
+  })
+  const waiting = job.then(({ metrics }) => metrics)
+  let restarted: Promise<void> | undefined
+  const steps: number[] = []
+  for await (const event of job) {
+    if (event.type !== 'checkpoint') continue
+    steps.push(event.step)
+    restarted ??= nodes.submitter.kill('SIGKILL').then(() => nodes.submitter.restart())
+  }
+  await restarted
+  assert.equal(
+    steps,
+    Array.from({ length: 20 }, (_, i) => 200 * (i + 1)),
+    'each part is told once, in order',
+  )
+  const rows = [...(await waiting).getChild('row')!].map(Number)
+  assert.equal(rows, [...rows.keys()])
+  assert.is(rows.length, 4_000)
 })
 
 test('what does not fit is refused in words that name it, and nothing is submitted', async () => {
