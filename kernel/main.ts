@@ -3,7 +3,6 @@ import { homedir } from 'node:os'
 import { VERSION } from '../runtime/node/version.ts'
 import { declarationsFile } from './declarations/declarations-file.ts'
 import { bundleOf } from './display/bundle.ts'
-import { jobShower } from './display/job-view/index.ts'
 import { startKernel } from './kernel.ts'
 import { tslabLanguage } from './language/tslab-language.ts'
 import { readConnection } from './messaging/connection.ts'
@@ -14,7 +13,6 @@ const cwd = process.cwd() // the notebook's folder
 const session = openSession({
   env,
   system: { home: homedir(), cwd, platform },
-  showJob: jobShower(),
   typesFile: declarationsFile(),
 })
 await startKernel({

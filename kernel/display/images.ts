@@ -1,4 +1,4 @@
-import { userError } from '../../runtime/base/index.ts'
+import { userError } from '../../runtime/base/errors.ts'
 import { html } from '../../runtime/node/record/report/markup.ts'
 import type { MimeBundle } from './mime-bundle.ts'
 import { page } from './page.ts'

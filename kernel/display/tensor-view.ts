@@ -1,4 +1,5 @@
-import { DTYPES, type DType, stringsOf, type Tensor, typedArrayOf } from '../../runtime/data/tensor/index.ts'
+import { DTYPES, type DType, type Tensor } from '../../runtime/data/tensor/tensor.ts'
+import { stringsOf, typedArrayOf } from '../../runtime/data/tensor/typed-array.ts'
 import { bytes } from '../../runtime/node/record/report/figures.ts'
 import { numberText } from './arrow-cell.ts'
 import type { MimeBundle } from './mime-bundle.ts'

@@ -4,7 +4,6 @@ import type { Table } from 'apache-arrow'
 import { userError } from '../../runtime/base/errors.ts'
 import type { NamedTensors } from '../../runtime/data/tensor/index.ts'
 import type { JobHandle } from '../../runtime/node/control/job-handle.ts'
-import { MODEL_FILE } from '../../runtime/node/model-file.ts'
 import type { Checkpoint, JobStatus, ResultPart } from '../../runtime/protocol/index.ts'
 
 /** Rows of some parts as one table, in memory; an empty one of no columns when there are none. Throws `result.*`. */
@@ -37,14 +36,15 @@ export async function stateOf(status: JobStatus, which: 'best' | 'last'): Promis
   return tensorsOf(bytes)
 }
 
-/** What a training or a sweep has left of its model: a file of its output folder. */
-export function modelFileOf({ outputDir }: JobStatus): string {
+/** Where a training or a sweep leaves its model: a file of its output folder. */
+export async function modelFileOf({ outputDir }: JobStatus): Promise<string> {
+  const { MODEL_FILE } = await import('../../runtime/node/model-file.ts')
   return join(outputDir, MODEL_FILE)
 }
 
 /** The model of a training or a sweep. Throws `train.no-model` where it has left none: one that an older version submitted. */
 export async function modelOf(status: JobStatus): Promise<Uint8Array> {
-  const bytes = await readFile(modelFileOf(status)).catch(() => undefined)
+  const bytes = await readFile(await modelFileOf(status)).catch(() => undefined)
   if (bytes) return bytes
   throw userError(
     'train.no-model',

@@ -63,7 +63,7 @@ export async function sweptOf(handle: JobHandle): Promise<Swept> {
     table,
     best: await bestOf(table, sweepRequestOf(await handle.record())),
     model: await modelOf(status),
-    modelFile: modelFileOf(status),
+    modelFile: await modelFileOf(status),
     state: await stateOf(status, 'best'),
   }
 }

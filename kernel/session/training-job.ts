@@ -69,7 +69,7 @@ export async function trainedOf(handle: JobHandle): Promise<Trained> {
   return {
     job: status.job,
     model: await modelOf(status),
-    modelFile: modelFileOf(status),
+    modelFile: await modelFileOf(status),
     state,
     metrics: await tableOf(parts),
     checkpoints: parts.flatMap(({ checkpoint }) => checkpoint ?? []),

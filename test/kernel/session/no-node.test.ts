@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { JobNews } from '../../../kernel/job-news.ts'
@@ -55,5 +57,27 @@ noNode('a refusal that nobody awaits ends nothing', async () => {
   assert.equal(unhandled, [])
   await session.close()
 })
+
+noNode('opening a session loads no package: kernels start at once', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', LOADED], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const loaded: string[] = JSON.parse(await text(child.stdout))
+  assert.ok(loaded.some((url) => url.endsWith('/session/cluster.ts')))
+  assert.equal(
+    loaded.filter((url) => url.includes('/node_modules/')),
+    [],
+  )
+})
+
+const SESSION = new URL('../../../kernel/session/open-session.ts', import.meta.url).href
+/** Prints the modules that a session is made of. */
+const LOADED = `
+import { registerHooks } from 'node:module'
+const loaded = []
+registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
+const { openSession } = await import('${SESSION}')
+openSession({ env: {}, system: { home: '/', cwd: '/', platform: 'linux' } })
+console.log(JSON.stringify(loaded))`
 
 noNode.run()
