@@ -3,11 +3,12 @@ import { limit } from '../../base/limits.ts'
 import type { Device } from '../../protocol/requirements.ts'
 import type { EngineInfo, OptimizationLevel } from '../engine/engine.ts'
 import { type Cpu, describeCpu, type Machine, readMachine } from './cpu.ts'
+import { cudaProviderPath } from './cuda-download.ts'
 import { determinismClass, type EndableEngine, type Hardware, provesExact } from './determinism.ts'
 import { ExactCache } from './exact-cache.ts'
 import { graphicsOf } from './graphics.ts'
-import { cudaLibraries, nvidiaGpus } from './nvidia.ts'
-import type { System } from './system.ts'
+import { cudaLibraries, cudaRelease, nvidiaGpus } from './nvidia.ts'
+import { libraryVersion, type System } from './system.ts'
 
 /** What a node may be told to compute on. */
 export type DeviceKind = 'cpu' | 'webgpu' | 'cuda'
@@ -120,8 +121,11 @@ async function gpusOf(system: System, provider: 'webgpu' | 'cuda', cpu: Cpu): Pr
     const hardware = model in parts ? `${model}.${parts[model as keyof typeof parts]}` : model
     return [{ on: { provider, model: hardware, driver: driver ?? UNKNOWN }, model: hardware }]
   }
-  const libraries = await cudaLibraries(system)
-  const versions = Object.entries(libraries).map(([name, version]) => [name, version ?? UNKNOWN])
+  const libraries = await cudaLibraries(system, cudaRelease(system, cudaProviderPath()))
+  const versions = libraries.map(({ name, path }) => [
+    name,
+    (path === undefined ? undefined : libraryVersion(system, path)) ?? UNKNOWN,
+  ])
   const tf32 = system.env.NVIDIA_TF32_OVERRIDE !== '0'
   return (await nvidiaGpus(system)).map(({ model, computeCapability, driver, memoryBytes }) => ({
     on: { provider, model, computeCapability, driver, libraries: Object.fromEntries(versions), tf32 },

@@ -83,6 +83,20 @@ test('a changed driver, or library, is a new class', async () => {
   assert.is(classes.size, systems.length)
 })
 
+test('a library whose name has no version is told from others by its build', async () => {
+  const of = async (buildId: string | undefined) => {
+    const libraries = { 'libcudnn.so.9': '/pip/libcudnn.so.9' }
+    const inspected = { 'libcudnn.so.9': { needed: [], buildId } }
+    return (await probe(fakeSystem({ libraries, inspected }), ['cuda'])).found[0]!
+  }
+  const [a, b, nameless] = [await of('6ca0fbad62ce8d91'), await of('7db1fbad62ce8d91'), await of(undefined)]
+  assert.match(a.determinismClass, '+cudnn-6ca0fbad62ce')
+  assert.ok(a.exact)
+  assert.is.not(a.determinismClass, b.determinismClass)
+  assert.match(nameless.determinismClass, 'cudnn-unknown')
+  assert.not(nameless.exact)
+})
+
 test('WebGPU goes by the GPUs on the bus and by the content of the drivers', async () => {
   const files = (driver: string) => ({
     '/sys/bus/pci/devices/0000:01/class': '0x030200\n',
