@@ -36,6 +36,8 @@ export interface AdaptedCompiler {
   readonly ts: Ts
   /** What stands in the place of the module for tslab. */
   readonly exports: Ts
+  /** For a next converter: files parsed for the one before are known by no version to its program, which compares them. */
+  keepParsed(): void
   /** Tells the program of files that changed since, and that modules not found before may be there now. */
   refresh(): void
   /** Maps of what was emitted since the last call, by the absolute path of the source. */
@@ -200,6 +202,9 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
   return {
     ts,
     exports: exported,
+    keepParsed: () => {
+      for (const file of fixedFiles.values()) (file as { version?: string | undefined }).version = undefined
+    },
     refresh: () => {
       cache = undefined
       const changed = [...watched].filter((file) => file.stamp !== stampOf(file.path))

@@ -1,8 +1,9 @@
+import { createRequire } from 'node:module'
 import type { ConfigSystem } from '../../runtime/base/config-options.ts'
 import { display } from '../display/display.ts'
 import type { ShowJob } from '../job-news.ts'
 import type { Magic } from '../magics/magic.ts'
-import { Cluster } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 import { NodeLink } from './node-link.ts'
 import { loadArrow, loadTf } from './packages.ts'
 import type { Session } from './session.ts'
@@ -22,8 +23,12 @@ export interface SessionInit {
 /** Opens a session: at once, since nothing is loaded and nobody asked before a cell does. */
 export function openSession({ env, system, showJob = showLive, magics = [], typesFile = '' }: SessionInit): Session {
   const link = new NodeLink({ env, system })
+  let cluster: Cluster | undefined
   const globals: SessionGlobals = {
-    cluster: new Cluster({ link, env, showJob }),
+    get cluster() {
+      cluster ??= new (loadCluster().Cluster)({ link, env, showJob })
+      return cluster
+    },
     display,
     get tf() {
       return loadTf()
@@ -42,3 +47,8 @@ export function openSession({ env, system, showJob = showLive, magics = [], type
 /** Loaded with the first job. */
 const showLive: ShowJob = (news, cell) =>
   void import('../display/job-view/show-job.ts').then(({ jobShower }) => jobShower()(news, cell))
+
+/** With all that makes jobs, a third of a second when nothing of it is cached: loaded, at once, when a cell first names it. */
+function loadCluster(): typeof import('./cluster.ts') {
+  return createRequire(import.meta.url)(`./cluster.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`)
+}

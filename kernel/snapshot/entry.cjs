@@ -34,6 +34,7 @@ converter.inspect(declared, 'Math', 2)
 converter.close()
 converter = undefined
 compiler.takeMaps()
+compiler.keepParsed()
 
 v8.startupSnapshot.setDeserializeMainFunction(() => {
   globalThis[Symbol.for('aivida.snapshot')] = {
