@@ -7,6 +7,11 @@ type Ts = typeof TypeScript
 
 /** What TypeScript has and does not declare. */
 interface Internal {
+  /** Of tslab's fork. */
+  getPreEmitDiagnosticsOfFiles(
+    program: TypeScript.Program,
+    files: readonly TypeScript.SourceFile[],
+  ): TypeScript.Diagnostic[]
   bindSourceFile(file: TypeScript.SourceFile, options: TypeScript.CompilerOptions): void
 }
 interface ResolvedImports {
@@ -54,6 +59,8 @@ interface WatchedFile {
 
 const INLINE_MAP = /\n?\/\/# sourceMappingURL=data:application\/json;base64,([\w+/=]+)\s*$/
 const MAP_NAME = /\n?\/\/# sourceMappingURL=\S+\s*$/
+/** The diagnostic of a module that is emitted beside. */
+const NOT_UNDER_ROOT = 6059
 /** Of the settings of tslab's converter, those that are ours. */
 const OWN_OPTIONS = (ts: Ts): TypeScript.CompilerOptions => ({
   moduleResolution: ts.ModuleResolutionKind.Bundler,
@@ -198,7 +205,20 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
     return { ...result, outputText }
   }
 
-  const exported: Ts = { ...ts, createWatchCompilerHost, createWatchProgram, transpileModule }
+  // tslab tells each line of a long message as one of its own, and those of other files as the cell's.
+  const getPreEmitDiagnosticsOfFiles: Internal['getPreEmitDiagnosticsOfFiles'] = (program, files) =>
+    (ts as Ts & Internal)
+      .getPreEmitDiagnosticsOfFiles(program, files)
+      .filter(({ code }) => code !== NOT_UNDER_ROOT)
+      .map((found) => ({ ...found, messageText: ts.flattenDiagnosticMessageText(found.messageText, '\n') }))
+
+  const exported: Ts & Partial<Internal> = {
+    ...ts,
+    createWatchCompilerHost,
+    createWatchProgram,
+    transpileModule,
+    getPreEmitDiagnosticsOfFiles,
+  }
   return {
     ts,
     exports: exported,

@@ -59,6 +59,8 @@ export function expandMagics(code: string, uses: readonly MagicUse[], magics: re
     const body = code.slice(use.bodyStart, use.end)
     const text = magic.expand(use.args, body)
     const at = body.trim() === '' ? -1 : text.indexOf(body)
+    // A line has its own semicolons: what stands above and below it may have none.
+    if (use.kind === 'line') return [{ start: use.start, end: use.end, text: `;${text};` }]
     if (at === -1) return [{ start: use.start, end: use.end, text }]
     return [
       { start: use.start, end: use.bodyStart, text: text.slice(0, at) },

@@ -69,12 +69,12 @@ export function lowerNewerSyntax(code: string, ts: Ts): Lowered {
     const start = list.getStart(file)
     const block = ts.isVariableStatement(list.parent) ? list.parent.parent : undefined
     const refuse = (what: string) => refusals.push({ at: start, message: what })
-    const bare = list.declarations.find(({ initializer, name }) => !initializer || !ts.isIdentifier(name))
-    if (bare) return void refuse(`a declaration with '${written.trim()}' is written \`${written.trim()} name = value\``)
     if (!block || !(ts.isBlock(block) || ts.isSourceFile(block)))
       return void refuse(
         `'${written.trim()}' here is newer than the TypeScript of cells (${ts.version}): write it as the first statement of a block \`{ ... }\``,
       )
+    const bare = list.declarations.find(({ initializer, name }) => !initializer || !ts.isIdentifier(name))
+    if (bare) return void refuse(`a declaration with '${written.trim()}' is written \`${written.trim()} name = value\``)
     if (asynchronous && !ts.isSourceFile(block) && !isAsync(block, ts))
       return void refuse("'await using' is only allowed within async functions and at the top level")
     const name = `$using${start}`

@@ -28,6 +28,9 @@ export interface TslabLanguageOptions {
   readonly cwd: string
 }
 
+/** What tslab's executor rejects a wait with. */
+const INTERRUPTED = 'Interrupted asynchronously'
+
 /** A cell's code, compiled: what the executor is given when it asks. */
 interface Compiled {
   readonly result: ConvertResult
@@ -291,9 +294,10 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
 
 /** A busy loop ended by SIGINT, or a wait by `interrupt()`. */
 function isInterrupt(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return (
-    (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED' ||
-    error.message === 'Interrupted asynchronously'
-  )
+  try {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED' || message === INTERRUPTED
+  } catch {
+    return false // it is nothing, or throws when it is looked at
+  }
 }

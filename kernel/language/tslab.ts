@@ -40,6 +40,9 @@ export interface CellScope {
   require: NodeJS.Require
 }
 
+/** The one version whose inside is known here. */
+export const TSLAB_VERSION = '1.0.22'
+
 const own = createRequire(import.meta.url)
 const SNAPSHOT: unique symbol = Symbol.for('aivida.snapshot') as never
 const TYPESCRIPT = '@tslab/typescript-for-tslab'

@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs'
+import { builtinModules, createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { adaptCompiler } from '../../kernel/language/compiler.ts'
+import {
+  type ConvertResult,
+  cellScope,
+  loadTslab,
+  nodeTypesFolder,
+  TSLAB_VERSION,
+} from '../../kernel/language/tslab.ts'
+
+/** Each of these holds one thing that tslab does not promise: what fails here is what an upgrade has changed. */
+const hooks = suite('kernel/language-tslab')
+const own = createRequire(import.meta.url)
+const setup = { cwd: tmpdir(), typesFile: '', nodeTypes: nodeTypesFolder(), builtins: builtinModules }
+const tslab = loadTslab(setup)
+const { ts } = tslab.compiler
+
+hooks('the version is the one that is known here', () => {
+  assert.is(own('tslab/package.json').version, TSLAB_VERSION)
+  assert.is(JSON.parse(readFileSync('package.json', 'utf8')).dependencies.tslab, TSLAB_VERSION)
+  assert.match(ts.version, /^5\.0\./)
+})
+
+hooks('TypeScript has what is taken of it without being declared', () => {
+  for (const name of [
+    'bindSourceFile',
+    'getPreEmitDiagnosticsOfFiles',
+    'getQuickInfoAtPosition',
+    'createAbstractBuilder',
+  ])
+    assert.type((ts as unknown as Record<string, unknown>)[name], 'function', name)
+})
+
+hooks('the converter asks the module for TypeScript at each call, and takes program and diagnostics from there', () => {
+  const called = new Set<string>()
+  const real = tslab.compiler.exports as unknown as Record<string, (...args: unknown[]) => unknown>
+  const names = ['createWatchCompilerHost', 'createWatchProgram', 'transpileModule', 'getPreEmitDiagnosticsOfFiles']
+  const before = names.map((name) => [name, real[name]!] as const)
+  const hosts: unknown[][] = []
+  for (const [name, call] of before)
+    real[name] = (...args) => {
+      called.add(name)
+      if (name === 'createWatchCompilerHost') hosts.push(args)
+      return call(...args)
+    }
+  const converter = tslab.createConverter()
+  const { output, declOutput, lastExpressionVar, hasToplevelAwait } = converter.convert('', 'const a = await 1\na')
+  for (const [name, call] of before) real[name] = call
+  assert.equal([...called].sort(), [...names].sort())
+  const [files, options] = hosts[0] as [string[], Record<string, unknown>]
+  assert.equal(files.map((file) => file.split('/').at(-1)).sort(), ['__prev__.d.ts', '__tslab__.ts'])
+  assert.is(options.module, ts.ModuleKind.ESNext)
+  assert.is(options.outDir, 'outDir')
+  assert.is(lastExpressionVar, 'tsLastExpr')
+  assert.is(hasToplevelAwait, true)
+  assert.match(output!, /^\n[\s\S]*exports\.tsLastExpr = /)
+  assert.match(declOutput!, /declare (const|let) a\b/)
+  const maps = tslab.compiler.takeMaps()
+  assert.equal(
+    [...maps.keys()].map((path) => path.split('/').at(-1)),
+    ['__tslab__.ts'],
+  )
+  assert.equal(JSON.parse([...maps.values()][0]!.toSource).sources, ['../__tslab__.ts'])
+  assert.match(
+    converter.convert('', 'for await (const a of []) {}').output!,
+    'for await',
+    'a lone for await is no error',
+  )
+  converter.close()
+})
+
+hooks('the converter’s code begins one line below, its errors count without that line', () => {
+  const converter = tslab.createConverter()
+  const [found] = converter.convert('', '1\n  oops').diagnostics
+  assert.equal(found!.start, { offset: 4, line: 1, character: 2 })
+  converter.convert('', 'throw 1')
+  assert.match(JSON.parse([...tslab.compiler.takeMaps().values()].at(-1)!.toSource).mappings, /^;?/)
+  converter.close()
+})
+
+hooks('the executor runs what the converter gives, with the scope that can be reached', async () => {
+  const said: [string, unknown][] = []
+  let result: Partial<ConvertResult> = {}
+  const converter = {
+    ...({} as ReturnType<typeof tslab.createConverter>),
+    convert: () => ({ diagnostics: [], ...result }),
+  }
+  const executor = tslab.createExecutor(
+    setup.cwd,
+    { node: converter, browser: converter, close: () => {} },
+    { log: (value) => said.push(['log', value]), error: (value) => said.push(['error', value]) },
+  )
+  const run = async (next: Partial<ConvertResult>) => {
+    result = next
+    return await executor.execute('')
+  }
+  assert.is(cellScope().exports, executor.locals)
+  assert.ok(await run({ output: 'exports.a = [typeof require("node:fs"), arguments.length]' }))
+  assert.equal(executor.locals.a, ['object', 2])
+  assert.ok(await run({ output: 'exports.last = 7', lastExpressionVar: 'last' }))
+  assert.equal(said.splice(0), [['log', 7]])
+  assert.not('last' in executor.locals)
+  assert.ok(await run({ output: 'exports.last = null', lastExpressionVar: 'last' }))
+  assert.equal([said, executor.locals.last], [[], null], 'null is not told and stays')
+  assert.not(await run({ output: 'throw 5' }))
+  assert.equal(said.splice(0), [['error', 5]])
+  const waiting = run({ output: 'await new Promise(() => {})', hasToplevelAwait: true })
+  executor.interrupt()
+  assert.not(await waiting)
+  assert.is((said[0]![1] as Error).message, 'Interrupted asynchronously')
+  const before = cellScope().require
+  cellScope().require = (() => 'ours') as unknown as NodeJS.Require
+  assert.ok(await run({ output: 'exports.b = require("anything")' }))
+  cellScope().require = before
+  assert.is(executor.locals.b, 'ours')
+  const url = 'aivida:cell/0'
+  assert.not(await run({ output: `throw new Error("x")\n//# sourceURL=${url}` }))
+  assert.match((said.at(-1)![1] as Error).stack!, `${url}:1:`)
+  executor.close()
+})
+
+hooks('a compiler can be adapted again, as a snapshot does', () => {
+  assert.type(adaptCompiler(ts, () => setup).exports.createWatchProgram, 'function')
+})
+
+hooks.run()
