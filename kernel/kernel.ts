@@ -3,7 +3,6 @@ import { limit } from '../runtime/base/limits.ts'
 import type { Language } from './language/language.ts'
 import type { Render } from './messaging/cell-queue.ts'
 import type { Connection } from './messaging/connection.ts'
-import type { KernelInfo } from './messaging/kernel-info.ts'
 import { KernelServer } from './messaging/server.ts'
 import type { Session } from './session/session.ts'
 import { refuseInput } from './stdin.ts'
@@ -15,19 +14,21 @@ export interface KernelParts {
   readonly language: Language
   readonly session: Session
   readonly render: Render
-  readonly info: KernelInfo
+  /** Of the `aivida` package. */
+  readonly version: string
+  /** The id of the process that started this one: the kernel does not outlive it. */
+  readonly parent: number
 }
 
 /**
  * Makes this process a kernel: it answers front ends until one of them shuts it down, it is sent SIGTERM, or the process
  * that started it is gone. Throws `kernel.port-taken`.
  */
-export async function startKernel({ connection, language, session, render, info }: KernelParts): Promise<void> {
-  const server = await KernelServer.listen(connection, { language, render, info, clock: systemClock, onShutdown: end })
+export async function startKernel({ connection, session, parent, ...parts }: KernelParts): Promise<void> {
+  const server = await KernelServer.listen(connection, { ...parts, clock: systemClock, onShutdown: end })
   refuseInput()
   process.on('SIGINT', () => server.interrupt())
   process.on('SIGTERM', end)
-  const parent = process.ppid
   setInterval(() => process.ppid !== parent && end(), limit('kernelParentMs')).unref()
 
   /** Whatever cells left open is closed with the process. */

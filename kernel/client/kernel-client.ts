@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AividaError, peerError, timedOut } from '../../runtime/base/errors.ts'
 import { limit } from '../../runtime/base/limits.ts'
+import type { Connection } from '../messaging/connection.ts'
 import type { Message } from '../messaging/message.ts'
 import { CellRun } from './cell-run.ts'
 import { Channels } from './channels.ts'
@@ -74,6 +75,11 @@ export class KernelClient {
   /** What the kernel said of itself: the content of its `kernel_info_reply`. */
   get info(): Content {
     return this.#info
+  }
+
+  /** Where the kernel listens, and the key that both sign with. */
+  get connection(): Connection {
+    return this.#process.connection
   }
 
   get pid(): number {

@@ -26,6 +26,8 @@ export type Completeness =
 
 /** A language whose cells share one scope: what a cell declares, later ones know, with its type. */
 export interface Language {
+  /** Of TypeScript. */
+  readonly version: string
   /** Runs a cell, magics and all. Never throws; one runs at a time. What it writes to stdout and stderr is the cell's. */
   execute(code: string, cell: Cell): Promise<Execution>
   complete(code: string, cursor: number): Completion

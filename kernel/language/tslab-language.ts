@@ -46,6 +46,7 @@ export function tslabLanguage(options: TslabLanguageOptions): Language {
 }
 
 class TslabLanguage implements Language {
+  readonly version: string
   readonly #session: TslabLanguageOptions['session']
   readonly #tslab: Tslab
   readonly #converter: Converter
@@ -68,6 +69,7 @@ class TslabLanguage implements Language {
       nodeTypes: nodeTypesFolder(),
       builtins: builtinModules,
     })
+    this.version = this.#tslab.compiler.ts.version
     this.#converter = this.#tslab.createConverter()
     this.#modules = new CellModules(cwd)
     const node: Converter = { ...this.#converter, convert: () => this.#converted() }

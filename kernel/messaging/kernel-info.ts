@@ -1,15 +1,7 @@
 import { PROTOCOL_VERSION } from './message.ts'
 
-/** What a kernel says of itself, beside what is the same for all of its versions. */
-export interface KernelInfo {
-  /** Of the `aivida` package. */
-  readonly version: string
-  /** Of TypeScript. */
-  readonly languageVersion: string
-}
-
-/** The content of a `kernel_info_reply`. */
-export function kernelInfo({ version, languageVersion }: KernelInfo): Record<string, unknown> {
+/** The content of a `kernel_info_reply`: what a kernel of this version of `aivida` and of TypeScript says of itself. */
+export function kernelInfo(version: string, languageVersion: string): Record<string, unknown> {
   return {
     status: 'ok',
     protocol_version: PROTOCOL_VERSION,

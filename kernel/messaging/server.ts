@@ -4,7 +4,7 @@ import type { Language } from '../language/language.ts'
 import { CellQueue, type Render } from './cell-queue.ts'
 import type { Connection } from './connection.ts'
 import { charactersOf, unitsOf } from './cursor.ts'
-import { type KernelInfo, kernelInfo } from './kernel-info.ts'
+import { kernelInfo } from './kernel-info.ts'
 import { type Header, type Message, MessageMaker } from './message.ts'
 import { type ExecuteRequest, parseRequest, type Request } from './requests.ts'
 import { bindSockets, closeSockets, type KernelSockets } from './sockets.ts'
@@ -14,7 +14,8 @@ import { Wire } from './wire.ts'
 export interface ServerParts {
   readonly language: Language
   readonly render: Render
-  readonly info: KernelInfo
+  /** Of the `aivida` package. */
+  readonly version: string
   readonly clock: Clock
   /** A front end wants the kernel to end; it has been told that it will. */
   onShutdown(): void
@@ -133,10 +134,10 @@ export class KernelServer {
   }
 
   #ask(request: Exclude<Request, { type: 'execute_request' }>, message: Message): Content | undefined {
-    const { language, info } = this.#parts
+    const { language, version } = this.#parts
     switch (request.type) {
       case 'kernel_info_request':
-        return kernelInfo(info)
+        return kernelInfo(version, language.version)
       case 'complete_request': {
         const { code, cursor_pos } = request
         const { matches, start, end } = language.complete(code, unitsOf(code, cursor_pos))

@@ -7,7 +7,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { KernelClient, RunOutput } from '../../kernel/client/index.ts'
 import type { Message } from '../../kernel/messaging/message.ts'
-import { startRealKernel } from '../support/real-kernel.ts'
+import { startRealKernel } from '../support/kernels.ts'
 
 interface Context {
   kernel: KernelClient

@@ -8,6 +8,7 @@ import { readConnection } from '../../kernel/messaging/connection.ts'
 let interrupted = () => {}
 
 const language: Language = {
+  version: '0.0.0',
   async execute(code: string, cell: Cell): Promise<Execution> {
     const [word, ...rest] = code.split(' ')
     switch (word) {
@@ -56,5 +57,6 @@ await startKernel({
   language,
   session: { globals: {}, typesFile: '', magics: [], close: async () => {} },
   render: (value) => ({ 'text/plain': String(value) }),
-  info: { version: '0.0.0', languageVersion: '0.0.0' },
+  version: '0.0.0',
+  parent: process.ppid,
 })

@@ -1,16 +1,13 @@
-import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { KernelClient } from '../../../kernel/client/index.ts'
 import { isAividaError } from '../../../runtime/base/index.ts'
-
-const fake = fileURLToPath(new URL('../../support/fake-kernel.ts', import.meta.url))
-const argv = [process.execPath, '--disable-warning=ExperimentalWarning', fake, '{connection_file}']
+import { FAKE_KERNEL } from '../../support/kernels.ts'
 
 const client = suite<{ kernel: KernelClient }>('kernel client')
 
 client.before(async (context) => {
-  context.kernel = await KernelClient.start({ argv })
+  context.kernel = await KernelClient.start({ argv: FAKE_KERNEL })
 })
 
 client.after(async ({ kernel }) => {
@@ -51,7 +48,7 @@ client('after a restart the kernel counts from one', async ({ kernel }) => {
 })
 
 client('a kernel that dies says how, and what it said last', async () => {
-  const kernel = await KernelClient.start({ argv })
+  const kernel = await KernelClient.start({ argv: FAKE_KERNEL })
   const run = kernel.execute('die')
   const waiting = kernel.request('comm_msg', {})
   for (const promise of [run.reply, run.idle, waiting, run.done()]) {
