@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { training } from '../../runtime/index.ts'
-import { LocalCluster, type LocalClusterInit } from '../../runtime/local-cluster/index.ts'
-import type { Requirements } from '../../runtime/protocol/index.ts'
+import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import type { BareSteps } from './bare-step.ts'
 import type { TrainingTask } from './task.ts'
 
@@ -15,24 +14,17 @@ export class JobTraining {
   readonly #cluster: LocalCluster
   readonly #folder: string
   readonly #task: TrainingTask
-  readonly #requirements: Requirements
   #jobs = 0
 
-  private constructor(cluster: LocalCluster, folder: string, task: TrainingTask, requirements: Requirements = {}) {
+  private constructor(cluster: LocalCluster, folder: string, task: TrainingTask) {
     this.#cluster = cluster
     this.#folder = folder
     this.#task = task
-    this.#requirements = requirements
   }
 
-  /** `flagsOf`: further flags of a node by name. Default: none. */
-  static async start(
-    task: TrainingTask,
-    { flagsOf, requirements }: Pick<LocalClusterInit, 'flagsOf'> & { readonly requirements?: Requirements } = {},
-  ): Promise<JobTraining> {
+  static async start(task: TrainingTask): Promise<JobTraining> {
     const folder = await mkdtemp(join(tmpdir(), 'aivida-bench-'))
-    const cluster = await LocalCluster.start({ workers: 1, ...(flagsOf && { flagsOf }) })
-    return new JobTraining(cluster, folder, task, requirements)
+    return new JobTraining(await LocalCluster.start({ workers: 1 }), folder, task)
   }
 
   /** Runs two shards of so many steps, and says how long the second one took; losses are those of the first. */
@@ -46,7 +38,6 @@ export class JobTraining {
         steps: 2 * count,
         stepsPerShard: count,
         learningRate,
-        requirements: this.#requirements,
         seed: seed + job, // a worker does not do the same work twice
         outputDir: join(this.#folder, String(job)),
       }),

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { broken, type Finding, ok, warning } from '../../runtime/node/doctor/check.ts'
 import { VERSION } from '../../runtime/node/version.ts'
+import { KernelClient } from '../client/index.ts'
 import { findJupyter, said } from './find-jupyter.ts'
 import { dataFolders, type JupyterSystem } from './jupyter-paths.ts'
 import { findKernelspecs, type InstalledKernelspec, type Kernelspec, launcher } from './kernelspec.ts'
@@ -18,7 +19,7 @@ export type KernelFinding = Finding & { readonly check: string }
  */
 export async function examineKernel(system: JupyterSystem): Promise<KernelFinding[]> {
   const jupyter = findJupyter(system)
-  const found = await findKernelspecs(dataFolders(system, jupyter?.prefix))
+  const found = await findKernelspecs(dataFolders(system, jupyter?.environment))
   const findings: KernelFinding[] = [
     { check: 'jupyter', ...jupyterFinding(jupyter?.command) },
     ...kernelspecFindings(found).map((finding) => ({ check: 'kernel', ...finding })),
@@ -27,7 +28,10 @@ export async function examineKernel(system: JupyterSystem): Promise<KernelFindin
   if (spec === undefined || findings.some(({ level }) => level === 'broken')) return findings
   const node = await nodeFinding(spec, system)
   findings.push({ check: 'node', ...node })
-  if (node.level === 'ok') findings.push({ check: 'zeromq', ...(await zeromqFinding(spec, system)) })
+  if (node.level !== 'ok') return findings
+  const zeromq = await zeromqFinding(spec, system)
+  findings.push({ check: 'zeromq', ...zeromq }, { check: 'snapshot', ...(await snapshotFinding(spec, system)) })
+  if (zeromq.level === 'ok') findings.push({ check: 'start', ...(await startFinding(spec)) })
   return findings
 }
 
@@ -85,6 +89,34 @@ async function zeromqFinding({ argv: [node, script] }: Kernelspec, system: Jupyt
   } catch (error) {
     const install = 'install aivida again, for this platform'
     return broken(`zeromq, by which Jupyter speaks to the kernel, cannot be loaded: ${firstLine(error)}`, install)
+  }
+}
+
+/** Without a snapshot, or with one of another Node or of before an upgrade, the kernel starts all the same, and later. */
+async function snapshotFinding({ argv: [node, script] }: Kernelspec, system: JupyterSystem): Promise<Finding> {
+  try {
+    const { blob, bytes } = JSON.parse(await said(node!, [script!, 'snapshot', 'status'], system))
+    if (blob !== undefined) return ok(`kernels start from ${blob} (${Math.round(bytes / 1024 / 1024)} MiB)`)
+    return warning('there is no start-up snapshot that fits: kernels take three times as long to start', INSTALL)
+  } catch (error) {
+    return warning(`the start-up snapshot cannot be looked at: ${firstLine(error)}`, INSTALL)
+  }
+}
+
+/** The proof: it is started as Jupyter would, and runs a cell. */
+async function startFinding({ argv, env }: Kernelspec): Promise<Finding> {
+  const startMs = performance.now()
+  try {
+    const kernel = await KernelClient.start({ argv, env })
+    try {
+      const { reply } = await kernel.execute('1 + 1').done()
+      if (reply.status !== 'ok') return broken(`it was started, and could not run a cell: ${JSON.stringify(reply)}`)
+      return ok(`it was started and has run a cell, in ${Math.round(performance.now() - startMs)} ms`)
+    } finally {
+      await kernel.shutdown()
+    }
+  } catch (error) {
+    return broken((error as Error).message, INSTALL)
   }
 }
 

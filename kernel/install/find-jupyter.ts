@@ -1,22 +1,22 @@
 import { execFile } from 'node:child_process'
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { limit, userError } from '../../runtime/base/index.ts'
-import type { JupyterSystem } from './jupyter-paths.ts'
+import type { JupyterSystem, PythonEnvironment } from './jupyter-paths.ts'
 
 /** An installed Jupyter: the `jupyter` command, and the Python environment that it is part of. */
 export interface Jupyter {
   readonly command: string
-  /** `sys.prefix` of its Python; `undefined` where that is not to be seen. */
-  readonly prefix: string | undefined
+  /** `undefined` where that is not to be seen. */
+  readonly environment: PythonEnvironment | undefined
 }
 
 /** The `jupyter` that `JUPYTER` names, or the first on the path. Reads files, starts nothing. */
 export function findJupyter({ env, platform }: JupyterSystem): Jupyter | undefined {
   const command = env.JUPYTER ?? findCommand('jupyter', env.PATH ?? '', platform)
   if (command === undefined || !isProgram(command)) return undefined
-  return { command, prefix: prefixOf(command) }
+  return { command, environment: environmentOf(command) }
 }
 
 /**
@@ -25,7 +25,7 @@ export function findJupyter({ env, platform }: JupyterSystem): Jupyter | undefin
  */
 export async function systemPrefix(system: JupyterSystem): Promise<string> {
   const { env, platform } = system
-  const known = env.VIRTUAL_ENV ?? env.CONDA_PREFIX ?? findJupyter(system)?.prefix
+  const known = env.VIRTUAL_ENV ?? env.CONDA_PREFIX ?? findJupyter(system)?.environment?.prefix
   if (known !== undefined) return known
   const python = findCommand(platform === 'win32' ? 'python' : 'python3', env.PATH ?? '', platform)
   if (python !== undefined) return (await said(python, ['-c', 'import sys; print(sys.prefix)'], system)).trim()
@@ -59,7 +59,9 @@ function isProgram(path: string): boolean {
 }
 
 /** A script of Python's begins with the interpreter of its environment. */
-function prefixOf(command: string): string | undefined {
+function environmentOf(command: string): PythonEnvironment | undefined {
   const interpreter = /^#!(\/.*\/python[\d.]*)\s*\n/.exec(readFileSync(command, 'latin1').slice(0, 500))?.[1]
-  return interpreter && dirname(dirname(interpreter))
+  if (interpreter === undefined) return undefined
+  const prefix = dirname(dirname(interpreter))
+  return { prefix, isVirtual: existsSync(join(prefix, 'pyvenv.cfg')) }
 }

@@ -29,11 +29,19 @@ export function prefixDataFolder(prefix: string, platform: NodeJS.Platform): str
   return pathsOf(platform).join(prefix, 'share', 'jupyter')
 }
 
+/** The Python environment that a Jupyter is part of. */
+export interface PythonEnvironment {
+  /** Its `sys.prefix`. */
+  readonly prefix: string
+  /** Whether it was made for itself (`python -m venv`): its kernels win over the user's then. */
+  readonly isVirtual: boolean
+}
+
 /**
- * Every folder whose `kernels` Jupyter reads, the ones that win first: those of `JUPYTER_PATH`, the user's, the
- * environment's where there is one, the system's.
+ * Every folder whose `kernels` Jupyter reads, the ones that win first: those of `JUPYTER_PATH`, the user's, the environment's
+ * where there is one, the system's.
  */
-export function dataFolders(system: JupyterSystem, environment: string | undefined): string[] {
+export function dataFolders(system: JupyterSystem, environment: PythonEnvironment | undefined): string[] {
   const { env, platform } = system
   const { delimiter, join } = pathsOf(platform)
   const named = (env.JUPYTER_PATH ?? '').split(delimiter).filter((folder) => folder !== '')
@@ -41,8 +49,10 @@ export function dataFolders(system: JupyterSystem, environment: string | undefin
     platform === 'win32'
       ? [join(env.PROGRAMDATA ?? 'C:\\ProgramData', 'jupyter')]
       : ['/usr/local/share/jupyter', '/usr/share/jupyter']
-  const own = environment === undefined ? [] : [prefixDataFolder(environment, platform)]
-  return [...new Set([...named, userDataFolder(system), ...own, ...machine])]
+  const user = userDataFolder(system)
+  const own = environment === undefined ? [] : [prefixDataFolder(environment.prefix, platform)]
+  const winsOverUser = isSet(env.JUPYTER_PREFER_ENV_PATH ?? String(environment?.isVirtual === true))
+  return [...new Set([...named, ...(winsOverUser ? [...own, user] : [user, ...own]), ...machine])]
 }
 
 function pathsOf(platform: NodeJS.Platform): typeof posix {

@@ -1,26 +1,12 @@
 import { stripVTControlCharacters } from 'node:util'
 import { assertNever, limit } from '../../runtime/base/index.ts'
+import type { RunOutput } from '../client/index.ts'
 import type { NotebookOutput } from './notebook.ts'
 
+type UpdateOutput = Extract<RunOutput, { type: 'update_display_data' }>
+type ErrorOutput = Extract<RunOutput, { type: 'error' }>
 /** A value in several forms, by MIME type. */
-interface Bundle {
-  readonly data: Readonly<Record<string, unknown>>
-  readonly metadata: Readonly<Record<string, unknown>>
-}
-
-interface UpdateMessage extends Bundle {
-  readonly type: 'update_display_data'
-  readonly displayId: string
-}
-
-/** What a kernel says of a running cell, in nbformat's words; other messages have nothing to do with outputs. */
-export type OutputMessage =
-  | { readonly type: 'stream'; readonly name: string; readonly text: string }
-  | ({ readonly type: 'display_data'; readonly displayId?: string } & Bundle)
-  | ({ readonly type: 'execute_result'; readonly displayId?: string; readonly executionCount: number } & Bundle)
-  | UpdateMessage
-  | { readonly type: 'error'; readonly ename: string; readonly evalue: string; readonly traceback: readonly string[] }
-  | { readonly type: 'clear_output'; readonly wait: boolean }
+type Bundle = Pick<UpdateOutput, 'data' | 'metadata'>
 
 /** What an output counts for besides its text: a million empty ones are no small file either. Characters. */
 const OUTPUT_CHARACTERS = 100
@@ -43,7 +29,7 @@ interface Shown {
 }
 interface Failed {
   readonly kind: 'error'
-  readonly message: Extract<OutputMessage, { type: 'error' }>
+  readonly error: ErrorOutput
 }
 type Output = Stream | Shown | Failed
 
@@ -55,9 +41,9 @@ export class CellOutputs {
   readonly #cells = new Map<string, CellOutput>()
 
   /** Takes in what a cell says. */
-  put(cell: string, message: OutputMessage): void {
-    if (message.type === 'update_display_data') for (const outputs of this.#cells.values()) outputs.update(message)
-    else this.#of(cell).add(message)
+  put(cell: string, output: RunOutput): void {
+    if (output.type === 'update_display_data') for (const cell of this.#cells.values()) cell.update(output)
+    else this.#of(cell).add(output)
   }
 
   /** Outputs of a cell, as its notebook holds them. */
@@ -81,41 +67,42 @@ class CellOutput {
   #characters = 0
   #leftOut = 0
 
-  add(message: Exclude<OutputMessage, UpdateMessage>): void {
-    if (message.type === 'clear_output') {
-      if (message.wait) this.#clearNext = true
+  add(output: Exclude<RunOutput, UpdateOutput>): void {
+    if (output.type === 'clear_output') {
+      if (output.wait) this.#clearNext = true
       else this.#clear()
       return
     }
     if (this.#clearNext) this.#clear()
-    switch (message.type) {
+    switch (output.type) {
       case 'stream':
-        this.#write(message.name, message.text)
+        this.#write(output.name, output.text)
         break
       case 'display_data':
       case 'execute_result':
-        if (!this.#fits(sizeOf(message))) break
+        if (!this.#fits(sizeOf(output))) break
         this.#outputs.push({
           kind: 'shown',
-          displayId: message.displayId,
-          executionCount: message.type === 'execute_result' ? message.executionCount : undefined,
-          bundle: { data: message.data, metadata: message.metadata },
+          displayId: output.transient.display_id,
+          executionCount: output.type === 'execute_result' ? output.execution_count : undefined,
+          bundle: { data: output.data, metadata: output.metadata },
         })
         break
       case 'error':
         this.#outputs.push({
           kind: 'error',
-          message: { ...message, traceback: message.traceback.slice(0, TRACEBACK_LINES) },
+          error: { ...output, traceback: output.traceback.slice(0, TRACEBACK_LINES) },
         })
         break
       default:
-        assertNever(message)
+        assertNever(output)
     }
   }
 
-  update({ displayId, data, metadata }: UpdateMessage): void {
+  update({ transient, data, metadata }: UpdateOutput): void {
     for (const output of this.#outputs) {
-      if (output.kind !== 'shown' || output.displayId !== displayId) continue
+      if (output.kind !== 'shown' || output.displayId === undefined) continue
+      if (output.displayId !== transient.display_id) continue
       this.#characters -= sizeOf(output.bundle)
       output.bundle = this.#fits(sizeOf({ data })) ? { data, metadata } : LEFT_OUT
     }
@@ -175,7 +162,7 @@ function asWritten(output: Output): NotebookOutput {
       return { output_type: 'execute_result', ...bundle, execution_count: executionCount }
     }
     case 'error': {
-      const { ename, evalue, traceback } = output.message
+      const { ename, evalue, traceback } = output.error
       return { output_type: 'error', ename, evalue, traceback: [...traceback] }
     }
     default:
@@ -184,7 +171,7 @@ function asWritten(output: Output): NotebookOutput {
 }
 
 /** An error as a terminal tells it: its traceback, which says name and message, without colours. */
-export function describeError({ ename, evalue, traceback }: Extract<OutputMessage, { type: 'error' }>): string {
+export function describeError({ ename, evalue, traceback }: Omit<ErrorOutput, 'type'>): string {
   const text = stripVTControlCharacters(traceback.join('\n'))
   return text.includes(evalue.split('\n')[0]!) && text !== '' ? text : `${ename}: ${evalue}\n${text}`.trimEnd()
 }

@@ -1,26 +1,19 @@
 import { AividaError, aborted, type Clock, limit, timedOut, userError } from '../../runtime/base/index.ts'
-import { CellOutputs, describeError, type OutputMessage } from './cell-outputs.ts'
+import type { ExecuteReply, RunOutput } from '../client/index.ts'
+import { CellOutputs, describeError } from './cell-outputs.ts'
 import { hasTag, type Notebook, type NotebookCell } from './notebook.ts'
 
 /** Tags that Jupyter's own runner, nbclient, knows: a cell that may fail, and one that is not run. */
 const MAY_FAIL_TAG = 'raises-exception'
 const SKIP_TAG = 'skip-execution'
 
-/** How a kernel ended with a cell. `aborted`: it never began with it. */
-export type CellEnd =
-  | { readonly status: 'ok' | 'aborted'; readonly executionCount: number | undefined }
-  | {
-      readonly status: 'error'
-      readonly executionCount: number | undefined
-      readonly ename: string
-      readonly evalue: string
-      readonly traceback: readonly string[]
-    }
+/** What a notebook says of its kernel when nobody has said it yet. */
+const KERNELSPEC = { name: 'aivida', display_name: 'Aivida', language: 'typescript' }
 
 /** The kernel as a run needs it. */
 export interface NotebookKernel {
   /** Runs code. `put` hears what it puts out, also after it has ended. Throws `kernel.*` when the kernel is gone. */
-  execute(code: string, put: (message: OutputMessage) => void): Promise<CellEnd>
+  execute(code: string, put: (output: RunOutput) => void): Promise<ExecuteReply>
   /** Ends what the running cell waits for. */
   interrupt(): Promise<void>
   /** Of `kernel_info_reply`: what the notebook says of its language. */
@@ -37,7 +30,7 @@ export interface CellProgress {
 /** What a run tells while it is under way. */
 export interface RunListener {
   began(cell: CellProgress): void
-  ended(cell: CellProgress, end: CellEnd, durationMs: number): void
+  ended(cell: CellProgress, end: ExecuteReply, durationMs: number): void
   /** The notebook has changed. */
   changed(): void
 }
@@ -73,7 +66,7 @@ export class NotebookRun {
     const { cells, metadata, ...rest } = this.#notebook
     return {
       ...rest,
-      metadata: { ...metadata, language_info: this.#init.kernel.languageInfo },
+      metadata: { kernelspec: KERNELSPEC, ...metadata, language_info: this.#init.kernel.languageInfo },
       cells: cells.map((cell) =>
         cell.cell_type === 'code'
           ? { ...cell, outputs: this.#outputs.of(cell.id), execution_count: this.#counts.get(cell.id) ?? null }
@@ -94,23 +87,25 @@ export class NotebookRun {
       listener.began(progress)
       const startMs = clock.monoMs()
       const end = await this.#runCell(cell, position)
-      if (end.executionCount !== undefined) this.#counts.set(cell.id, end.executionCount)
+      if (typeof end.execution_count === 'number') this.#counts.set(cell.id, end.execution_count)
       listener.changed()
       listener.ended(progress, end, clock.monoMs() - startMs)
       if (end.status === 'aborted') throw failed(position, 'the kernel did not run it')
-      if (end.status === 'error' && !hasTag(cell, MAY_FAIL_TAG))
-        throw failed(position, describeError({ type: 'error', ...end }))
+      if (end.status === 'error' && !hasTag(cell, MAY_FAIL_TAG)) throw failed(position, describeError(end))
     }
   }
 
-  async #runCell(cell: NotebookCell, position: number): Promise<CellEnd> {
+  async #runCell(cell: NotebookCell, position: number): Promise<ExecuteReply> {
     const { kernel, clock, signal, timeoutMs, listener } = this.#init
     if (signal.aborted) throw interrupted(position)
-    const put = (message: OutputMessage) => {
-      this.#outputs.put(cell.id, message)
+    const put = (output: RunOutput) => {
+      this.#outputs.put(cell.id, output)
       listener.changed()
     }
-    const ended = kernel.execute(cell.source, put)
+    const ended = kernel.execute(cell.source, put).catch((error: AividaError) => {
+      put({ type: 'error', ename: 'KernelError', evalue: error.message, traceback: [error.message] })
+      throw error
+    })
     const stopped = Promise.withResolvers<AividaError>()
     const onAbort = () => stopped.resolve(interrupted(position))
     signal.addEventListener('abort', onAbort, { once: true })
@@ -129,7 +124,7 @@ export class NotebookRun {
   }
 
   /** Gives the cell the time to end, and to say what it has to, such as that it cancelled its job. */
-  async #interrupt(ended: Promise<CellEnd>): Promise<void> {
+  async #interrupt(ended: Promise<ExecuteReply>): Promise<void> {
     const { kernel, clock } = this.#init
     const tooLong = Promise.withResolvers<void>()
     const cancelTimer = clock.after(limit('notebookInterruptMs'), () => tooLong.resolve())

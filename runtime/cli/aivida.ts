@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { inferCommand } from './commands/infer.ts'
 import { kernelCommands } from './commands/kernel.ts'
 import { logsCommand } from './commands/logs.ts'
+import { notebookCommands } from './commands/notebook.ts'
 import { runCommand } from './commands/run.ts'
 import { sweepCommand } from './commands/sweep.ts'
 import { trainCommand } from './commands/train.ts'
@@ -31,6 +32,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     dataCommands,
     runCommand,
     kernelCommands,
+    notebookCommands,
     logsCommand,
     clusterCommands,
     accountCommands,

@@ -16,7 +16,7 @@ export function kernelCommands(cli: Cli): void {
       { usage: 'install', description: 'let Jupyter and VS Code find the Aivida kernel', action: install },
       kernel,
     ),
-  )
+  ).option('--no-snapshot', 'build no start-up snapshot: the kernel builds it after its first start')
   withPlace(
     cli.command(
       { usage: 'uninstall', description: 'take the Aivida kernel away again', config: 'none', action: uninstall },
@@ -51,7 +51,23 @@ async function install(session: Session): Promise<void> {
   const { checkLauncher, ownKernelspec, writeKernelspec } = await import('../../../kernel/install/index.ts')
   checkLauncher()
   const folder = await writeKernelspec(await place(session), ownKernelspec(process.execPath, nodeEnv(session)))
-  session.print({ folder }, `the Aivida kernel is in ${folder}\nopen a notebook with it: jupyter lab, or VS Code\n`)
+  const snapshot = session.options.snapshot === false ? undefined : await builtSnapshot(session)
+  session.print(
+    { folder, snapshot },
+    `the Aivida kernel is in ${folder}\nopen a notebook with it: jupyter lab, or VS Code\n`,
+  )
+}
+
+/** Kernels start without one, too, so that it is no failure when it cannot be built. */
+async function builtSnapshot(session: Session): Promise<string | undefined> {
+  const { buildSnapshot } = await import('../../../kernel/snapshot/snapshot.ts')
+  session.note('building its start-up snapshot, some seconds ...')
+  try {
+    return (await buildSnapshot()).blob
+  } catch (error) {
+    session.note(`kernels start more slowly: ${(error as Error).message}`)
+    return undefined
+  }
 }
 
 async function uninstall(session: Session): Promise<void> {
@@ -59,7 +75,7 @@ async function uninstall(session: Session): Promise<void> {
     '../../../kernel/install/index.ts'
   )
   const system = systemOf(session)
-  const folders = session.options.all ? dataFolders(system, findJupyter(system)?.prefix) : [await place(session)]
+  const folders = session.options.all ? dataFolders(system, findJupyter(system)?.environment) : [await place(session)]
   const removed: string[] = []
   for (const folder of folders) if (await removeKernelspec(folder)) removed.push(kernelspecFolder(folder))
   session.print({ removed }, removed.length === 0 ? 'there was none\n' : `removed ${removed.join(', ')}\n`)
@@ -68,7 +84,7 @@ async function uninstall(session: Session): Promise<void> {
 async function list(session: Session): Promise<void> {
   const { dataFolders, findJupyter, findKernelspecs } = await import('../../../kernel/install/index.ts')
   const system = systemOf(session)
-  const found = await findKernelspecs(dataFolders(system, findJupyter(system)?.prefix))
+  const found = await findKernelspecs(dataFolders(system, findJupyter(system)?.environment))
   session.print(found, () =>
     found.length === 0
       ? 'nowhere; aivida kernel install\n'

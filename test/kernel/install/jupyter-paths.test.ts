@@ -36,7 +36,7 @@ paths("an environment's is in its share", () => {
 
 paths('all of them, the ones that win first, none twice', () => {
   const env = { JUPYTER_PATH: '/a:/b::/a' }
-  assert.equal(dataFolders(system('linux', env), '/usr'), [
+  assert.equal(dataFolders(system('linux', env), { prefix: '/usr', isVirtual: false }), [
     '/a',
     '/b',
     '/home/ada/.local/share/jupyter',
@@ -45,6 +45,14 @@ paths('all of them, the ones that win first, none twice', () => {
   ])
   const windows = dataFolders(system('win32', { JUPYTER_PATH: 'D:\\a;D:\\b', APPDATA: 'C:\\R' }), undefined)
   assert.equal(windows, ['D:\\a', 'D:\\b', 'C:\\R\\jupyter', 'C:\\ProgramData\\jupyter'])
+})
+
+paths("a virtual environment's kernels win over the user's, unless that is switched off", () => {
+  const own = { prefix: '/venv', isVirtual: true }
+  const user = '/home/ada/.local/share/jupyter'
+  assert.equal(dataFolders(system('linux'), own).slice(0, 2), ['/venv/share/jupyter', user])
+  const off = system('linux', { JUPYTER_PREFER_ENV_PATH: 'no' })
+  assert.equal(dataFolders(off, own).slice(0, 2), [user, '/venv/share/jupyter'])
 })
 
 paths.run()

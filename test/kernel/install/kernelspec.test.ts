@@ -93,7 +93,7 @@ kernelspec('jupyter is the one on the path, and its environment that of its firs
   const system = systemIn(at.folder)
   assert.is(findJupyter(system), undefined)
   const command = program(at.folder, 'jupyter', `#!${at.folder}/bin/python3.11\nimport sys\n`)
-  assert.equal(findJupyter(system), { command, prefix: at.folder })
+  assert.equal(findJupyter(system), { command, environment: { prefix: at.folder, isVirtual: false } })
   assert.is(await systemPrefix(system), at.folder)
   assert.is(await systemPrefix(systemIn(at.folder, { VIRTUAL_ENV: '/venv' })), '/venv')
   program(at.folder, 'jupyter', '#!/bin/sh\nexec somewhere-else\n')

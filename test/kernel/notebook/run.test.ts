@@ -1,11 +1,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { ExecuteReply, RunOutput } from '../../../kernel/client/index.ts'
 import {
-  type CellEnd,
   formatNotebook,
   type NotebookKernel,
   NotebookRun,
-  type OutputMessage,
   parseNotebook,
   type RunListener,
 } from '../../../kernel/notebook/index.ts'
@@ -14,7 +13,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const run = suite('a run of a notebook')
 
-type Behaviour = (put: (message: OutputMessage) => void) => Promise<CellEnd> | CellEnd
+type Behaviour = (put: (message: RunOutput) => void) => Promise<ExecuteReply> | ExecuteReply
 
 /** A kernel whose cells do what a table says, by their source. */
 function kernelOf(cells: Readonly<Record<string, Behaviour>>, interrupt = async () => {}): NotebookKernel {
@@ -40,13 +39,13 @@ function notebookOf(...cells: readonly (string | { source: string; tags: readonl
 
 const silent: RunListener = { began() {}, ended() {}, changed() {} }
 const quiet = () => ({ clock: new VirtualClock(), signal: new AbortController().signal, listener: silent })
-const ok = (executionCount: number): CellEnd => ({ status: 'ok', executionCount })
-const say = (text: string, name = 'stdout'): OutputMessage => ({ type: 'stream', name, text })
-const show = (text: string, displayId: string): OutputMessage => ({
+const ok = (count: number): ExecuteReply => ({ status: 'ok', execution_count: count, user_expressions: {} })
+const say = (text: string, name: 'stdout' | 'stderr' = 'stdout'): RunOutput => ({ type: 'stream', name, text })
+const show = (text: string, displayId: string): RunOutput => ({
   type: 'display_data',
   data: { 'text/plain': text },
   metadata: {},
-  displayId,
+  transient: { display_id: displayId },
 })
 const outputsOf = (made: NotebookRun) => made.notebook.cells.slice(1).map(({ outputs }) => outputs)
 const text = (name: string, text: string) => ({ output_type: 'stream', name, text })
@@ -55,7 +54,7 @@ run('text is merged by stream, results are counted, what an earlier run left is 
   const kernel = kernelOf({
     a: (put) => {
       for (const message of [say('1'), say('2\n'), say('!', 'stderr'), say('3')]) put(message)
-      put({ type: 'execute_result', data: { 'text/plain': '7' }, metadata: {}, executionCount: 4 })
+      put({ type: 'execute_result', data: { 'text/plain': '7' }, metadata: {}, transient: {}, execution_count: 4 })
       return ok(4)
     },
     b: () => ok(5),
@@ -79,7 +78,7 @@ run('text is merged by stream, results are counted, what an earlier run left is 
 })
 
 run('what a cell puts out after its end is its own, and an update is seen wherever the display is', async () => {
-  let later = (_: OutputMessage) => {}
+  let later = (_: RunOutput) => {}
   const kernel = kernelOf({
     a: (put) => {
       later = put
@@ -89,8 +88,18 @@ run('what a cell puts out after its end is its own, and an update is seen wherev
     b: (put) => {
       later(say('still a'))
       put(show('0 % again', 'bar'))
-      put({ type: 'update_display_data', data: { 'text/plain': '100 %' }, metadata: {}, displayId: 'bar' })
-      put({ type: 'update_display_data', data: { 'text/plain': 'nobody' }, metadata: {}, displayId: 'unknown' })
+      put({
+        type: 'update_display_data',
+        data: { 'text/plain': '100 %' },
+        metadata: {},
+        transient: { display_id: 'bar' },
+      })
+      put({
+        type: 'update_display_data',
+        data: { 'text/plain': 'nobody' },
+        metadata: {},
+        transient: { display_id: 'unknown' },
+      })
       return ok(2)
     },
   })
@@ -132,7 +141,7 @@ const fail: Behaviour = (put) => {
     traceback: ['\x1b[31mTypeError: no rows\x1b[0m', '  cell 1:2'],
   }
   put({ type: 'error', ...error })
-  return { status: 'error', executionCount: 1, ...error }
+  return { status: 'error', execution_count: 1, ...error }
 }
 
 run('the first cell that fails ends it, with its traceback; one that may does not', async () => {
@@ -209,7 +218,12 @@ run('a display that is drawn over and over takes no more room than its last stat
     a: (put) => {
       put(show(big, 'bar'))
       for (let i = 0; i < 50; i++)
-        put({ type: 'update_display_data', data: { 'text/plain': `${i}${big}` }, metadata: {}, displayId: 'bar' })
+        put({
+          type: 'update_display_data',
+          data: { 'text/plain': `${i}${big}` },
+          metadata: {},
+          transient: { display_id: 'bar' },
+        })
       return ok(1)
     },
   })
