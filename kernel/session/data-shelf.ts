@@ -5,6 +5,7 @@ import { currentCell } from '../cell.ts'
 import { displayable } from '../display/displayable.ts'
 import { arrived } from './data-arrival.ts'
 import type { NodeLink } from './node-link.ts'
+import type { Rows } from './rows-input.ts'
 
 /** How data are kept. */
 export interface AddDataOptions {
@@ -41,6 +42,17 @@ export class ClusterData {
       ...(sha256 !== undefined && { sha256: sha256.toLowerCase() }),
     }
     return this.#link.ask(async (client) => arrived(client, await client.addData(request), currentCell()?.signal))
+  }
+
+  /**
+   * Keeps rows that are in memory - an Arrow table, tensors or typed arrays by the names of columns - as an Arrow file. Resolves when they are here
+   * and their hash is known; the same name again replaces them. An interrupt calls it off. Throws `input.*`, `data.*`, `disk.*`.
+   */
+  async put(name: string, rows: Rows, { keepMs = KEEP_MS }: Pick<AddDataOptions, 'keepMs'> = {}): Promise<DataEntry> {
+    const { keptTable, tableOfRows } = await import('./sent-table.ts')
+    const table = await tableOfRows(rows)
+    const signal = currentCell()?.signal ?? new AbortController().signal
+    return this.#link.ask((client) => keptTable(client, table, { name, keepMs, signal }))
   }
 
   /** All that is kept, arriving, or has failed to arrive, by name; shown as a table. */

@@ -1,15 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
 import { type RecordBatch, RecordBatchFileWriter, Table, tableToIPC } from 'apache-arrow'
-import { sha256 } from '../../runtime/base/hash.ts'
+import { userError } from '../../runtime/base/errors.ts'
 import { limit } from '../../runtime/base/limits.ts'
 import { toRowBatch } from '../../runtime/data/tensor/arrow.ts'
 import type { NamedTensors } from '../../runtime/data/tensor/index.ts'
 import type { Client } from '../../runtime/node/control/client.ts'
+import type { DataEntry } from '../../runtime/node/data-shelf/data-entry.ts'
 import type { SourceSpec } from '../../runtime/protocol/index.ts'
-import { arrived } from './data-arrival.ts'
-import { writeWhole } from './whole-file.ts'
+import { isTable, type Rows, tensorsFrom } from './rows-input.ts'
+import { isTensorLike } from './tensor-input.ts'
 
 /** How long the node keeps rows that were in the memory of a notebook, where they are too large for an upload. Ms. */
 const KEEP_MS = 7 * 86_400_000
@@ -29,20 +28,33 @@ export async function sentTable(client: Client, table: Table, signal: AbortSigna
     const bytes = tableToIPC(table, 'stream')
     if (bytes.byteLength <= limit('requestBytes')) return client.upload(bytes, { signal })
   }
-  const folder = await mkdtemp(join(tmpdir(), 'aivida-rows-'))
-  try {
-    const file = await writeWhole(
-      join(folder, 'rows.arrow'),
-      RecordBatchFileWriter.writeAll(table.batches as RecordBatch[]),
-    )
-    const name = `notebook-${sha256(Buffer.from(folder)).slice(0, 16)}.arrow`
-    const entry = await arrived(
-      client,
-      await client.addData({ source: file, name, keepMs: KEEP_MS }, { signal }),
-      signal,
-    )
-    return { path: entry.path!, format: 'arrow' }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  const { path } = await keptTable(client, table, { name: `notebook-${randomUUID()}`, keepMs: KEEP_MS, signal })
+  return { path: path!, format: 'arrow' }
+}
+
+/**
+ * Has the node keep a table as an Arrow file, which is sent from the table's own memory. Resolves when it is there and its hash
+ * is known. Throws `data.*`, `disk.*`, `aborted`.
+ */
+export function keptTable(
+  client: Client,
+  table: Table,
+  { name, keepMs, signal }: { readonly name: string; readonly keepMs: number; readonly signal: AbortSignal },
+): Promise<DataEntry> {
+  const request = { name: name.endsWith('.arrow') ? name : `${name}.arrow`, ...(Number.isFinite(keepMs) && { keepMs }) }
+  return client.putData(request, RecordBatchFileWriter.writeAll(table.batches as RecordBatch[]), { signal })
+}
+
+/** Rows in memory as a table, in the element types that they have. Throws `input.*`. */
+export async function tableOfRows(rows: Rows): Promise<Table> {
+  if (isTable(rows)) return rows
+  if (rows === null || typeof rows !== 'object' || isTensorLike(rows))
+    throw userError('input.columns', 'expected columns by name, such as { images, labels }, or an Arrow table')
+  const names = Object.keys(Array.isArray(rows) ? rows[0]! : rows)
+  return tableOfTensors(
+    await tensorsFrom(
+      rows,
+      names.map((name) => ({ name })),
+    ),
+  )
 }

@@ -54,6 +54,12 @@ export class FakeNodeService implements NodeService {
       this.added.push(request)
       return this.entries[0]!
     },
+    put: async ({ name }, pieces) => {
+      let bytes = 0
+      for await (const { byteLength } of pieces) bytes += byteLength
+      this.calls.push(`put ${bytes} bytes as ${name}`)
+      return this.entries[0]!
+    },
     list: async () => this.entries,
     remove: async (name) => void this.calls.push(`remove data ${name}`),
   }

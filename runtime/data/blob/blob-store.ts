@@ -99,6 +99,7 @@ class MediumStore implements BlobStore {
     if (known && this.has(known.root)) return this.#keep(known, options.pin)
     const reservation = await this.#reserve(known?.sizeBytes ?? 0)
     let draft: BlobDraft | undefined
+    let writing: Promise<void> | undefined // one chunk is written while the next one comes and is hashed
     try {
       draft = await this.#medium.draft()
       const chunks: Digest[] = []
@@ -109,15 +110,19 @@ class MediumStore implements BlobStore {
           await reservation.grow(chunk.byteLength)
           chunks.push(chunkDigest(chunk))
         }
-        await draft.write(sizeBytes, chunk)
+        await writing
+        writing = draft.write(sizeBytes, chunk)
+        writing.catch(() => {}) // heard when it is awaited
         sizeBytes += chunk.byteLength
       }
+      await writing
       const tree = known ?? treeOf(sizeBytes, chunks)
       if (this.has(tree.root)) await draft.discard()
       else await draft.commit(tree)
       this.#index.add(tree, this.#clock.wallMs())
       return await this.#keep(tree, options.pin)
     } catch (error) {
+      await writing?.catch(() => {})
       await draft?.discard()
       throw error
     } finally {

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import type { Table } from 'apache-arrow'
 import type { Clock } from '../../base/index.ts'
 import type { JobRequest, JobStatus, NodeEvent, PeerView, SourceSpec, TrainRequest } from '../../protocol/index.ts'
-import type { AddDataRequest, DataEntry } from '../data-shelf/data-entry.ts'
+import { type AddDataRequest, type DataEntry, dataEntrySchema, type PutDataRequest } from '../data-shelf/data-entry.ts'
 import type {
   AdoptJobRequest,
   FollowedView,
@@ -18,7 +19,7 @@ import { Connection, type RequestOptions } from './connection.ts'
 import { type FollowOptions, follow } from './follow.ts'
 import { foregroundClock } from './foreground-clock.ts'
 import { JobHandle } from './job-handle.ts'
-import { ARROW_STREAM, uploadSchema } from './routes.ts'
+import { ARROW_STREAM, BYTES, uploadSchema } from './routes.ts'
 
 /** Batch inference as a script asks for it: paths are relative to its own folder, and the input may be a table. */
 export type InferRequest = Omit<Extract<JobRequest, { program: 'infer' }>, 'program' | 'input'> & {
@@ -151,6 +152,25 @@ export class Client implements AsyncDisposable {
   /** Has the node bring data here - an absolute path, or an http(s) address - and keep them. Resolves at once. */
   addData(request: AddDataRequest, options?: RequestOptions): Promise<DataEntry> {
     return this.#connection.call('addData', { body: request }, options)
+  }
+
+  /**
+   * Sends bytes for the node to keep as data of this name; resolves when they are here and their hash is known. Throws `data.*`,
+   * `disk.*`, `aborted`.
+   */
+  async putData(
+    { name, keepMs }: PutDataRequest,
+    pieces: AsyncIterable<Uint8Array> | Uint8Array,
+    options: RequestOptions = {},
+  ): Promise<DataEntry> {
+    const body = await this.#connection.open({
+      ...options,
+      method: 'PUT',
+      path: `/v1/datasets/${encodeURIComponent(name)}${keepMs === undefined ? '' : `?keepMs=${keepMs}`}`,
+      headers: { 'content-type': BYTES },
+      body: pieces instanceof Uint8Array ? pieces : Readable.from(pieces, { objectMode: false }),
+    })
+    return this.#connection.read(body, dataEntrySchema)
   }
 
   /** Data that the node keeps, is bringing, or failed to bring. */

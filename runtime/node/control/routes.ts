@@ -200,6 +200,23 @@ export const eventsQuerySchema = z.object({
   type: z.enum(EVENT_TYPES).optional().describe('only events of this type, and gaps'),
 })
 
+/** Path and query of data that a client sends. */
+export const putDataParams = z.object({ name: dataNameSchema })
+
+/** See {@link putDataParams}. */
+export const putDataQuerySchema = z.object({
+  keepMs: z.coerce
+    .number()
+    .int()
+    .min(1_000)
+    .max(limit('dataKeepMs'))
+    .optional()
+    .describe('ms; absent: until it is removed'),
+})
+
+/** Media type of bytes of whatever kind (RFC 2046). */
+export const BYTES = 'application/octet-stream'
+
 /** Query of the bundle of a training. */
 export const bundleQuerySchema = z.object({
   data: z.enum(['true', 'false']).default('true').describe('whether the rows come along'),

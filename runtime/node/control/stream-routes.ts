@@ -3,16 +3,20 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { type Clock, userError } from '../../base/index.ts'
+import { dataEntrySchema } from '../data-shelf/data-entry.ts'
 import type { NodeService } from '../service.ts'
 import { joinArrowFiles } from './arrow-files.ts'
 import { streamEvents } from './event-stream.ts'
 import { hangUp } from './hang-up.ts'
 import {
   ARROW_STREAM,
+  BYTES,
   bundleQuerySchema,
   CONTROL_VERSION,
   envelope,
   eventsQuerySchema,
+  putDataParams,
+  putDataQuerySchema,
   TAR,
   uploadSchema,
 } from './routes.ts'
@@ -31,7 +35,8 @@ export interface StreamRoutesInit {
 export function streamRoutes(instance: FastifyInstance, { service, uploads, clock, closing }: StreamRoutesInit): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
   // An upload is read by its handler, piece by piece, not collected first.
-  app.addContentTypeParser(ARROW_STREAM, (_request, payload, done) => done(null, payload))
+  for (const type of [ARROW_STREAM, BYTES])
+    app.addContentTypeParser(type, (_request, payload, done) => done(null, payload))
 
   app.get(
     '/v1/events',
@@ -101,6 +106,26 @@ export function streamRoutes(instance: FastifyInstance, { service, uploads, cloc
     async (request, reply) => {
       const bundle = await service.bundle(request.params.id, { data: request.query.data === 'true' })
       return reply.type(TAR).send(Readable.from(bundle, { objectMode: false }))
+    },
+  )
+
+  app.put(
+    '/v1/datasets/:name',
+    {
+      schema: {
+        operationId: 'putData',
+        summary: 'Keeps the bytes of the body as data of this name',
+        params: putDataParams,
+        querystring: putDataQuerySchema,
+        consumes: [BYTES],
+        response: { 200: envelope(dataEntrySchema) },
+      } as { params: typeof putDataParams; querystring: typeof putDataQuerySchema },
+    },
+    async (request, reply) => {
+      if (!(request.body instanceof Readable)) throw userError('data.no-bytes', `expected a body of type ${BYTES}`)
+      const { keepMs } = request.query
+      const put = { name: request.params.name, ...(keepMs !== undefined && { keepMs }) }
+      return { v: CONTROL_VERSION, data: await service.shelf.put(put, request.body, hangUp(reply)) }
     },
   )
 

@@ -22,6 +22,9 @@ export const addDataSchema = z
   })
   .strict()
 
+/** Bytes that a client sends, what they are called, and how long they are kept. */
+export type PutDataRequest = Pick<AddDataRequest, 'keepMs'> & { readonly name: string }
+
 /** See {@link addDataSchema}. */
 export type AddDataRequest = z.input<typeof addDataSchema>
 
@@ -54,6 +57,11 @@ export interface DataKeeper {
    * `data.name-taken`, `data.busy`, `data.full`, `remote.address`.
    */
   add(request: AddDataRequest): Promise<DataEntry>
+  /**
+   * Keeps bytes as they come; resolves when they are here. Throws `data.name-taken`, `data.busy`, `data.full`, `disk.*`, `aborted`;
+   * nothing is left of them then.
+   */
+  put(request: PutDataRequest, pieces: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<DataEntry>
   /** All that is kept, arriving, or has failed to arrive, by name. */
   list(): Promise<readonly DataEntry[]>
   /** Lets data go, or calls their arrival off. Throws `data.unknown`. */

@@ -2,11 +2,26 @@ import { createHash } from 'node:crypto'
 import { link, mkdir, rm, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join } from 'node:path'
 import type { Dispatcher } from 'undici'
-import { type Clock, every, type Logger, limit, toAividaError, userError } from '../../base/index.ts'
+import {
+  aborted,
+  type Clock,
+  every,
+  fromRecord,
+  type Logger,
+  limit,
+  toAividaError,
+  userError,
+} from '../../base/index.ts'
 import { fileContent } from '../../data/blob/content.ts'
 import type { BlobStore } from '../../data/blob/index.ts'
 import { addressKey, dropSpool, openRemote, shownUrl, spool } from '../../data/remote/index.ts'
-import { type AddDataRequest, type DataEntry, type DataKeeper, dataNameSchema } from './data-entry.ts'
+import {
+  type AddDataRequest,
+  type DataEntry,
+  type DataKeeper,
+  dataNameSchema,
+  type PutDataRequest,
+} from './data-entry.ts'
 import { type DataRecord, readShelf, writeShelf } from './shelf-file.ts'
 
 /** Who pins data in the blob store: what its quota is counted by. */
@@ -30,6 +45,16 @@ interface Arrival {
   readonly key: string
   readonly stop: AbortController
   done: Promise<void>
+}
+
+interface Beginning {
+  readonly name: string
+  readonly key: string
+  readonly source: string
+  readonly keepMs: number | undefined
+  readonly size?: number | undefined
+  /** One address is fetched once at a time. */
+  readonly isRemote?: boolean
 }
 
 /**
@@ -66,12 +91,35 @@ export class DataShelf implements DataKeeper {
    * `data.name`, `data.name-taken`, `data.busy`, `data.full`, `remote.address`.
    */
   async add({ source, name: given, keepMs, sha256 }: AddDataRequest): Promise<DataEntry> {
-    const { clock } = this.#init
     const url = addressOf(source)
     const shown = url ? shownUrl(url) : source
     const key = url ? addressKey(url) : source
     const name = nameOf(url ? decodedName(url) : source, given)
     const size = url ? undefined : await sizeOf(source)
+    const arrival = this.#begin({ name, key, source: shown, keepMs, size, isRemote: url !== undefined })
+    arrival.done = this.#bring(arrival, url ? source : { path: source }, sha256)
+    return arrival.view
+  }
+
+  /** Keeps what a client sends, see {@link DataKeeper.put}. */
+  async put(
+    { name, keepMs }: PutDataRequest,
+    pieces: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<DataEntry> {
+    const arrival = this.#begin({ name, key: `sent/${name}`, source: SENT, keepMs })
+    const stop = () => arrival.stop.abort(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    arrival.done = this.#bring(arrival, pieces)
+    await arrival.done
+    signal.removeEventListener('abort', stop)
+    const record = this.#kept.get(name)
+    if (record && !this.#arrivals.has(name)) return this.#viewOf(record)
+    this.#arrivals.delete(name) // whoever sent it hears of it here
+    throw arrival.view.error ? fromRecord(arrival.view.error) : aborted(`${name} did not arrive`)
+  }
+
+  #begin({ name, key, source, keepMs, size, isRemote = false }: Beginning): Arrival {
     const kept = this.#kept.get(name)
     if (kept && (kept.key ?? kept.source) !== key)
       throw userError(
@@ -79,15 +127,15 @@ export class DataShelf implements DataKeeper {
         `${name} is what came from ${kept.source}; give another name by --name, or first: aivida data remove ${name}`,
       )
     const arriving = [...this.#arrivals.values()].filter(({ view }) => view.state === 'arriving')
-    const same = arriving.find((other) => other.view.name === name || (url && other.key === key))
+    const same = arriving.find((other) => other.view.name === name || (isRemote && other.key === key))
     if (same) throw userError('data.busy', `${same.view.name} is arriving already; see: aivida data list`)
     if (arriving.length >= limit('dataArrivals') || this.#kept.size >= limit('dataKept'))
       throw userError('data.full', `${arriving.length} downloads are under way; add more when one has ended`)
-    const addedWallMs = Math.floor(clock.wallMs())
+    const addedWallMs = Math.floor(this.#init.clock.wallMs())
     const arrival: Arrival = {
       view: {
         name,
-        source: shown,
+        source,
         state: 'arriving',
         receivedBytes: 0,
         addedWallMs,
@@ -99,8 +147,7 @@ export class DataShelf implements DataKeeper {
       done: Promise.resolve(),
     }
     this.#arrivals.set(name, arrival)
-    arrival.done = this.#bring(arrival, url ? source : { path: source }, sha256)
-    return arrival.view
+    return arrival
   }
 
   /** All that is kept, arriving, or has failed to arrive, by name. */
@@ -147,30 +194,20 @@ export class DataShelf implements DataKeeper {
     return join(this.#init.folder, 'files', name)
   }
 
-  async #bring(arrival: Arrival, from: string | { readonly path: string }, expected?: string): Promise<void> {
+  async #bring(
+    arrival: Arrival,
+    from: string | { readonly path: string } | AsyncIterable<Uint8Array>,
+    expected?: string,
+  ): Promise<void> {
     const { signal } = arrival.stop
     const { key } = arrival
     const { name, source, addedWallMs, untilWallMs } = arrival.view
     try {
-      const path = typeof from === 'string' ? await this.#download(arrival, from) : from.path
-      const hash = createHash('sha256')
-      const content = passing(path, (piece) => {
-        hash.update(piece)
-        if (typeof from !== 'string') this.#progress(arrival, arrival.view.receivedBytes + piece.byteLength)
-      })
-      const check = async function* () {
-        yield* content
-        const found = hash.digest('hex')
-        if (expected !== undefined && found !== expected)
-          throw userError(
-            'data.hash',
-            `${source}: expected SHA-256 ${expected}, found ${found}; fetch it again, or correct what is expected`,
-            { expected, found },
-          )
-      }
+      const pieces = await this.#piecesOf(arrival, from)
+      const content = expected === undefined ? pieces : checked(pieces, expected, source)
       const { blobs } = this.#init
       const pin = { owner: DATA_OWNER, ...(untilWallMs !== undefined && { untilWallMs: this.#lastUse(untilWallMs) }) }
-      const { blob, sizeBytes } = await blobs.put(check(), { signal, pin })
+      const { blob, sizeBytes } = await blobs.put(content, { signal, pin })
       const before = this.#kept.get(name)
       if (before && before.blob !== blob) await this.#drop([before])
       await this.#link(name, blob)
@@ -193,6 +230,17 @@ export class DataShelf implements DataKeeper {
       arrival.view = { ...arrival.view, state: 'failed', error: failure.toJSON() }
       if (!signal.aborted) this.#init.logger.warn({ name, source, code: failure.code }, 'data did not arrive')
     }
+  }
+
+  /** What arrives, piece by piece, with its progress told. */
+  async #piecesOf(
+    arrival: Arrival,
+    from: string | { readonly path: string } | AsyncIterable<Uint8Array>,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    if (typeof from === 'string') return fileContent(await this.#download(arrival, from)) // it was told while it came
+    return passing('path' in from ? fileContent(from.path) : from, ({ byteLength }) =>
+      this.#progress(arrival, arrival.view.receivedBytes + byteLength),
+    )
   }
 
   async #download(arrival: Arrival, url: string): Promise<string> {
@@ -258,14 +306,39 @@ export class DataShelf implements DataKeeper {
   }
 }
 
+/** Where data came from that a client had in memory. */
+const SENT = 'a client'
 /** How often data whose time is up are let go. */
 const SWEEP_MS = 60_000
 
-async function* passing(path: string, seen: (piece: Uint8Array) => void): AsyncGenerator<Uint8Array> {
-  for await (const piece of fileContent(path)) {
+async function* passing(
+  pieces: AsyncIterable<Uint8Array>,
+  seen: (piece: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
     seen(piece)
     yield piece
   }
+}
+
+/** The same bytes, which end in an error when they are not those that were expected. */
+async function* checked(
+  pieces: AsyncIterable<Uint8Array>,
+  expected: string,
+  source: string,
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256')
+  for await (const piece of pieces) {
+    hash.update(piece)
+    yield piece
+  }
+  const found = hash.digest('hex')
+  if (found !== expected)
+    throw userError(
+      'data.hash',
+      `${source}: expected SHA-256 ${expected}, found ${found}; fetch it again, or correct what is expected`,
+      { expected, found },
+    )
 }
 
 async function sizeOf(path: string): Promise<number> {

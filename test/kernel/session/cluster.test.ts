@@ -11,7 +11,7 @@ import { meanSquaredError, sgd, untrainedModel } from '../../../runtime/compute/
 import { tensorOf, typedArrayOf } from '../../../runtime/data/tensor/index.ts'
 import { LocalCluster } from '../../../runtime/local-cluster/index.ts'
 import { choice } from '../../../runtime/node/sweep/index.ts'
-import { training } from '../../../runtime/node/training/index.ts'
+import { diloco, training } from '../../../runtime/node/training/index.ts'
 import { ranCell, type TestSession, testSession } from '../../support/kernel-session.ts'
 import { linearRows } from '../../support/training-step.ts'
 
@@ -291,6 +291,34 @@ test('the data shelf keeps what is brought', async () => {
   )
   await cluster.data.remove('some.txt')
   assert.equal(await cluster.data.list(), [])
+})
+
+test('rows in memory are kept by the node, under a name that jobs can be given', async () => {
+  const { cluster } = s
+  const values = Float32Array.from({ length: 3_000 }, (_, i) => Math.sin(i))
+  const entry = await cluster.data.put('waves', { x: { values, shape: [1_000, 3] } })
+  assert.equal([entry.name, entry.state], ['waves.arrow', 'here'])
+  const built = untrainedModel({ model: model(), inputs: { x: inputs.x } })
+  const [kept, given] = await Promise.all(
+    [entry.path!, { x: { values, shape: [1_000, 3] } }].map((input) =>
+      cluster.infer({ model: built, input, show: false }),
+    ),
+  )
+  assert.is(kept!.numRows, 1_000)
+  assert.equal(kept!.toArray().map(String), given!.toArray().map(String))
+  assert.is((await failureOf(cluster.data.put('waves', values as never))).code, 'input.columns')
+  await cluster.data.remove('waves.arrow')
+})
+
+test('a job takes as many workers as it is told to, from the middle on', async () => {
+  const { cluster } = s
+  const job = cluster.train({ ...endless(), workers: 1, sync: diloco({ localSteps: 8 }), show: false })
+  assert.is((await job.scale({ workers: 2 })).maxWorkers, 2)
+  assert.is((await failureOf(job.scale({ workers: 0 }))).category, 'user')
+  await job.cancel()
+  const chain = cluster.train({ ...endless(), show: false })
+  assert.is((await failureOf(chain.scale({ workers: 2 }))).code, 'scale.single')
+  await chain.cancel()
 })
 
 test.run()

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ROUTES } from '../../../runtime/node/control/routes.ts'
@@ -6,6 +7,9 @@ import { codeOf, json, startTestControl } from '../../support/control.ts'
 import { FAKE_PEER, jobStatus } from '../../support/fake-node-service.ts'
 
 const infer = { program: 'infer', model: '/m.onnx', input: { path: '/in.arrow' } } as const
+
+/** Of data that are kept. */
+const ENTRY = { name: 'rows.arrow', source: 'a client', state: 'here', receivedBytes: 1, addedWallMs: 1 } as const
 
 test('every call reaches the service and its reply comes back in an envelope', async () => {
   await using control = await startTestControl()
@@ -25,6 +29,9 @@ test('every call reaches the service and its reply comes back in an envelope', a
   await client.remove(FAKE_PEER)
   assert.is((await job.scale({ workers: 3 })).maxWorkers, 3)
   assert.is((await job.cancel('enough')).state, 'cancelled')
+  service.entries = [ENTRY]
+  const pieces = [new Uint8Array(100_000), new Uint8Array(23)]
+  assert.equal(await client.putData({ name: 'rows.arrow', keepMs: 60_000 }, Readable.from(pieces)), ENTRY)
   await client.leave()
   await client.stop()
   assert.equal(service.calls, [
@@ -33,6 +40,7 @@ test('every call reaches the service and its reply comes back in an envelope', a
     `remove ${FAKE_PEER} removed by an admin`,
     `scale ${job.id} to 3`,
     `cancel ${job.id} enough`,
+    'put 100023 bytes as rows.arrow',
     'leave',
     'stop',
   ])

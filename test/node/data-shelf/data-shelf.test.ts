@@ -225,4 +225,44 @@ shelves('files that only the query of their address tells apart are not mixed up
   await shelf.stop()
 })
 
+shelves(
+  'bytes that a client sends are kept as they come, in place of what it sent before',
+  async ({ dir, said, file }) => {
+    const { shelf, blobs } = await opened(dir, said)
+    const { signal } = new AbortController()
+    async function* pieces(bytes: Uint8Array) {
+      for (let at = 0; at < bytes.byteLength; at += 70_000) yield bytes.subarray(at, at + 70_000)
+    }
+    const first = await shelf.put({ name: 'rows.arrow', keepMs: 60_000 }, pieces(content), signal)
+    assert.equal([first.state, first.sizeBytes, first.receivedBytes], ['here', 1_500_000, 1_500_000])
+    assert.equal(await readFile(first.path!), Buffer.from(content))
+    const second = await shelf.put({ name: 'rows.arrow' }, pieces(content.subarray(1)), signal)
+    assert.equal(await readFile(second.path!), Buffer.from(content.subarray(1)))
+    assert.equal(blobs.pinned(DATA_OWNER).roots, [second.blob])
+    assert.equal(
+      (await shelf.list()).map(({ name }) => name),
+      ['rows.arrow'],
+    )
+    await writeFile(file, 'other')
+    await refuses('data.name-taken', shelf.add({ source: file, name: 'rows.arrow' }))
+  },
+)
+
+shelves('of bytes that break off, or that there is no room for, nothing is left', async ({ dir, said }) => {
+  const { shelf } = await opened(dir, said, { quota: 2e6 })
+  const stop = new AbortController()
+  async function* large() {
+    for (const salt of [1, 2, 3]) yield Buffer.concat([content.subarray(0, 1_000_000), Uint8Array.of(salt)])
+  }
+  await refuses('blob.quota', shelf.put({ name: 'large.bin' }, large(), stop.signal))
+  async function* broken() {
+    yield content.subarray(0, 500_000)
+    stop.abort()
+    yield content
+  }
+  await refuses('aborted', shelf.put({ name: 'broken.bin' }, broken(), stop.signal))
+  assert.equal(await shelf.list(), [])
+  assert.equal(await readdir(join(dir, 'blobs', 'incoming')), [])
+})
+
 shelves.run()
