@@ -20,7 +20,8 @@ const JUDGED_AT_ONCE = 100
 /** Trains by a recipe in this process, all its workers one after the other, and judges what comes out. */
 export async function train(recipe: Recipe): Promise<Trained> {
   const start = performance.now()
-  return trained(recipe, async (learning, { replica, bytes }) => {
+  return trained(recipe, async (learning, { replicas, bytes }) => {
+    const replica = replicas[0]!
     const { length } = replica.layout
     const ring = recipe.steps * ((4 * (recipe.workers - 1)) / recipe.workers) * 4 * length
     const result = await judged(learning, replica)
@@ -34,9 +35,9 @@ export async function train(recipe: Recipe): Promise<Trained> {
   })
 }
 
-/** The same, for the tensors that it comes to: all of the first worker's state. Copies. */
-export async function stateOf(recipe: Recipe): Promise<NamedTensors> {
-  return trained(recipe, async (_, { replica }) => structuredClone(replica.state()))
+/** The same, for the tensors that each worker comes to: weights are everybody's, an optimiser's own are not. Copies. */
+export async function statesOf(recipe: Recipe): Promise<NamedTensors[]> {
+  return trained(recipe, async (_, { replicas }) => replicas.map((replica) => structuredClone(replica.state())))
 }
 
 async function trained<T>(recipe: Recipe, use: (learning: Learning, outcome: Outcome) => Promise<T>): Promise<T> {
@@ -61,14 +62,14 @@ export function scheduleOf({ rate, steps, workers }: Recipe): LearningRate {
 }
 
 interface Outcome {
-  readonly replica: Replica
+  readonly replicas: readonly Replica[]
   readonly bytes: number
 }
 
 async function synchronously({ steps, workers }: Recipe, replica: Replica): Promise<Outcome> {
   for (let step = 0; step < steps; step++) await replica.step(step, step * workers)
   const bytes = steps * ((4 * (workers - 1)) / workers) * 4 * replica.layout.length
-  return { replica, bytes }
+  return { replicas: [replica], bytes }
 }
 
 /**
@@ -125,7 +126,7 @@ async function byRounds(
     for (const replica of replicas) replica.write(shared)
   }
   // what a worker sends of its update and gets of the others', sends of its aggregate and gets of theirs
-  return { replica: replicas[0]!, bytes: compressed * ((2 * (workers - 1)) / workers) }
+  return { replicas, bytes: compressed * ((2 * (workers - 1)) / workers) }
 }
 
 /** Mean loss and accuracy on rows that were not learned from, as far as they fill batches of 100. */

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { training } from '../../runtime/index.ts'
-import { LocalCluster } from '../../runtime/local-cluster/index.ts'
+import { LocalCluster, type LocalClusterInit } from '../../runtime/local-cluster/index.ts'
+import type { Requirements } from '../../runtime/protocol/index.ts'
 import type { BareSteps } from './bare-step.ts'
 import type { TrainingTask } from './task.ts'
 
@@ -14,17 +15,24 @@ export class JobTraining {
   readonly #cluster: LocalCluster
   readonly #folder: string
   readonly #task: TrainingTask
+  readonly #requirements: Requirements
   #jobs = 0
 
-  private constructor(cluster: LocalCluster, folder: string, task: TrainingTask) {
+  private constructor(cluster: LocalCluster, folder: string, task: TrainingTask, requirements: Requirements = {}) {
     this.#cluster = cluster
     this.#folder = folder
     this.#task = task
+    this.#requirements = requirements
   }
 
-  static async start(task: TrainingTask): Promise<JobTraining> {
+  /** `flagsOf`: further flags of a node by name. Default: none. */
+  static async start(
+    task: TrainingTask,
+    { flagsOf, requirements }: Pick<LocalClusterInit, 'flagsOf'> & { readonly requirements?: Requirements } = {},
+  ): Promise<JobTraining> {
     const folder = await mkdtemp(join(tmpdir(), 'aivida-bench-'))
-    return new JobTraining(await LocalCluster.start({ workers: 1 }), folder, task)
+    const cluster = await LocalCluster.start({ workers: 1, ...(flagsOf && { flagsOf }) })
+    return new JobTraining(cluster, folder, task, requirements)
   }
 
   /** Runs two shards of so many steps, and says how long the second one took; losses are those of the first. */
@@ -38,6 +46,7 @@ export class JobTraining {
         steps: 2 * count,
         stepsPerShard: count,
         learningRate,
+        requirements: this.#requirements,
         seed: seed + job, // a worker does not do the same work twice
         outputDir: join(this.#folder, String(job)),
       }),

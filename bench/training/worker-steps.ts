@@ -1,5 +1,5 @@
-import { systemClock } from '../../runtime/base/index.ts'
-import { type ChildTraining, EngineChild } from '../../runtime/compute/engine/index.ts'
+import { type Digest, systemClock } from '../../runtime/base/index.ts'
+import { type ChildTraining, EngineChild, type LoadOptions } from '../../runtime/compute/engine/index.ts'
 import { measure, trainSteps } from '../../runtime/compute/training/index.ts'
 import type { RowTable } from '../../runtime/data/rows/index.ts'
 import type { Tensor } from '../../runtime/data/tensor/index.ts'
@@ -23,10 +23,16 @@ export class WorkerTraining {
     this.#task = task
   }
 
-  static async start(task: TrainingTask): Promise<WorkerTraining> {
+  /** `on`: what computes. Default: one thread of the CPU. */
+  static async start(
+    task: TrainingTask,
+    on: { readonly start: () => EngineChild; readonly options?: LoadOptions } = {
+      start: () => new EngineChild({ clock: systemClock }),
+    },
+  ): Promise<WorkerTraining> {
     const { step, signature, initialState, frozen } = task.step
-    const child = new EngineChild({ clock: systemClock })
-    const session = await child.load({ graph: step })
+    const child = on.start()
+    const session = await child.load({ graph: step }, on.options)
     const initial = initialState()
     const training = await session.train({
       state: signature.state.map(({ name, next }) => ({ next, ...sourceOf(name, initial[name]!) })),
@@ -36,11 +42,12 @@ export class WorkerTraining {
     return new WorkerTraining(child, training, task)
   }
 
-  async steps(count: number): Promise<BareSteps> {
+  /** `commitment`: the hash of the state after the last step. */
+  async steps(count: number): Promise<BareSteps & { readonly commitment: Digest | undefined }> {
     const { step, table } = this.#task
     const shard = shardOf(this.#task, { fromStep: this.#done, steps: count })
     const start = performance.now()
-    const { metrics } = await trainSteps({
+    const { metrics, commitments } = await trainSteps({
       clock: systemClock,
       shard,
       signature: step.signature,
@@ -50,7 +57,11 @@ export class WorkerTraining {
     const seconds = (performance.now() - start) / 1_000
     this.#done += count
     const { buffer, byteOffset, byteLength } = metrics.loss!.data
-    return { seconds, losses: [...new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4)] }
+    return {
+      seconds,
+      losses: [...new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4)],
+      commitment: commitments.at(-1),
+    }
   }
 
   /** Means of loss and accuracy over a table that is not learned from, as far as it fills batches of 100. */
@@ -67,7 +78,7 @@ export class WorkerTraining {
   }
 
   stop(): void {
-    this.#child.kill()
+    void this.#child.kill()
   }
 }
 

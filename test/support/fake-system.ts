@@ -1,3 +1,4 @@
+import type { SharedLibrary } from '../../runtime/compute/device/elf.ts'
 import type { System } from '../../runtime/compute/device/system.ts'
 
 /** A Linux machine with one NVIDIA GPU, its driver, CUDA 12 and cuDNN 9; what is given replaces parts of it. */
@@ -6,6 +7,7 @@ export function fakeSystem({
   gpus = [`0, NVIDIA H100 80GB HBM3, ${driver}, 81559, 9.0, GPU-aaaa`],
   libraries = {},
   files = {},
+  inspected = {},
   ...rest
 }: {
   readonly driver?: string
@@ -15,6 +17,8 @@ export function fakeSystem({
   readonly libraries?: Readonly<Record<string, string | undefined>>
   /** Content by path. */
   readonly files?: Readonly<Record<string, string>>
+  /** What libraries say of themselves, by the end of their path. */
+  readonly inspected?: Readonly<Record<string, SharedLibrary>>
 } & Partial<Pick<System, 'env' | 'platform'>> = {}): System {
   const installed: Readonly<Record<string, string | undefined>> = {
     'libcudart.so.12': '/cuda/libcudart.so.12.8.90',
@@ -40,6 +44,7 @@ export function fakeSystem({
       ),
     ],
     library: async (name) => installed[name],
+    inspect: (path) => Object.entries(inspected).find(([end]) => path.endsWith(end))?.[1],
     ...rest,
   }
 }

@@ -12,6 +12,8 @@ export interface CudaDownload {
   readonly offered: boolean
   /** What it is, with its version. */
   readonly name: string
+  /** Where it belongs: beside onnxruntime's own library, for which it looks nowhere else. */
+  readonly path: string
   /** Whether it is here already. */
   isHere(): boolean
   /** How much would be fetched; `undefined` where the place it comes from does not tell. */
@@ -39,6 +41,7 @@ const MANIFEST = 'cuda12'
 export function cudaDownload(platform = `${process.platform}/${process.arch}`): CudaDownload {
   const require = createRequire(import.meta.url)
   const folder = dirname(resolved(require))
+  const path = cudaProvider(folder, platform)
   const { requirements, packages, feeds } = metadataSchema.parse(require(join(folder, 'script', 'install-metadata.js')))
   const source = packages[`nuget:${platform}:${MANIFEST}`]
   const place = source?.versions[0]
@@ -46,13 +49,24 @@ export function cudaDownload(platform = `${process.platform}/${process.arch}`): 
   return {
     offered: requirements[platform]?.includes(MANIFEST) === true,
     name: `${source?.name ?? 'no package'} ${place?.version ?? ''}`.trim(),
-    isHere: () => existsSync(join(folder, 'bin', 'napi-v6', platform, 'libonnxruntime_providers_cuda.so')),
+    path,
+    isHere: () => existsSync(path),
     sizeBytes: async (signal) => {
       if (!source || !place || index === undefined) return undefined
       return packageBytes(index, source.name.toLowerCase(), place.version, signal).catch(() => undefined)
     },
     fetch: (signal) => install(join(folder, 'script', 'install.js'), signal),
   }
+}
+
+/** Where onnxruntime's library for CUDA is, or would be. Throws `engine.not-installed`. */
+export function cudaProviderPath(): string {
+  const require = createRequire(import.meta.url)
+  return cudaProvider(dirname(resolved(require)), `${process.platform}/${process.arch}`)
+}
+
+function cudaProvider(folder: string, platform: string): string {
+  return join(folder, 'bin', 'napi-v6', platform, 'libonnxruntime_providers_cuda.so')
 }
 
 function resolved(require: NodeJS.Require): string {

@@ -3,7 +3,7 @@ import type { NamedTensors, Tensor } from '../../data/tensor/tensor.ts'
 import { typedArrayOf } from '../../data/tensor/typed-array.ts'
 import type { CudaDownload } from './cuda-download.ts'
 import type { EndableEngine } from './determinism.ts'
-import { CUDA_LIBRARIES, cudaLibraries, isAtLeast, nvidiaGpus, OLDEST_DRIVER } from './nvidia.ts'
+import { cudaLibraries, cudaRelease, isAtLeast, nvidiaGpus } from './nvidia.ts'
 import { PROBE_GRAPH, PROBE_SHAPE } from './probe-graph.ts'
 import type { System } from './system.ts'
 
@@ -27,40 +27,38 @@ export interface EnableInit {
  */
 export async function enableGpu(init: EnableInit): Promise<void> {
   if (init.provider === 'cuda') {
-    await checkCuda(init.system)
-    await fetchLibrary(init)
+    await checkCuda(init)
+    if (await fetchLibrary(init)) await checkCuda(init) // what it needs is known for sure now
   }
   init.note(`running a small graph on ${init.provider} ...`)
   await proveRun(init)
 }
 
-async function checkCuda(system: System): Promise<void> {
+async function checkCuda({ system, download }: EnableInit): Promise<void> {
   const [gpu] = await nvidiaGpus(system)
   if (!gpu)
     throw missing('device.no-gpu', 'expected an NVIDIA GPU that this process may use; nvidia-smi lists none here', {
       remedy: 'install the driver of NVIDIA, or look at CUDA_VISIBLE_DEVICES',
     })
-  if (!isAtLeast(gpu.driver, OLDEST_DRIVER))
+  const release = cudaRelease(system, download.path)
+  const { name, oldestDriver } = release
+  if (!isAtLeast(gpu.driver, oldestDriver))
     throw missing(
       'device.old-driver',
-      `expected NVIDIA's driver ${OLDEST_DRIVER} or newer for CUDA 12, found ${gpu.driver}`,
-      {
-        remedy: "update NVIDIA's driver",
-      },
+      `expected NVIDIA's driver ${oldestDriver} or newer for ${name}, found ${gpu.driver}`,
+      { remedy: "update NVIDIA's driver" },
     )
-  const libraries = await cudaLibraries(system)
-  const absent = Object.entries(CUDA_LIBRARIES).flatMap(([name, file]) =>
-    libraries[name as keyof typeof CUDA_LIBRARIES] === undefined ? [file] : [],
-  )
+  const absent = (await cudaLibraries(system, release)).flatMap(({ file, path }) => (path === undefined ? [file] : []))
   if (absent.length > 0)
-    throw missing('device.no-library', `expected CUDA 12 and cuDNN 9; the loader finds no ${absent.join(', ')}`, {
+    throw missing('device.no-library', `expected ${name} and cuDNN 9; the loader finds no ${absent.join(', ')}`, {
       absent,
       remedy: 'install them from NVIDIA, and name their folder in LD_LIBRARY_PATH if it is not one of the system',
     })
 }
 
-async function fetchLibrary({ download, confirm, note, signal }: EnableInit): Promise<void> {
-  if (download.isHere()) return
+/** Whether it had to be fetched. */
+async function fetchLibrary({ download, confirm, note, signal }: EnableInit): Promise<boolean> {
+  if (download.isHere()) return false
   if (!download.offered) throw missing('device.not-offered', 'onnxruntime-node brings CUDA for Linux on x64 alone', {})
   const sizeBytes = await download.sizeBytes(signal)
   const size =
@@ -72,6 +70,7 @@ async function fetchLibrary({ download, confirm, note, signal }: EnableInit): Pr
     })
   note(`fetching ${what} ...`)
   await download.fetch(signal)
+  return true
 }
 
 /** By how much a GPU's results may differ from the CPU's on the probe graph, of the largest one. */

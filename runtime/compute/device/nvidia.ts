@@ -1,4 +1,4 @@
-import { libraryVersion, type System } from './system.ts'
+import type { System } from './system.ts'
 
 /** A GPU as NVIDIA's driver tells of it. */
 export interface NvidiaGpu {
@@ -12,18 +12,48 @@ export interface NvidiaGpu {
   readonly computeCapability: string
 }
 
-/** What onnxruntime's CUDA library is linked against: CUDA 12 and cuDNN 9. */
-export const CUDA_LIBRARIES = {
-  cudart: 'libcudart.so.12',
-  cublas: 'libcublas.so.12',
-  cublasLt: 'libcublasLt.so.12',
-  cufft: 'libcufft.so.11',
-  curand: 'libcurand.so.10',
-  cudnn: 'libcudnn.so.9',
-} as const
+/** A major version of CUDA: what onnxruntime's library for it is linked against, or loads when it is first needed. */
+export interface CudaRelease {
+  readonly name: string
+  /** The oldest driver that runs its programs (NVIDIA's table of minor version compatibility). */
+  readonly oldestDriver: string
+  /** Names for the loader. */
+  readonly libraries: Readonly<Record<'cudart' | 'cublas' | 'cublasLt' | 'cufft' | 'curand' | 'cudnn', string>>
+}
 
-/** The oldest driver that runs programs of CUDA 12 (NVIDIA's table of minor version compatibility). */
-export const OLDEST_DRIVER = '525.60.13'
+/** What the npm package of onnxruntime fetches is built for. */
+export const CUDA_12: CudaRelease = {
+  name: 'CUDA 12',
+  oldestDriver: '525.60.13',
+  libraries: {
+    cudart: 'libcudart.so.12',
+    cublas: 'libcublas.so.12',
+    cublasLt: 'libcublasLt.so.12',
+    cufft: 'libcufft.so.11',
+    curand: 'libcurand.so.10',
+    cudnn: 'libcudnn.so.9',
+  },
+}
+
+/** What the Python package `onnxruntime-gpu` of the same version brings is built for. */
+const CUDA_13: CudaRelease = {
+  name: 'CUDA 13',
+  oldestDriver: '580.65.06',
+  libraries: {
+    cudart: 'libcudart.so.13',
+    cublas: 'libcublas.so.13',
+    cublasLt: 'libcublasLt.so.13',
+    cufft: 'libcufft.so.12',
+    curand: 'libcurand.so.10',
+    cudnn: 'libcudnn.so.9',
+  },
+}
+
+/** Which CUDA a library of onnxruntime needs, by its own list; {@link CUDA_12} where there is none yet. */
+export function cudaRelease(system: System, provider: string): CudaRelease {
+  const needed = system.inspect(provider)?.needed ?? []
+  return needed.includes(CUDA_13.libraries.cudart) ? CUDA_13 : CUDA_12
+}
 
 const QUERY = ['index', 'name', 'driver_version', 'memory.total', 'compute_cap', 'uuid']
 
@@ -43,13 +73,22 @@ export async function nvidiaGpus(system: System): Promise<NvidiaGpu[]> {
   )
 }
 
-/** Which versions of {@link CUDA_LIBRARIES} are here; `undefined` for those that are not. */
-export async function cudaLibraries(system: System): Promise<Record<keyof typeof CUDA_LIBRARIES, string | undefined>> {
-  const found = Object.entries(CUDA_LIBRARIES).map(async ([name, file]) => {
-    const path = await system.library(file)
-    return [name, path === undefined ? undefined : libraryVersion(path)]
-  })
-  return Object.fromEntries(await Promise.all(found))
+/** A library that was looked for. */
+export interface FoundLibrary {
+  readonly name: string
+  readonly file: string
+  /** `undefined` where the loader finds none. */
+  readonly path: string | undefined
+}
+
+/** Where the libraries of a release are. */
+export async function cudaLibraries(system: System, { libraries }: CudaRelease): Promise<FoundLibrary[]> {
+  const found = Object.entries(libraries).map(async ([name, file]) => ({
+    name,
+    file,
+    path: await system.library(file),
+  }))
+  return Promise.all(found)
 }
 
 /** Whether a dotted version is at least another. */

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
+import { readSharedLibrary, type SharedLibrary } from './elf.ts'
 
 /** What is asked of the operating system about GPUs; tests make up others. */
 export interface System {
@@ -17,6 +18,8 @@ export interface System {
   list(path: string): readonly string[]
   /** The file that a shared library's name leads to; `undefined` where the loader would find none. */
   library(name: string): Promise<string | undefined>
+  /** What a shared library says of itself; `undefined` where there is none that can be read. */
+  inspect(path: string): SharedLibrary | undefined
 }
 
 /** A program that says nothing for so long is not waited for. */
@@ -48,13 +51,21 @@ export function thisSystem(env: System['env'], release: string): System {
       const path = found ?? line?.split('=> ')[1]
       return path === undefined ? undefined : attempt(() => realpathSync(path))
     },
+    inspect: (path) => attempt(() => readSharedLibrary(path)),
   }
 }
 
-/** The version that a library's file name ends with (`libcudart.so.12.8.90`); its whole name where it has none. */
-export function libraryVersion(path: string): string {
-  return /\.so\.([\d.]+)$/.exec(path)?.[1] ?? basename(path)
+/**
+ * What tells a library from another build of it: the version that its file's name ends with (`libcudart.so.12.8.90`), else
+ * its build id; `undefined` where it has neither. Python packages of NVIDIA's libraries have names with the major version alone.
+ */
+export function libraryVersion(system: System, path: string): string | undefined {
+  const version = /\.so\.(\d+(?:\.\d+)+)$/.exec(path)?.[1]
+  return version ?? system.inspect(path)?.buildId?.slice(0, BUILD_CHARACTERS)
 }
+
+/** Enough to tell builds apart; a class's name holds six of them. */
+const BUILD_CHARACTERS = 12
 
 function attempt<T>(read: () => T): T | undefined {
   try {

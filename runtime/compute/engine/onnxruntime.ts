@@ -9,7 +9,8 @@ import { readModelFile } from './model-file.ts'
 import { engineFailure, loadFailure, noProvider } from './ort-failure.ts'
 import { loadOrt, type OrtLibrary, type OrtPackage } from './ort-library.ts'
 import { sessionOptions } from './ort-options.ts'
-import { OrtStepper, type OrtStepperInit } from './ort-stepper.ts'
+import { OrtResidentStepper, type OrtResidentStepperInit, type Place } from './ort-resident-stepper.ts'
+import { OrtStepper } from './ort-stepper.ts'
 import { fromOrt, isOrtType, toOrt } from './ort-value.ts'
 import type { Stepper, StepperInit } from './stepper.ts'
 
@@ -51,12 +52,32 @@ export class OnnxRuntimeEngine implements Engine {
       throw noProvider(provider, `${this.#package} is built for ${ort.providers.join(', ')}`)
     if (signal?.aborted) throw aborted()
     try {
-      const session = await ort.InferenceSession.create(graph, sessionOptions(options, provider, contents))
-      return new OnnxRuntimeSession(ort, session, report, this.#package === 'onnxruntime-node')
+      const settings = sessionOptions(options, provider, contents)
+      const session = await ort.InferenceSession.create(graph, settings)
+      const placing = async (places: Readonly<Record<string, Place>>, other = graph) =>
+        ort.InferenceSession.create(other, {
+          ...settings,
+          ...(Object.keys(places).length > 0 && { preferredOutputLocation: places }),
+        })
+      return new OnnxRuntimeSession(ort, session, report, {
+        inPlace: this.#package === 'onnxruntime-node',
+        ...(provider === 'webgpu' && { placing }),
+      })
     } catch (error) {
       throw loadFailure(error, provider, () => readModel(graph).graph.node.map(({ opType }) => opType))
     }
   }
+}
+
+/** How a session's outputs may be left. */
+interface Placing {
+  /** Whether they can be put into memory that was set aside; the WebAssembly build copies them out of its own. */
+  readonly inPlace: boolean
+  /**
+   * Loads the graph, or another, for outputs that stay on the card. WebGPU's alone: onnxruntime-node 1.30 knows no other card's
+   * memory.
+   */
+  readonly placing?: (places: Readonly<Record<string, Place>>, graph?: Uint8Array) => Promise<Ort.InferenceSession>
 }
 
 class OnnxRuntimeSession extends LocalSession {
@@ -64,12 +85,12 @@ class OnnxRuntimeSession extends LocalSession {
   readonly #session: Ort.InferenceSession
   readonly stepper?: (init: StepperInit) => Stepper
 
-  /** `inPlace`: whether outputs can be put into memory that was set aside; the WebAssembly build copies them out of its own. */
-  constructor(ort: OrtLibrary, session: Ort.InferenceSession, report: ModelReport, inPlace: boolean) {
+  constructor(ort: OrtLibrary, session: Ort.InferenceSession, report: ModelReport, { inPlace, placing }: Placing) {
     super(report)
     this.#ort = ort
     this.#session = session
-    if (inPlace) this.stepper = (init) => this.#stepper(init)
+    if (inPlace)
+      this.stepper = (init) => (init.resident && placing ? this.#residentStepper(init, placing) : this.#stepper(init))
   }
 
   protected async compute(inputs: NamedTensors, signal: AbortSignal | undefined): Promise<NamedTensors> {
@@ -88,17 +109,33 @@ class OnnxRuntimeSession extends LocalSession {
 
   #stepper(init: StepperInit): Stepper {
     const { Tensor } = this.#ort
-    const run: OrtStepperInit['run'] = async (feeds, fetches) => {
-      try {
-        return await this.#session.run(feeds, fetches)
-      } catch (error) {
-        throw engineFailure(error, 'engine.run-failed', 'the training step failed on these inputs')
-      }
+    return new OrtStepper({ ...init, Tensor, run: (feeds, fetches) => stepped(this.#session, feeds, fetches) })
+  }
+
+  #residentStepper(init: StepperInit, placing: NonNullable<Placing['placing']>): Stepper {
+    const { Tensor } = this.#ort
+    const load: OrtResidentStepperInit['load'] = async (places, graph) => {
+      const session = await placing(places, graph).catch((error: unknown) => {
+        throw engineFailure(error, 'model.invalid', 'onnxruntime does not load the step for a state on the card')
+      })
+      return { run: (feeds, fetches) => stepped(session, feeds, fetches), release: () => session.release() }
     }
-    return new OrtStepper({ ...init, Tensor, run })
+    return new OrtResidentStepper({ ...init, Tensor, load })
   }
 
   protected release(): Promise<void> {
     return this.#session.release()
+  }
+}
+
+async function stepped(
+  session: Ort.InferenceSession,
+  feeds: Ort.InferenceSession.FeedsType,
+  fetches: Readonly<Record<string, Ort.Tensor | null>>,
+): Promise<Readonly<Record<string, Ort.Tensor>>> {
+  try {
+    return (await session.run(feeds, fetches)) as Record<string, Ort.Tensor>
+  } catch (error) {
+    throw engineFailure(error, 'engine.run-failed', 'the training step failed on these inputs')
   }
 }

@@ -17,6 +17,8 @@ export interface StepperInit {
   readonly frozen: NamedTensors
   /** Scalar f32 outputs to give back from each step. */
   readonly metrics: readonly string[]
+  /** Whether the state may stay where it is computed, so that {@link Stepper.settle} is called before it is read. Default: false. */
+  readonly resident?: boolean
 }
 
 /**
@@ -29,6 +31,8 @@ export interface Stepper {
    * step before.
    */
   step(inputs: NamedTensors): Promise<readonly number[]>
+  /** Brings the present state to where {@link state} and {@link write} find it. Absent where it is always there. */
+  settle?(): Promise<void>
   /** The present state, in order: views, good until the next step. */
   state(): readonly Tensor[]
   /** Overwrites one tensor of the present state with as many bytes. They are copied. */

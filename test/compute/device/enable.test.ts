@@ -42,6 +42,7 @@ async function enable(init: Omit<Partial<EnableInit>, 'download'> & { download?:
       ...{ offered: true, name: 'Microsoft.ML.OnnxRuntime.Gpu.Linux 1.30.0', isHere: () => fetched.length > 0 },
       sizeBytes: async () => 251_000_000,
       fetch: async () => void fetched.push('cuda'),
+      path: '/x/libonnxruntime_providers_cuda.so',
       ...init.download,
     },
   }).then(
@@ -87,6 +88,26 @@ test('GPU, driver and libraries are looked at before anything is fetched', async
     assert.match(error!.message, message)
     assert.equal([said, fetched, runs], ['', [], []])
   }
+})
+
+test('a library for CUDA 13 is held to CUDA 13', async () => {
+  const thirteen = { needed: ['libcublasLt.so.13', 'libcudart.so.13'], buildId: undefined }
+  const system = (rest: Parameters<typeof fakeSystem>[0]) =>
+    fakeSystem({ inspected: { 'libonnxruntime_providers_cuda.so': thirteen }, driver: '580.95.05', ...rest })
+  const libraries = {
+    ...{ 'libcudart.so.13': '/x/libcudart.so.13', 'libcublas.so.13': '/x/libcublas.so.13' },
+    ...{ 'libcublasLt.so.13': '/x/libcublasLt.so.13', 'libcufft.so.12': '/x/libcufft.so.12' },
+  }
+  const download = { isHere: () => true }
+  assert.is((await enable({ system: system({ libraries }), download })).error, undefined)
+  const lacking = (await enable({ system: system({}), download })).error
+  assert.is(lacking?.code, 'device.no-library')
+  assert.match(
+    lacking!.message,
+    /CUDA 13.*libcudart\.so\.13, libcublas\.so\.13, libcublasLt\.so\.13, libcufft\.so\.12$/,
+  )
+  const old = (await enable({ system: system({ libraries, driver: '570.86.15' }), download })).error
+  assert.match(`${old?.code} ${old?.message}`, /device\.old-driver.*580\.65\.06 or newer for CUDA 13, found 570/)
 })
 
 test('without a yes, or where there is nothing to fetch, nothing is', async () => {

@@ -51,7 +51,7 @@ async function probe(system: System, devices: readonly DeviceKind[], init: Parti
   return { found, missing }
 }
 
-test('each NVIDIA GPU is a device of one slot, on which its class was proven', async () => {
+test('each NVIDIA GPU is a device of one slot, on which a run succeeded, and never exact', async () => {
   const two = ['0, NVIDIA H100, 570.86.15, 81559, 9.0, GPU-a', '1, NVIDIA T4, 570.86.15, 2048, 7.5, GPU-b']
   const { start, loads } = engines()
   const { found } = await probe(fakeSystem({ gpus: two }), ['cpu', 'cuda'], { start })
@@ -61,8 +61,8 @@ test('each NVIDIA GPU is a device of one slot, on which its class was proven', a
     ]),
     [
       ['cpu', 'cpu', 'Test', 4, 0, 8 * GiB, true],
-      ['cuda:0', 'cuda', 'NVIDIA H100', 1, 0, 8 * GiB, true],
-      ['cuda:1', 'cuda', 'NVIDIA T4', 1, 1, 2 * GiB, true],
+      ['cuda:0', 'cuda', 'NVIDIA H100', 1, 0, 8 * GiB, false],
+      ['cuda:1', 'cuda', 'NVIDIA T4', 1, 1, 2 * GiB, false],
     ],
   )
   assert.match(found[2]!.determinismClass, '/cuda/nvidia.t4.sm7.5/driver-570.86.15/')
@@ -81,6 +81,18 @@ test('a changed driver, or library, is a new class', async () => {
   const classes = new Set<string>()
   for (const system of systems) classes.add((await probe(system, ['cuda'])).found[0]!.determinismClass)
   assert.is(classes.size, systems.length)
+})
+
+test('a library whose name has no version is told from others by its build', async () => {
+  const of = async (buildId: string | undefined) => {
+    const libraries = { 'libcudnn.so.9': '/pip/libcudnn.so.9' }
+    const inspected = { 'libcudnn.so.9': { needed: [], buildId } }
+    return (await probe(fakeSystem({ libraries, inspected }), ['cuda'])).found[0]!
+  }
+  const [a, b, nameless] = [await of('6ca0fbad62ce8d91'), await of('7db1fbad62ce8d91'), await of(undefined)]
+  assert.match(a.determinismClass, '+cudnn-6ca0fbad62ce')
+  assert.is.not(a.determinismClass, b.determinismClass)
+  assert.match(nameless.determinismClass, 'cudnn-unknown')
 })
 
 test('WebGPU goes by the GPUs on the bus and by the content of the drivers', async () => {

@@ -36,6 +36,9 @@ export interface Training {
   failed: unknown
 }
 
+/** Requests that look at no state, or settle it themselves. */
+const STATELESS: ReadonlySet<TrainingRequest['op']> = new Set(['begin-training', 'steps', 'end-training'])
+
 /** The models that a child trains: their state stays here from one request to the next. */
 export class Trainings {
   readonly #sessions: ReadonlyMap<number, EngineSession>
@@ -47,6 +50,7 @@ export class Trainings {
 
   /** Does what is asked; what it throws is the answer too. */
   async answer(request: TrainingRequest, parts: readonly Uint8Array[]): Promise<Answer> {
+    if (!STATELESS.has(request.op)) await this.#trainings.get(request.session)?.stepper.settle?.()
     switch (request.op) {
       case 'begin-training':
         return this.#begin(request, parts)
@@ -96,7 +100,7 @@ export class Trainings {
     const halves = split && update && new SplitStepper({ ...init, ...split, gradient: session, update })
     this.#trainings.set(number, {
       session,
-      stepper: halves ?? session.stepper?.(init) ?? new RunStepper(session, init),
+      stepper: halves ?? session.stepper?.({ ...init, resident: true }) ?? new RunStepper(session, init),
       names: state.map(({ name }) => name),
       frozen: fixed,
       checked: halves !== undefined,
@@ -115,6 +119,7 @@ export class Trainings {
         training.checked = true
         metrics.push(...(await training.stepper.step(inputs)))
       }
+      if (commit) await training.stepper.settle?.()
     } catch (error) {
       training.failed = toAividaError(error, 'engine.internal')
       throw error

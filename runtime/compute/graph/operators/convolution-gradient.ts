@@ -33,7 +33,13 @@ export function inputGradient(g: GraphBuilder, d: Value, w: Value, { window, gro
   const rest = input.map(
     (size, i) => size + before[i]! + after[i]! - (output[i]! - 1) * strides[i]! - extent(kernel[i]!, dilations[i]!),
   )
-  return g.apply('ConvTranspose', [d, w], { ...windowAttributes(window), group, output_padding: rest })
+  const attributes = { ...windowAttributes(window), group, output_padding: rest }
+  const isEven = before.every((pad, i) => pad === after[i])
+  if (g.target === 'cpu' || isEven) return g.apply('ConvTranspose', [d, w], attributes)
+  // onnxruntime's CUDA takes no unequal padding here.
+  const all = g.apply('ConvTranspose', [d, w], { ...attributes, pads: [...before, ...after].map(() => 0) })
+  const ends = before.map((pad, i) => pad + input[i]!)
+  return g.slice(all, { axes: input.map((_, i) => i + 2), starts: before, ends })
 }
 
 /** A kernel turned round, with the channels of each group exchanged. */

@@ -44,6 +44,12 @@ const CONV: Readonly<Record<string, ConvolutionCase>> = {
     attributes: { strides: [2, 2], pads: [1, 1, 1, 1] },
     y: [2, 4, 4, 4],
   },
+  'stride 2, padded at one end': {
+    x: [2, 3, 8, 7],
+    w: [4, 3, 3, 3],
+    attributes: { strides: [2, 2], pads: [0, 1, 1, 1] },
+    y: [2, 4, 4, 4],
+  },
   'stride 3, kernel 1': { x: [2, 3, 8, 7], w: [4, 3, 1, 1], attributes: { strides: [3, 2] }, y: [2, 4, 3, 4] },
   'dilation 2': {
     x: [2, 2, 7, 8],
