@@ -20,6 +20,8 @@ export interface Cell {
   readonly code?: string
   /** Aborted when the user interrupts the kernel while the cell runs; never after it has ended. */
   readonly signal: AbortSignal
+  /** Resolves when its code has ended, well or not, before its result is shown. Absent where nobody runs it. */
+  readonly ended?: Promise<void>
   /** Puts something out, in order, in this cell's place. Never throws, never waits. */
   put(output: CellOutput): void
 }

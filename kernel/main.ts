@@ -6,6 +6,8 @@ import { declarationsFile } from './declarations/declarations-file.ts'
 import { bundleOf } from './display/bundle.ts'
 import { startKernel } from './kernel.ts'
 import { tslabLanguage } from './language/tslab-language.ts'
+import { installActions } from './magics/actions.ts'
+import { SESSION_MAGICS } from './magics/session-magics.ts'
 import { readConnection } from './messaging/connection.ts'
 import { openSession } from './session/open-session.ts'
 
@@ -14,7 +16,8 @@ const cwd = process.cwd() // the notebook's folder
 try {
   const connection = await readConnection(argv[2] ?? '')
   const system = { home: homedir(), cwd, platform }
-  const session = openSession({ env, system, typesFile: declarationsFile() })
+  installActions()
+  const session = openSession({ env, system, magics: SESSION_MAGICS, typesFile: declarationsFile() })
   const language = tslabLanguage({ session, cwd })
   await startKernel({ connection, language, session, render: bundleOf, version: VERSION, parent })
 } catch (error) {

@@ -5168,12 +5168,14 @@ declare module 'aivida/session' {
   /**
    * Asks DuckDB, in this process. As a tag, values that stand in the text become parameters, and tables become relations:
    * `await sql\`select label, count(*) from ${rows} group by label\``. As a function, relations are given by name:
-   * `await sql('select * from rows', { rows })`. A file is named in quotes: `from 'rows.parquet'`. Gives an Arrow table. Throws
-   * `sql.*`.
+   * `await sql('select * from rows', { rows })`. A file is named in quotes: `from 'rows.parquet'`. Gives an Arrow table. It reads
+   * what the query names, writes nothing and reaches no network; interrupting the cell ends it. Throws `sql.*`.
    */
-  interface Sql {
+  interface Sql extends SqlTag {
     (pieces: TemplateStringsArray, ...values: readonly unknown[]): Promise<Table>
-    (query: string, relations?: Readonly<Record<string, Table>>): Promise<Table>
+    (query: string, relations?: Readonly<Record<string, Relation>>): Promise<Table>
+    /** A tag that also knows these relations by name; what `%%sql` is made of. */
+    over(relations: Readonly<Record<string, unknown>>): SqlTag
   }
 
   /** A value that says itself how it is shown. */
@@ -5314,6 +5316,12 @@ declare module 'aivida/session' {
     /** Pixels across, of one image. Default: enlarged to be told apart, never made smaller. */
     readonly width?: number
   }
+
+  /** A query as a template: values that stand in it become parameters, and tables become relations. */
+  type SqlTag = (pieces: TemplateStringsArray, ...values: readonly unknown[]) => Promise<Table>
+
+  /** Something that a query can select from: an Arrow table, or rows as objects, as JSON has them. */
+  type Relation = Table | readonly Readonly<Record<string, unknown>>[]
 
   /** How data are kept. */
   interface AddDataOptions {

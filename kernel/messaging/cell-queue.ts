@@ -84,8 +84,10 @@ export class CellQueue {
     const number = this.#count
     if (!silent) publish('execute_input', { code, execution_count: number })
     const outputs = new CellOutputs(silent ? () => {} : publish, this.#clock, number)
-    const cell: Cell = { number, signal, put: (output) => outputs.put(output) }
+    const ended = Promise.withResolvers<void>()
+    const cell: Cell = { number, signal, ended: ended.promise, put: (output) => outputs.put(output) }
     const execution = await this.#execute(code, cell)
+    ended.resolve()
     const shown = await this.#show(execution, cell)
     if (shown.status === 'error') {
       const error = { ename: shown.name, evalue: shown.message, traceback: shown.traceback }

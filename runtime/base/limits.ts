@@ -227,6 +227,11 @@ export const LIMITS = {
     reason: 'one file of a small data set, read whole; large ones stream',
   },
   tableMemoryBytes: { value: 1 * GiB, unit: 'bytes', reason: 'a row group or two of a Parquet file, decompressed' },
+  queryMemoryBytes: {
+    value: 4 * GiB,
+    unit: 'bytes',
+    reason: 'one query of a notebook, its tables and its result aside',
+  },
   remoteConnectMs: { value: 10_000, unit: 'ms', reason: 'to a server or a proxy; a slower one is tried again' },
   remoteIdleMs: { value: 30_000, unit: 'ms', reason: 'without a byte of an answer; then it has broken off' },
   remoteAttempts: { value: 5, unit: 'count', reason: 'in a row without progress, with doubling pauses: 7.5 s' },

@@ -7,7 +7,7 @@ import type { ColumnChoice, Loader, Piece } from '../sources/source.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { csvDialect } from './csv-dialect.ts'
 import { checkReadable } from './readable.ts'
-import { quotedText, type SealedFile, sealedFile } from './sealed-file.ts'
+import { quotedText, type SealedDatabase, sealedFile } from './sealed-file.ts'
 import { type FileColumn, selection, type TableFormat } from './selection.ts'
 import { tableError } from './table-error.ts'
 import { type ChunkColumn, vectorRows } from './vector-rows.ts'
@@ -65,19 +65,19 @@ const READERS = { parquet: 'read_parquet', csv: 'read_csv', json: 'read_json' } 
   string
 >
 
-async function schemaOf(file: SealedFile, from: string): Promise<FileColumn[]> {
+async function schemaOf(file: SealedDatabase, from: string): Promise<FileColumn[]> {
   const result = await query(file, `SELECT * FROM ${from} LIMIT 0`)
   return result.columnNames().map((name, i) => ({ name, type: result.columnType(i) }))
 }
 
 /** How many rows a Parquet file has; of the others 1 when there is any. */
-async function rowsOf(file: SealedFile, from: string, format: TableFormat): Promise<number> {
+async function rowsOf(file: SealedDatabase, from: string, format: TableFormat): Promise<number> {
   const counted = format === 'parquet' ? from : `(SELECT 1 FROM ${from} LIMIT 1)`
   const [[rows] = []] = await (await query(file, `SELECT count(*) FROM ${counted}`)).getRows()
   return Number(rows)
 }
 
-async function query(file: SealedFile, sql: string): Promise<DuckDBMaterializedResult> {
+async function query(file: SealedDatabase, sql: string): Promise<DuckDBMaterializedResult> {
   const connection = await file.connect()
   try {
     return await connection.run(sql)
@@ -94,7 +94,7 @@ interface PiecesInit {
   readonly signal?: AbortSignal
 }
 
-async function* pieces(file: SealedFile, init: PiecesInit): AsyncGenerator<Piece> {
+async function* pieces(file: SealedDatabase, init: PiecesInit): AsyncGenerator<Piece> {
   const { selected, from, path, signal } = init
   const list = selected.map(({ sql }, i) => `${sql} AS c${i}`).join(', ')
   const connection = await file.connect()
