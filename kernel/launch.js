@@ -34,7 +34,7 @@ async function start() {
   const { cacheFolder, fittingSnapshot, main, markStarting } = await import('./snapshot/find.js')
   const blob = fittingSnapshot()
   if (blob && process.execve) {
-    const env = { ...process.env, AIVIDA_KERNEL_STARTING: markStarting(blob), AIVIDA_KERNEL_CACHE: cacheFolder() }
+    const env = { ...process.env, KERNEL_STARTING: markStarting(blob), KERNEL_CACHE: cacheFolder() }
     process.execve(process.execPath, [process.execPath, '--snapshot-blob', blob, main, ...args], env)
   }
   const { enableCompileCache } = await import('node:module')

@@ -46,7 +46,7 @@ export async function buildSnapshot() {
       timeout: BUILD_MS,
     })
     const { stdout } = await run(process.execPath, ['--snapshot-blob', unfinished], {
-      env: { ...env, AIVIDA_KERNEL_CHECK: '1' },
+      env: { ...env, KERNEL_CHECK: '1' },
       timeout: CHECK_MS,
     })
     if (stdout.trim() !== 'ok') throw new Error(`it says ${JSON.stringify(stdout.slice(0, 200))} instead of ok`)

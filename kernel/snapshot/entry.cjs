@@ -44,15 +44,15 @@ v8.startupSnapshot.setDeserializeMainFunction(() => {
       setup = next
     },
   }
-  if (process.env.AIVIDA_KERNEL_CHECK) console.log('ok')
+  if (process.env.KERNEL_CHECK) console.log('ok')
   else start(process.argv[1])
 })
 
 /** The kernel, in TypeScript or JavaScript, by Node's own loader, which begins to work here. */
 async function start(main) {
-  const { AIVIDA_KERNEL_CACHE: cache, AIVIDA_KERNEL_STARTING: mark } = process.env
-  delete process.env.AIVIDA_KERNEL_CACHE
-  delete process.env.AIVIDA_KERNEL_STARTING
+  const { KERNEL_CACHE: cache, KERNEL_STARTING: mark } = process.env
+  delete process.env.KERNEL_CACHE
+  delete process.env.KERNEL_STARTING
   if (mark) rmSync(mark, { force: true })
   const vm = require('node:vm')
   if (cache) require('node:module').enableCompileCache(cache)

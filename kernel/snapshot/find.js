@@ -59,7 +59,7 @@ export function findSnapshot() {
 
 /** The snapshot that this process may start from; `undefined` when there is none, or the last start from it failed. */
 export function fittingSnapshot() {
-  if (process.env.AIVIDA_KERNEL_SNAPSHOT === 'off') return undefined
+  if (process.env.KERNEL_SNAPSHOT === 'off') return undefined
   if (process.env.NODE_OPTIONS || process.execArgv.length > 0) return undefined // V8's flags must be those of the build
   try {
     const found = findSnapshot()
@@ -80,7 +80,7 @@ export function markStarting(blob) {
 
 /** `.cache` beside the packages, else the user's: of this package's modules, compiled, and its snapshots. */
 export function cacheFolder() {
-  if (process.env.AIVIDA_KERNEL_CACHE) return process.env.AIVIDA_KERNEL_CACHE
+  if (process.env.KERNEL_CACHE) return process.env.KERNEL_CACHE
   const packages = basename(dirname(root)) === 'node_modules' ? dirname(root) : join(root, 'node_modules')
   const beside = join(packages, '.cache', 'aivida')
   return isWritable(beside) ? beside : join(usersCache(), 'aivida')
