@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'aivida-snapshot-'))
 const argv = [process.execPath, launcher(), '{connection_file}']
 const start = (env: Record<string, string> = {}) =>
   KernelClient.start({ argv, cwd: folder, env: { NODE_OPTIONS: '', ...env } })
-const valueOf = async (client: KernelClient, code: string) => {
+const resultOf = async (client: KernelClient, code: string) => {
   const { outputs } = await client.execute(code).done()
   const [output] = outputs
   return output?.type === 'execute_result' ? output.data['text/plain'] : output
@@ -24,14 +24,14 @@ snapshot('a kernel starts from the snapshot, as the process that was launched', 
   assert.ok(bytes! > 10_000_000)
   const client = await start()
   try {
-    assert.match(String(await valueOf(client, 'process.execArgv.join()')), basename(blob!))
-    assert.is(await valueOf(client, 'process.pid'), String(client.pid))
-    assert.is(await valueOf(client, 'const cells: number[] = [1, 2]\ncells.length'), '2')
-    const wrong = (await valueOf(client, 'cells.nothing')) as { evalue: string }
+    assert.match(String(await resultOf(client, 'process.execArgv.join()')), basename(blob!))
+    assert.is(await resultOf(client, 'process.pid'), String(client.pid))
+    assert.is(await resultOf(client, 'const cells: number[] = [1, 2]\ncells.length'), '2')
+    const wrong = (await resultOf(client, 'cells.nothing')) as { evalue: string }
     assert.match(wrong.evalue, /^1:7 - Property 'nothing' does not exist on type 'number\[\]'/)
     assert.equal((await client.complete('cluster.tr', 10)).matches, ['train'])
-    assert.is(await valueOf(client, 'import { isAividaError } from "aivida"\ntypeof isAividaError'), "'function'")
-    assert.is(await valueOf(client, 'process.env.KERNEL_CACHE ?? process.env.KERNEL_STARTING'), undefined)
+    assert.is(await resultOf(client, 'import { isAividaError } from "aivida"\ntypeof isAividaError'), "'function'")
+    assert.is(await resultOf(client, 'process.env.KERNEL_CACHE ?? process.env.KERNEL_STARTING'), undefined)
     assert.is(client.words, '')
   } finally {
     await client.shutdown()
@@ -55,7 +55,7 @@ snapshot('one that Node refuses fails one start; the next is plain, and the snap
     (error) => assert.is(error.code, 'kernel.start', error.message),
   )
   const client = await start(env)
-  assert.is(await valueOf(client, 'process.execArgv.length + 1'), '1')
+  assert.is(await resultOf(client, 'process.execArgv.length + 1'), '1')
   await client.shutdown()
   assert.not(existsSync(refused))
 })
