@@ -10,7 +10,7 @@ import type { Cell } from '../cell.ts'
 import { isTfjsModel } from './model-input.ts'
 import { isTable, type Rows, tensorsFrom } from './rows-input.ts'
 import type { JobOptions } from './submission.ts'
-import { isTensorLike, type TensorLike, type TensorTarget, tensorFrom } from './tensor-input.ts'
+import { isTensorLike, type TensorTarget } from './tensor-input.ts'
 
 /** Rows to learn from: what `training()` takes, and an Arrow table, tensors or objects, whose columns are called as the inputs. */
 export type TrainRows = TrainingData | Rows
@@ -74,10 +74,10 @@ async function inMemory(
       'train.inputs',
       "expected inputs, such as { x: { dtype: 'float32', shape: [4] } }, or columns by name",
     )
-  const tensors: Record<string, NamedTensors[string]> = {}
-  for (const [name, value] of Object.entries(rows as Record<string, TensorLike>))
-    tensors[name] = await tensorFrom(value, { name })
-  return tensors
+  return tensorsFrom(
+    rows as Rows,
+    Object.keys(rows).map((name) => ({ name })),
+  )
 }
 
 const targetsOf = (inputs: Readonly<Record<string, TensorType>>): TensorTarget[] =>
