@@ -457,6 +457,11 @@ declare module 'aivida' {
     upload(table: Table | Uint8Array, options?: RequestOptions): Promise<SourceSpec>
     /** Has the node bring data here - an absolute path, or an http(s) address - and keep them. Resolves at once. */
     addData(request: AddDataRequest, options?: RequestOptions): Promise<DataEntry>
+    /**
+     * Sends bytes for the node to keep as data of this name; resolves when they are here and their hash is known. Throws `data.*`,
+     * `disk.*`, `aborted`.
+     */
+    putData(options: PutDataRequest, pieces: AsyncIterable<Uint8Array> | Uint8Array, options?: RequestOptions): Promise<DataEntry>
     /** Data that the node keeps, is bringing, or failed to bring. */
     data(options?: RequestOptions): Promise<DataEntry[]>
     /** Lets data go, or calls their arrival off. Throws `data.unknown`. */
@@ -4444,6 +4449,9 @@ declare module 'aivida' {
     metadataProps: StringStringEntryProto[];
   }
 
+  /** Bytes that a client sends, what they are called, and how long they are kept. */
+  type PutDataRequest = Pick<AddDataRequest, 'keepMs'> & { readonly name: string }
+
   /**
    * A constant. Its elements lie in raw_data (little-endian), in the typed field of its data type, or in another file.
    *
@@ -5191,6 +5199,11 @@ declare module 'aivida/session' {
      * `data.*`, `remote.*`.
      */
     add(source: string, options?: AddDataOptions): Promise<DataEntry>
+    /**
+     * Keeps rows that are in memory - an Arrow table, tensors or typed arrays by the names of columns - as an Arrow file. Resolves when they are here
+     * and their hash is known; the same name again replaces them. An interrupt calls it off. Throws `input.*`, `data.*`, `disk.*`.
+     */
+    put(name: string, rows: Rows, options?: Pick<AddDataOptions, 'keepMs'>): Promise<DataEntry>
     /** All that is kept, arriving, or has failed to arrive, by name; shown as a table. */
     list(): Promise<DataEntry[]>
     /** Lets data go, or calls their arrival off. Throws `data.unknown`. */
@@ -5333,6 +5346,12 @@ declare module 'aivida/session' {
     readonly sha256?: string
   }
 
+  /** Rows in memory: an Arrow table, tensors by the names of columns, one tensor where there is one column, or objects, one a row. */
+  type Rows = | Table
+  | TensorLike
+  | Readonly<Record<string, TensorLike>>
+  | readonly Readonly<Record<string, unknown>>[]
+
   /**
    * A job of the node on this machine, as cells hold it. `await job` waits for its result; `for await (const event of job)` hears
    * what happens on the way, what has happened before included. It lives in the node, not in the notebook: it goes on when the
@@ -5368,7 +5387,7 @@ declare module 'aivida/session' {
     bundle(file: string, options?: { readonly data?: boolean }): Promise<string>
     /**
      * Writes what others may have of it: a `.html` file is its report, which any browser opens; a `.tar` file has the report, the
-     * result as Arrow, and of a training or a sweep the model and the best state. Nothing in it leads back to this node. Gives the
+     * result as Arrow, and of a training or a sweep the model and the best state. No path of this machine is in it. Gives the
      * file's path. Throws `share.file`.
      */
     share(file: string): Promise<string>
@@ -5436,6 +5455,9 @@ declare module 'aivida/session' {
   /** What a job computes. */
   type JobProgram = 'infer' | 'train' | 'sweep'
 
+  /** What can be taken for a tensor: one of ours, one of TensorFlow.js, a typed array (of one axis, or `{ values, shape }`), lists of lists. */
+  type TensorLike = Tensor | TfTensor | Shaped | TensorArray | readonly Nested[]
+
   /** How a job went, as one HTML page that needs no network and no scripts. A cell that ends with it shows it. */
   interface JobReport extends Displayable {
     /** The job's id. */
@@ -5446,15 +5468,6 @@ declare module 'aivida/session' {
     /** In a frame of its own: its style is not the notebook's. */
     [DISPLAY](): MimeBundle
   }
-
-  /** Rows in memory: an Arrow table, tensors by the names of columns, one tensor where there is one column, or objects, one a row. */
-  type Rows = | Table
-  | TensorLike
-  | Readonly<Record<string, TensorLike>>
-  | readonly Readonly<Record<string, unknown>>[]
-
-  /** What can be taken for a tensor: one of ours, one of TensorFlow.js, a typed array (of one axis, or `{ values, shape }`), lists of lists. */
-  type TensorLike = Tensor | TfTensor | Shaped | TensorArray | readonly Nested[]
 
   /** A tensor of TensorFlow.js, by what is used of it. */
   interface TfTensor {

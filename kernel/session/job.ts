@@ -91,7 +91,7 @@ export abstract class Job<Result, Event> implements PromiseLike<Result>, AsyncIt
 
   /**
    * Writes what others may have of it: a `.html` file is its report, which any browser opens; a `.tar` file has the report, the
-   * result as Arrow, and of a training or a sweep the model and the best state. Nothing in it leads back to this node. Gives the
+   * result as Arrow, and of a training or a sweep the model and the best state. No path of this machine is in it. Gives the
    * file's path. Throws `share.file`.
    */
   async share(file: string): Promise<string> {

@@ -1,4 +1,4 @@
-// timeout: 90 s
+// timeout: 150 s
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

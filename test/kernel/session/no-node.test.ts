@@ -58,7 +58,7 @@ noNode('a refusal that nobody awaits ends nothing', async () => {
   await session.close()
 })
 
-noNode('opening a session loads no package: kernels start at once', async () => {
+noNode('opening a session, and naming the cluster, loads no package: kernels start at once', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', LOADED], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -71,13 +71,13 @@ noNode('opening a session loads no package: kernels start at once', async () => 
 })
 
 const SESSION = new URL('../../../kernel/session/open-session.ts', import.meta.url).href
-/** Prints the modules that a session is made of. */
+/** Prints the modules that a session and its cluster are made of. */
 const LOADED = `
 import { registerHooks } from 'node:module'
 const loaded = []
 registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
 const { openSession } = await import('${SESSION}')
-openSession({ env: {}, system: { home: '/', cwd: '/', platform: 'linux' } })
+openSession({ env: {}, system: { home: '/', cwd: '/', platform: 'linux' } }).globals.cluster
 console.log(JSON.stringify(loaded))`
 
 noNode.run()
