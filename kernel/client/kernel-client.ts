@@ -156,8 +156,11 @@ export class KernelClient {
     return this.request('history_request', { output: false, raw: true, ...query })
   }
 
-  /** Interrupts the cell that runs, by a message on the control channel or by SIGINT to the kernel's process group. */
-  async interrupt(by: 'message' | 'signal' = 'message'): Promise<void> {
+  /**
+   * Interrupts the cell that runs: by SIGINT to the kernel's process group, or by a message on the control channel, which a kernel
+   * cannot read while a cell computes. Default: the signal, where the system has signals.
+   */
+  async interrupt(by: 'message' | 'signal' = process.platform === 'win32' ? 'message' : 'signal'): Promise<void> {
     if (by === 'signal') this.#process.signal('SIGINT')
     else await this.request('interrupt_request', {}, { channel: 'control' })
   }

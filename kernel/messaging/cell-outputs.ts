@@ -14,7 +14,7 @@ export interface OutputRoom {
 }
 
 /**
- * What one cell puts out, as messages in the same order. Text that follows text on the same stream waits 20 ms for more, so that
+ * What one cell puts out, as messages in the same order. Text on one stream is sent every 20 ms, so that
  * 20,000 lines are a few hundred messages; whatever else is put out takes it along. One output and all of a cell
  * have bounds, and words where something was left out: an output is in memory several times on its way, and in the
  * notebook for good.
@@ -25,7 +25,8 @@ export class CellOutputs {
   readonly #number: number
   readonly #room: OutputRoom
   #left: number
-  #waiting: { readonly name: 'stdout' | 'stderr'; text: string; readonly sinceMs: number } | undefined
+  #waiting: { readonly name: 'stdout' | 'stderr'; text: string } | undefined
+  #sentMs = Number.NEGATIVE_INFINITY
   #callOff: () => void = () => {}
 
   constructor(
@@ -73,7 +74,9 @@ export class CellOutputs {
     this.#callOff()
     const waiting = this.#waiting
     this.#waiting = undefined
-    if (waiting) this.#publish('stream', { name: waiting.name, text: waiting.text })
+    if (!waiting) return
+    this.#sentMs = this.#clock.monoMs()
+    this.#publish('stream', { name: waiting.name, text: waiting.text })
   }
 
   #write(name: 'stdout' | 'stderr', all: string): void {
@@ -83,15 +86,12 @@ export class CellOutputs {
     if (this.#waiting && this.#waiting.name !== name) this.flush()
     if (this.#waiting) this.#waiting.text += text
     else {
-      this.#waiting = { name, text, sinceMs: this.#clock.monoMs() }
+      this.#waiting = { name, text }
       this.#callOff = this.#clock.after(limit('kernelStreamMs'), () => this.flush())
     }
-    const {
-      text: { length },
-      sinceMs,
-    } = this.#waiting
-    const isLate = this.#clock.monoMs() - sinceMs >= limit('kernelStreamMs') // no timer fires while a cell computes
-    if (isLate || length >= limit('kernelStreamCharacters')) this.flush()
+    // The first text after a pause is sent at once, and none waits for a timer: there are none while a cell computes.
+    const isDue = this.#clock.monoMs() - this.#sentMs >= limit('kernelStreamMs')
+    if (isDue || this.#waiting.text.length >= limit('kernelStreamCharacters')) this.flush()
   }
 
   /** Takes room for an output; when there is no more, says so, once. */

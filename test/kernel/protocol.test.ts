@@ -27,6 +27,10 @@ for (const each of [basic, interactive, rich, advanced, beyond])
     context.kernel = shared
   })
 
+beyond.after(async () => {
+  await shared?.kill() // only when a test failed
+})
+
 basic('a heartbeat comes back', async ({ kernel }) => {
   assert.ok(await kernel.isAlive())
 })
@@ -159,7 +163,7 @@ advanced('who asks for input is told that nobody answers', async ({ kernel }) =>
 })
 
 advanced('an interrupt is answered, and ends what a cell waits for', async ({ kernel }) => {
-  await kernel.interrupt()
+  await kernel.interrupt('message') // nothing runs
   for (const by of ['message', 'signal'] as const) {
     const run = kernel.execute("console.log('waiting'); await new Promise(() => {})")
     await run[Symbol.asyncIterator]().next()
@@ -169,6 +173,18 @@ advanced('an interrupt is answered, and ends what a cell waits for', async ({ ke
     assert.is(reply.status === 'error' && reply.ename, 'KeyboardInterrupt', by)
     assert.ok(performance.now() - sentMs < 1_000)
   }
+})
+
+advanced('a signal ends a cell that computes without waiting, and what it said before is there', async ({ kernel }) => {
+  const run = kernel.execute("console.log('computing'); while (true) {}")
+  assert.equal((await run[Symbol.asyncIterator]().next()).value, {
+    type: 'stream',
+    name: 'stdout',
+    text: 'computing\n',
+  })
+  await kernel.interrupt('signal')
+  const { reply } = await run.done()
+  assert.is(reply.status === 'error' && reply.ename, 'KeyboardInterrupt')
 })
 
 advanced('the count goes up by one for each cell, and everything names its request', async ({ kernel }) => {
