@@ -5079,6 +5079,8 @@ declare module 'aivida/session' {
     const cluster: Cluster
     /** Shows any value, as often as one likes: `display(value)`, `display.html(markup)`; `.update(value)` replaces it. */
     const display: Display
+    /** Draws tables, arrays and tensors: `plot.line(metrics, { x: 'step', y: 'loss' })`, `plot.confusion(labels, predicted)`. */
+    const plot: Plot
     /** TensorFlow.js: core and layers. Its tensors and models go into `cluster.infer` and `cluster.train` as they are. */
     export import tf = tfPackage
     /** Apache Arrow: results are its tables. */
@@ -5171,6 +5173,25 @@ declare module 'aivida/session' {
     images(tensor: unknown, options?: ImagesOptions): DisplayHandle
     /** Takes away what the cell has put out. `wait`: when it puts out something else, so that nothing flickers. Default: at once. */
     clear(options?: { readonly wait?: boolean }): void
+  }
+
+  /**
+   * Draws Arrow tables, `{ name: values }`, rows as objects, arrays, typed arrays and tensors. A cell that ends with a chart shows
+   * it; `display(chart)` does in between. Each throws `plot.data`, `plot.column`.
+   */
+  interface Plot {
+    /** Lines: `plot.line(metrics, { x: 'step', y: ['loss', 'accuracy'] })`. Default: all columns of numbers, by row. */
+    line(data: PlotData, options?: PlotOptions): Chart
+    /** Dots: `plot.scatter(table, { x: 'size', y: 'loss' })`. */
+    scatter(data: PlotData, options?: PlotOptions): Chart
+    /** A bar each row: `plot.bar(table, { x: 'label', y: 'count' })`. */
+    bar(data: PlotData, options?: PlotOptions): Chart
+    /** How often values occur: `plot.histogram(values, { bins: 30 })`, or of a column `x`. */
+    histogram(data: PlotData, options?: PlotOptions & { readonly bins?: number }): Chart
+    /** A tensor of two dimensions, or rows of numbers. */
+    heatmap(data: unknown, options?: MatrixOptions): Chart
+    /** How often a class was taken for which: `plot.confusion(labels, predicted)`. `labels`: what the classes are called. */
+    confusion(actual: unknown, predicted: unknown, options?: Pick<MatrixOptions, 'title'> & { readonly labels?: readonly unknown[] }): Chart
   }
 
   /**
@@ -5328,6 +5349,41 @@ declare module 'aivida/session' {
     readonly labels?: ArrayLike<unknown>
     /** Pixels across, of one image. Default: enlarged to be told apart, never made smaller. */
     readonly width?: number
+  }
+
+  /** A chart: shown when a cell ends with it, or by `display(chart)`. */
+  interface Chart extends Displayable {
+    /** As an SVG file of its own. */
+    readonly svg: string
+    /** As a Vega-Lite 5 specification. */
+    readonly vegalite: object
+    /** For front ends, the richest form first that they know. */
+    [DISPLAY](): MimeBundle
+  }
+
+  /** What can be drawn: an Arrow table, columns by name, rows as objects, or values alone (an array, a typed array, a tensor). */
+  type PlotData = unknown
+
+  /** What is drawn against what. */
+  interface PlotOptions {
+    readonly title?: string
+    /** A column. Default: the number of the row. */
+    readonly x?: string
+    /** Columns. Default: all that hold numbers, but for `x`. */
+    readonly y?: string | readonly string[]
+    readonly xLabel?: string
+    readonly yLabel?: string
+  }
+
+  /** How a matrix is drawn. */
+  interface MatrixOptions {
+    readonly title?: string
+    /** Names of the rows ... */
+    readonly rows?: readonly unknown[]
+    /** ... and of the columns. Default: their numbers. */
+    readonly columns?: readonly unknown[]
+    readonly xLabel?: string
+    readonly yLabel?: string
   }
 
   /** A query as a template: values that stand in it become parameters, and tables become relations. */

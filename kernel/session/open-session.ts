@@ -30,6 +30,9 @@ export function openSession({ env, system, showJob = showLive, magics = [], type
       return cluster
     },
     display,
+    get plot() {
+      return loadPlot().plot
+    },
     get tf() {
       return loadTf()
     },
@@ -51,4 +54,9 @@ const showLive: ShowJob = (news, cell) =>
 /** With all that makes jobs, a third of a second when nothing of it is cached: loaded, at once, when a cell first names it. */
 function loadCluster(): typeof import('./cluster.ts') {
   return createRequire(import.meta.url)(`./cluster.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`)
+}
+
+/** Loaded, at once, when a cell first names it. */
+function loadPlot(): typeof import('../display/plot/index.ts') {
+  return createRequire(import.meta.url)(`../display/plot/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`)
 }

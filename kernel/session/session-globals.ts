@@ -1,6 +1,7 @@
 import type * as Core from '@tensorflow/tfjs-core'
 import type { Table } from 'apache-arrow'
 import type { Display } from '../display/display.ts'
+import type { Plot } from '../display/plot/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { Arrow, Tf } from './packages.ts'
 import type { Sql } from './sql.ts'
@@ -11,6 +12,8 @@ export interface SessionGlobals {
   readonly cluster: Cluster
   /** Shows any value, as often as one likes: `display(value)`, `display.html(markup)`; `.update(value)` replaces it. */
   readonly display: Display
+  /** Draws tables, arrays and tensors: `plot.line(metrics, { x: 'step', y: 'loss' })`, `plot.confusion(labels, predicted)`. */
+  readonly plot: Plot
   /** TensorFlow.js: core and layers. Its tensors and models go into `cluster.infer` and `cluster.train` as they are. */
   readonly tf: Tf
   /** Apache Arrow: results are its tables. */

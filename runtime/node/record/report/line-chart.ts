@@ -1,3 +1,4 @@
+import { place, ticksOf, widened } from './axes.ts'
 import { html, type Markup } from './markup.ts'
 
 /** A line of a chart. */
@@ -42,24 +43,4 @@ function drawn({ points, kind, colour }: Line, x: (value: number) => number, y: 
   const path = points.map(([a, b], i) => `${i === 0 ? 'M' : 'L'}${place(x(a))} ${place(y(b))}`).join('')
   const dots = kind === 'dots' ? points : points.length === 1 ? points : []
   return html`<g class="c${colour % 8}"><path class="${kind}" d="${path}"/>${dots.map(([a, b]) => html`<circle cx="${place(x(a))}" cy="${place(y(b))}" r="3"/>`)}</g>`
-}
-
-function place(value: number): string {
-  return value.toFixed(1)
-}
-
-function widened(values: readonly number[]): [number, number] {
-  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const value of values) [min, max] = [Math.min(min, value), Math.max(max, value)]
-  return min === max ? [min - Math.max(1e-9, Math.abs(min) / 2), max + Math.max(1e-9, Math.abs(max) / 2)] : [min, max]
-}
-
-/** Round numbers around a range, four to eight of them. */
-function ticksOf(min: number, max: number): number[] {
-  const rough = (max - min) / 5
-  const power = 10 ** Math.floor(Math.log10(rough))
-  const step = ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power
-  const first = Math.floor(min / step)
-  const last = Math.ceil(max / step)
-  return Array.from({ length: Math.min(12, last - first + 1) }, (_, i) => Number(((first + i) * step).toPrecision(12)))
 }
