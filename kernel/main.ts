@@ -4,6 +4,7 @@ import { isAividaError } from '../runtime/base/errors.ts'
 import { VERSION } from '../runtime/node/version.ts'
 import { declarationsFile } from './declarations/declarations-file.ts'
 import { bundleOf } from './display/bundle.ts'
+import { isDisplayHandle } from './display/display.ts'
 import { startKernel } from './kernel.ts'
 import { tslabLanguage } from './language/tslab-language.ts'
 import { installActions } from './magics/actions.ts'
@@ -19,7 +20,8 @@ try {
   installActions()
   const session = openSession({ env, system, magics: SESSION_MAGICS, typesFile: declarationsFile() })
   const language = tslabLanguage({ session, cwd })
-  await startKernel({ connection, language, session, render: bundleOf, version: VERSION, parent })
+  const render = (value: unknown) => (isDisplayHandle(value) ? undefined : bundleOf(value))
+  await startKernel({ connection, language, session, render, version: VERSION, parent })
 } catch (error) {
   console.error(isAividaError(error) ? error.message : error)
   process.exit(1)

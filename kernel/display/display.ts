@@ -49,6 +49,11 @@ export const display: Display = Object.assign((value: unknown) => shown(bundleOf
   clear: ({ wait = false }: { readonly wait?: boolean } = {}) => currentCell()?.put({ type: 'clear', wait }),
 })
 
+/** Whether a value is what {@link display} gave: what it stands for is shown already. */
+export function isDisplayHandle(value: unknown): value is DisplayHandle {
+  return value instanceof Place
+}
+
 function shown(bundle: MimeBundle | Promise<MimeBundle>): DisplayHandle {
   const place = new Place(currentCell())
   place.show(bundle)

@@ -9,7 +9,7 @@ import { History } from './history.ts'
 import type { ExecuteRequest } from './requests.ts'
 
 /** A value in the forms that a front end can show. */
-export type Render = (value: unknown) => MimeBundle | Promise<MimeBundle>
+export type Render = (value: unknown) => MimeBundle | undefined | Promise<MimeBundle | undefined>
 
 /** A request to run a cell, and where its outputs, its beginning and its reply go. */
 export interface CellRequest {
@@ -117,7 +117,8 @@ export class CellQueue {
     if (execution.status === 'error') return execution
     if (execution.value === undefined) return { status: 'ok' }
     try {
-      return { status: 'ok', bundle: await inCell(cell, () => this.#render(execution.value)) }
+      const bundle = await inCell(cell, () => this.#render(execution.value))
+      return bundle ? { status: 'ok', bundle } : { status: 'ok' }
     } catch (error) {
       return failed(error)
     }
