@@ -62,7 +62,10 @@ notebooks('what is checked in was run from top to bottom, shows no error, and na
       file,
     )
     const outputs = cells.flatMap((cell) => cell.outputs ?? [])
-    assert.not(outputs.some((output) => output.output_type === 'error'), file)
+    assert.not(
+      outputs.some((output) => output.output_type === 'error'),
+      file,
+    )
     assert.not.match(readFileSync(join(NOTEBOOKS, file), 'utf8'), /\/(home|root|Users|work)\//)
   }
 })
