@@ -1,15 +1,10 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-
-/** Where the declarations are, below the folder of the package, in a checkout as in an installation. */
-const FILE = 'kernel/declarations/aivida.d.ts'
+import { fileURLToPath } from 'node:url'
 
 /**
  * Absolute path of the declarations that cells are checked against: the module `aivida`, and the globals of a session. Written
- * from the sources by `npm run types`.
+ * from the sources by `npm run types`; in an installation as in a checkout.
  */
 export function declarationsFile(): string {
-  const packageDir = join(import.meta.dirname, '../..')
-  const checkout = join(packageDir, FILE)
-  return existsSync(checkout) ? checkout : join(packageDir, '..', FILE)
+  const root = import.meta.url.endsWith('.ts') ? '../..' : '../../..'
+  return fileURLToPath(new URL(`${root}/kernel/declarations/aivida.d.ts`, import.meta.url))
 }

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type * as TypeScript from '@tslab/typescript-for-tslab'
+import { SESSION_TYPES } from '../declarations/editor.ts'
 import { NEWER_LIBRARY } from './newer-library.ts'
 
 type Ts = typeof TypeScript
@@ -124,6 +125,12 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
         return found
       })
     }
+    host.resolveTypeReferenceDirectiveReferences = (references, from, redirected, settings) =>
+      references.map((reference) => {
+        const name = typeof reference === 'string' ? reference : reference.fileName
+        if (name !== SESSION_TYPES) return ts.resolveTypeReferenceDirective(name, from, settings, own, redirected)
+        return { resolvedTypeReferenceDirective: { primary: true, resolvedFileName: setup().typesFile } }
+      })
     host.hasInvalidatedResolutions = (path) => unresolvedIn.has(path)
     return host
   }) as Ts['createWatchCompilerHost']

@@ -70,6 +70,10 @@ declarations('the module is typed from any folder', async () => {
   assert.match(message, /^2:25 - .*'string' is not assignable/)
 })
 
+declarations('what a cell says to editors is no error in the kernel', async () => {
+  assert.is(await ok('/// <reference types="aivida/session" />\ncluster.infer.length'), 0)
+})
+
 declarations.after(() => {
   made.close()
   rmSync(folder, { recursive: true })

@@ -27,6 +27,15 @@ export function kernelCommands(cli: Cli): void {
     { usage: 'list', description: 'where the Aivida kernel is installed', config: 'none', action: list },
     kernel,
   )
+  cli.command(
+    {
+      usage: 'types [folder]',
+      description: "let VS Code complete cluster, tf and the like in a folder's notebooks",
+      config: 'none',
+      action: types,
+    },
+    kernel,
+  )
   cli
     .command(
       {
@@ -91,6 +100,15 @@ async function list(session: Session): Promise<void> {
       : found
           .map(({ folder, spec }) => `${folder}: ${spec ? spec.argv.join(' ') : 'kernel.json cannot be read'}\n`)
           .join(''),
+  )
+}
+
+async function types(session: Session, [folder = '.']: readonly string[]): Promise<void> {
+  const { writeEditorTypes } = await import('../../../kernel/declarations/editor.ts')
+  const at = await writeEditorTypes(resolve(session.io.cwd, folder))
+  session.print(
+    { folder: at },
+    `${at}\nopen the folder in VS Code: cells of its notebooks know cluster, tf, arrow, sql\n`,
   )
 }
 
