@@ -428,7 +428,7 @@ declare module 'aivida' {
     /** The node itself. */
     info(options?: RequestOptions): Promise<NodeInfo>
     /** Runs a model over the rows of a file, a folder or a table. Resolves once the job is accepted. */
-    infer(options: InferRequest, options?: RequestOptions): Promise<JobHandle>
+    infer(request: InferRequest, options?: RequestOptions): Promise<JobHandle>
     /**
      * Builds a training and submits it. Resolves once it is accepted. Throws `graph.*` in words that name the layer,
      * `train.*` for rows that do not fit the step. `script`: the file that it was written in, for the job's record.
@@ -548,16 +548,20 @@ declare module 'aivida' {
      * Lets it have so many workers at once from now on, more or fewer; those beyond them end what they were given. Throws
      * `job.ended`, `scale.single` for a training on one worker, `scale.workers` for more or fewer than it can have.
      */
-    scale(options: { readonly workers: number }, options?: RequestOptions): Promise<JobStatus>
+    scale(settings: { readonly workers: number }, options?: RequestOptions): Promise<JobStatus>
     /** Stops the job; one that has ended is left as it is. Answers with its state afterwards. */
     cancel(reason?: string, options?: RequestOptions): Promise<JobStatus>
   }
 
   /** See {@link addDataSchema}. */
   type AddDataRequest = {
+    /** An absolute path, or an http or https address, which may be signed. */
     source: string
+    /** Default: the file's. */
     name?: string | undefined
+    /** Ms; absent: until it is removed. */
     keepMs?: number | undefined
+    /** What the bytes must hash to. */
     sha256?: string | undefined
   }
 
@@ -590,12 +594,11 @@ declare module 'aivida' {
 
   /** See {@link adoptRequestSchema}. */
   type AdoptJobRequest = {
-    input?: {
-      path: string
-      /** Default: told by the path (`.arrow`, `.jsonl`, a folder of images). */
-      format?: 'arrow' | 'images' | 'jsonl' | undefined
-    } | undefined
+    /** Where the input is; by default where the job read it before. */
+    input?: SourceSpec | undefined
+    /** Folder for the result; by default one in the node's data folder. */
     outputDir?: string | undefined
+    /** Take the job over even from a coordinator that is alive. */
     force?: boolean | undefined
   }
 
@@ -628,8 +631,11 @@ declare module 'aivida' {
 
   /** See {@link inviteRequestSchema}; defaults may be left out. */
   type InviteRequest = {
+    /** How many nodes may join with it. */
     uses?: number | undefined
+    /** How long it is good for, ms. */
     expiresMs?: number | undefined
+    /** What its holders become. */
     role?: 'member' | 'submitter' | 'worker' | undefined
   }
 
@@ -1151,26 +1157,15 @@ declare module 'aivida' {
     state: 'adopted' | 'cancelled' | 'done' | 'failed' | 'running'
     createdWallMs: number
     /** As it was asked for. Its paths are those of the submitter's machine; in a bundle, names of its files. */
-    request: {
+    request: SweepRequest | TrainRequest | {
       program: 'infer'
       /** An `.onnx` file on the submitting node's machine; external data beside it comes along. */
       model: string
-      input: {
-        path: string
-        /** Default: told by the path (`.arrow`, `.jsonl`, a folder of images). */
-        format?: 'arrow' | 'images' | 'jsonl' | undefined
-      }
+      input: SourceSpec
       /** Graph outputs to keep; all, when absent. */
       outputs: string[]
       rowsPerShard: number
-      requirements: {
-        provider?: 'cpu' | 'cuda' | 'wasm' | 'webgpu' | undefined
-        memoryBytes?: number | undefined
-        determinismClass?: string | undefined
-        exact?: boolean | undefined
-        sandboxLevel?: number | undefined
-        nodes?: string[] | undefined
-      }
+      requirements: Requirements
       /** Refuse NaN and infinities in the input. */
       finite: boolean
       /** Folder for the Arrow parts. Default: `results/<job>` in the node's data folder. */
@@ -1180,296 +1175,6 @@ declare module 'aivida' {
       /** Shards leased at once, copies included: a job that is to leave room for others asks for fewer. Default: no other bound. */
       maxShardsInFlight?: number | undefined
       name?: string | undefined
-    } | {
-      program: 'sweep'
-      /** What trials differ in, beside the learning rate; trials that differ in that alone share one. Each has an evaluation. */
-      trainings: {
-        /** Steps of one shard: what a worker that is lost costs at most, and how often there is a checkpoint. */
-        stepsPerShard: number
-        /** What its state begins with: a safetensors file; the last or best checkpoint of another training is one. */
-        state: string
-        /** A training step: an `.onnx` file with a `StepSignature`, as `trainingStep` makes it. */
-        model: string
-        program: 'train'
-        /** Columns by the names of the step's batch inputs. */
-        data: {
-          /** A row file. */
-          path: string
-          /** Default: 0. */
-          firstRow: number
-          /** Default: all that follow. */
-          rows?: number | undefined
-        }
-        learningRate: {
-          kind: 'constant'
-          rate: number
-        } | {
-          kind: 'cosine'
-          rate: number
-          /** Steps that it grows over. */
-          warmUpSteps: number
-          /** Where the fall ends; later steps stay there. */
-          totalSteps: number
-          /** What is left of the rate in the end. */
-          finalShare: number
-        } | {
-          kind: 'decay'
-          rate: number
-          everySteps: number
-          factor: number
-        }
-        /** Decides the order of the rows and every mask. */
-        seed: number
-        /** Steps between two hashes of the state in a receipt. */
-        commitEvery: number
-        /** Inputs that no step changes: a safetensors file. */
-        frozen?: string | undefined
-        /** Steps in all, or passes over the rows: one of the two. */
-        steps?: number | undefined
-        epochs?: number | undefined
-        evaluation?: {
-          /** An `.onnx` file that takes weights by the names of the step's state and gives scalars, such as `loss`. */
-          model: string
-          data: {
-            /** A row file. */
-            path: string
-            /** Default: 0. */
-            firstRow: number
-            /** Default: all that follow. */
-            rows?: number | undefined
-          }
-          batchSize: number
-          select: {
-            /** An output of the evaluation. */
-            metric: string
-            goal: 'max' | 'min'
-            /** By how much one has to be better to count as better. */
-            minDelta: number
-            /** Evaluations in a row that may be no better; then the training ends. Default: it goes on to its last step. */
-            patience?: number | undefined
-          }
-          /** Default: after each pass over the rows. */
-          everySteps?: number | undefined
-        } | undefined
-        /** The model as it is used: an `.onnx` file with a `ModelSignature`. With it the node writes `model.onnx` in the end. */
-        served?: string | undefined
-        /** What it was written as, for the record of the job: a file that says what is trained. Nothing is made from it. */
-        script?: {
-          name: string
-          text: string
-        } | undefined
-      }[]
-      trials: {
-        /** By name; every trial of a sweep has the same names. */
-        parameters: {
-          [key: string]: boolean | number | string
-        }
-        /** Which of the sweep's trainings it is. */
-        training: number
-        learningRate: {
-          kind: 'constant'
-          rate: number
-        } | {
-          kind: 'cosine'
-          rate: number
-          /** Steps that it grows over. */
-          warmUpSteps: number
-          /** Where the fall ends; later steps stay there. */
-          totalSteps: number
-          /** What is left of the rate in the end. */
-          finalShare: number
-        } | {
-          kind: 'decay'
-          rate: number
-          everySteps: number
-          factor: number
-        }
-      }[]
-      strategy: {
-        kind: 'asha'
-        /** One in so many goes on, and goes on for so many times as long. */
-        eta: number
-        /** Steps of a trial to its first rung, at least. */
-        minSteps: number
-      } | {
-        kind: 'full'
-      }
-      /** An output of the evaluations, and which way is better. */
-      metric: string
-      goal: 'max' | 'min'
-      budget: {
-        /** Steps of all trials together. A trial that would need more is not begun, nor taken further. */
-        steps?: number | undefined
-        /** From its start; time in which its node did not run is not counted. Trials that are at work then are called off. */
-        ms?: number | undefined
-      }
-      requirements: {
-        provider?: 'cpu' | 'cuda' | 'wasm' | 'webgpu' | undefined
-        memoryBytes?: number | undefined
-        determinismClass?: string | undefined
-        exact?: boolean | undefined
-        sandboxLevel?: number | undefined
-        nodes?: string[] | undefined
-      }
-      /** Folder for metrics, the table of trials and the best state. Default: `results/<job>` in the node's data folder. */
-      outputDir?: string | undefined
-      name?: string | undefined
-    } | {
-      program: 'train'
-      /** A training step: an `.onnx` file with a `StepSignature`, as `trainingStep` makes it. */
-      model: string
-      /** What its state begins with: a safetensors file; the last or best checkpoint of another training is one. */
-      state: string
-      /** Columns by the names of the step's batch inputs. */
-      data: {
-        /** A row file. */
-        path: string
-        /** Default: 0. */
-        firstRow: number
-        /** Default: all that follow. */
-        rows?: number | undefined
-      }
-      /** Decides the order of the rows and every mask. */
-      seed: number
-      learningRate: {
-        kind: 'constant'
-        rate: number
-      } | {
-        kind: 'cosine'
-        rate: number
-        /** Steps that it grows over. */
-        warmUpSteps: number
-        /** Where the fall ends; later steps stay there. */
-        totalSteps: number
-        /** What is left of the rate in the end. */
-        finalShare: number
-      } | {
-        kind: 'decay'
-        rate: number
-        everySteps: number
-        factor: number
-      }
-      /** Steps of one shard: what a worker that is lost costs at most, and how often there is a checkpoint. */
-      stepsPerShard: number
-      /** Steps between two hashes of the state in a receipt. */
-      commitEvery: number
-      requirements: {
-        provider?: 'cpu' | 'cuda' | 'wasm' | 'webgpu' | undefined
-        memoryBytes?: number | undefined
-        determinismClass?: string | undefined
-        exact?: boolean | undefined
-        sandboxLevel?: number | undefined
-        nodes?: string[] | undefined
-      }
-      /** Inputs that no step changes: a safetensors file. */
-      frozen?: string | undefined
-      /** Steps in all, or passes over the rows: one of the two. */
-      steps?: number | undefined
-      epochs?: number | undefined
-      evaluation?: {
-        /** An `.onnx` file that takes weights by the names of the step's state and gives scalars, such as `loss`. */
-        model: string
-        data: {
-          /** A row file. */
-          path: string
-          /** Default: 0. */
-          firstRow: number
-          /** Default: all that follow. */
-          rows?: number | undefined
-        }
-        batchSize: number
-        select: {
-          /** An output of the evaluation. */
-          metric: string
-          goal: 'max' | 'min'
-          /** By how much one has to be better to count as better. */
-          minDelta: number
-          /** Evaluations in a row that may be no better; then the training ends. Default: it goes on to its last step. */
-          patience?: number | undefined
-        }
-        /** Default: after each pass over the rows. */
-        everySteps?: number | undefined
-      } | undefined
-      /** The model as it is used: an `.onnx` file with a `ModelSignature`. With it the node writes `model.onnx` in the end. */
-      served?: string | undefined
-      /** Several workers train one model together. `steps` are then batches, whoever learns from them. Default: one worker. */
-      rounds?: {
-        /** It begins with as many members as there are, and no fewer than `min`; no more than `max` take part. */
-        workers: {
-          min: number
-          max: number
-        }
-        /** `auto`: links and steps are measured first, and one of the others is taken. Missing parts have their defaults. */
-        sync: 'auto' | 'diloco' | 'gradients'
-        recipe: {
-          mode?: 'gradient' | 'local' | undefined
-          /** Steps of a member between two rounds; those of the average member where samples go by speed. */
-          localSteps?: number | undefined
-          /** On the way to who aggregates ... */
-          up?: {
-            kind: string
-            /** Elements that share a scale. Default: the compressor's own. */
-            block?: number | undefined
-            /** Of `topk`: which part of the elements is kept. */
-            share?: number | undefined
-            /** Of `ec`: how coarse, in root mean squares of a block. */
-            step?: number | undefined
-          } | undefined
-          /** ... and back to all. */
-          down?: {
-            kind: string
-            /** Elements that share a scale. Default: the compressor's own. */
-            block?: number | undefined
-            /** Of `topk`: which part of the elements is kept. */
-            share?: number | undefined
-            /** Of `ec`: how coarse, in root mean squares of a block. */
-            step?: number | undefined
-          } | undefined
-          outer?: {
-            rate: number
-            momentum: number
-          } | undefined
-        }
-        aggregation: {
-          rule: 'mean'
-        } | {
-          rule: 'median'
-        } | {
-          rule: 'trimmed-mean'
-          trim: number
-        }
-        late: {
-          rule: 'return'
-        } | {
-          rule: 'weigh'
-          factor: number
-          /** Rounds; after them its samples go back. */
-          maxAge: number
-        }
-        /** `speed`: a member has as many samples of a round as its share of the speed; `equal`: all have the same. */
-        balance: 'equal' | 'speed'
-        /** A round is closed without those who are not done after this many times its expected duration, and this long at least. */
-        deadline: {
-          factor: number
-          leastMs: number
-        }
-        /** Of a member that took over from another, or came back without it: what optimiser it begins with. */
-        replacement: 'committed' | 'zero'
-        /** Rounds between two snapshots of the shared state, from which newcomers and a restarted run go on. */
-        snapshotEvery: number
-        /** Of `gradients` and `auto`: the step in two parts, the gradients of a batch ... */
-        gradient?: string | undefined
-        /** ... and what the optimiser makes of them: `.onnx` files. */
-        update?: string | undefined
-      } | undefined
-      /** Folder for metrics and checkpoints. Default: `results/<job>` in the node's data folder. */
-      outputDir?: string | undefined
-      name?: string | undefined
-      /** What it was written as, for the record of the job: a file that says what is trained. Nothing is made from it. */
-      script?: {
-        name: string
-        text: string
-      } | undefined
     }
     model: {
       graph: {
@@ -1497,43 +1202,8 @@ declare module 'aivida' {
     /** Of a training by rounds: those that were opened, by number. */
     rounds: {
       round: number
-      recipe: {
-        mode: 'gradient' | 'local'
-        /** Steps of a member between two rounds; those of the average member where samples go by speed. */
-        localSteps: number
-        /** On the way to who aggregates ... */
-        up: {
-          kind: string
-          /** Elements that share a scale. Default: the compressor's own. */
-          block?: number | undefined
-          /** Of `topk`: which part of the elements is kept. */
-          share?: number | undefined
-          /** Of `ec`: how coarse, in root mean squares of a block. */
-          step?: number | undefined
-        }
-        /** ... and back to all. */
-        down: {
-          kind: string
-          /** Elements that share a scale. Default: the compressor's own. */
-          block?: number | undefined
-          /** Of `topk`: which part of the elements is kept. */
-          share?: number | undefined
-          /** Of `ec`: how coarse, in root mean squares of a block. */
-          step?: number | undefined
-        }
-        outer: {
-          rate: number
-          momentum: number
-        }
-      }
-      aggregation: {
-        rule: 'mean'
-      } | {
-        rule: 'median'
-      } | {
-        rule: 'trimmed-mean'
-        trim: number
-      }
+      recipe: RoundRecipe
+      aggregation: Aggregation
       /** The shared state that it begins with. */
       lineage: string
       /** Batches that counted before: where the learning rate's schedule stands. */
@@ -1565,120 +1235,7 @@ declare module 'aivida' {
       deadlineMs: number
     }[]
     /** By index; `file` is a name in the result's folder. */
-    parts: {
-      index: number
-      file: string
-      firstRow: number
-      rows: number
-      sha256: string
-      shard: string
-      /** Where it holds the results of several batches: the shards of the second and those after it, in order. */
-      furtherShards?: string[] | undefined
-      /** Of training: what the shard came to. */
-      checkpoint?: {
-        /** Steps that led to it. */
-        step: number
-        /** A safetensors file. */
-        state: {
-          blob: string
-          sizeBytes: number
-        }
-        /** What the evaluation gave, by name, where there was one; what is no number is left out. */
-        validation?: {
-          [key: string]: number
-        } | undefined
-        /** Of a training by rounds: before which round this is the shared state, what it is named, and which member has it. */
-        shared?: {
-          round: number
-          lineage: string
-          at: string
-        } | undefined
-      } | undefined
-      /** Of a training by rounds: what the round came to. The metrics are those of all members that counted. */
-      round?: {
-        round: number
-        counted: {
-          peer: string
-          /** The round that it was made in: an earlier one when it came late. */
-          round: number
-          shard: string
-          weight: number
-          batches: {
-            from: number
-            count: number
-          }[]
-          /** A slice each. */
-          updates: {
-            blob: string
-            sizeBytes: number
-          }[]
-          /** What its member goes on from. */
-          inner: {
-            blob: string
-            sizeBytes: number
-          }
-          /** Inside the engine; for speeds and reports. */
-          computeMs: number
-          /** From when the round was opened until its receipt was here; for reports. */
-          doneMs?: number | undefined
-        }[]
-        /** Who did not count, and why; its samples are back in the pool. */
-        excluded: {
-          peer: string
-          code: string
-          message: string
-        }[]
-        /** A slice each. */
-        aggregates: {
-          update: {
-            blob: string
-            sizeBytes: number
-          }
-          at: string
-          shard: string
-          residual?: {
-            blob: string
-            sizeBytes: number
-          } | undefined
-          /** As of a contribution. */
-          computeMs?: number | undefined
-          doneMs?: number | undefined
-        }[]
-        /** The shared state after it. */
-        lineage: string
-        openedWallMs: number
-        closedWallMs: number
-      } | undefined
-      /** Of a sweep: whose the checkpoint is. */
-      trial?: {
-        /** Its place in the request. */
-        trial: number
-        begun: number
-        /** How long the sweep had run. */
-        elapsedMs: number
-        /** Since the part before. */
-        failed?: {
-          trial: number
-          /** See {@link trialPartSchema}. */
-          begun: number
-          code: string
-          message: string
-        }[] | undefined
-      } | undefined
-      /** Who computed it: the shards in their order. Absent from older journals. */
-      computedBy?: {
-        peer: string
-        determinismClass: string
-        /** So many of the part's shards, in their order. */
-        shards: number
-        /** Inside the engine. */
-        computeMs: number
-        /** Of training, for one shard: see `receiptSchema`. */
-        commitments?: string[] | undefined
-      }[] | undefined
-      /** When its file was durable. */
-      atWallMs?: number | undefined
-    }[]
+    parts: ResultPart[]
     /** Of the submitter: its own version, Node's, and that of the protocol. Engines are named by the classes of the parts. */
     versions: {
       [key: string]: string
@@ -1790,11 +1347,7 @@ declare module 'aivida' {
     program: 'infer'
     /** An `.onnx` file on the submitting node's machine; external data beside it comes along. */
     model: string
-    input: {
-      path: string
-      /** Default: told by the path (`.arrow`, `.jsonl`, a folder of images). */
-      format?: 'arrow' | 'images' | 'jsonl' | undefined
-    }
+    input: SourceSpec
     /** Folder for the Arrow parts. Default: `results/<job>` in the node's data folder. */
     outputDir?: string | undefined
     /** Graph outputs to keep; all, when absent. */
@@ -1802,14 +1355,7 @@ declare module 'aivida' {
     rowsPerShard?: number | undefined
     /** Rows of one file of the result: as many whole shards as fit, at least one. Default: one shard. */
     rowsPerPart?: number | undefined
-    requirements?: {
-      provider?: 'cpu' | 'cuda' | 'wasm' | 'webgpu' | undefined
-      memoryBytes?: number | undefined
-      determinismClass?: string | undefined
-      exact?: boolean | undefined
-      sandboxLevel?: number | undefined
-      nodes?: string[] | undefined
-    } | undefined
+    requirements?: Requirements | undefined
     /** Shards leased at once, copies included: a job that is to leave room for others asks for fewer. Default: no other bound. */
     maxShardsInFlight?: number | undefined
     /** Refuse NaN and infinities in the input. */
@@ -1833,24 +1379,7 @@ declare module 'aivida' {
         /** Default: all that follow. */
         rows?: number | undefined
       }
-      learningRate: {
-        kind: 'constant'
-        rate: number
-      } | {
-        kind: 'cosine'
-        rate: number
-        /** Steps that it grows over. */
-        warmUpSteps: number
-        /** Where the fall ends; later steps stay there. */
-        totalSteps: number
-        /** What is left of the rate in the end. */
-        finalShare: number
-      } | {
-        kind: 'decay'
-        rate: number
-        everySteps: number
-        factor: number
-      }
+      learningRate: LearningRate
       /** Steps of one shard: what a worker that is lost costs at most, and how often there is a checkpoint. */
       stepsPerShard?: number | undefined
       /** Inputs that no step changes: a safetensors file. */
@@ -1901,24 +1430,7 @@ declare module 'aivida' {
       }
       /** Which of the sweep's trainings it is. */
       training: number
-      learningRate: {
-        kind: 'constant'
-        rate: number
-      } | {
-        kind: 'cosine'
-        rate: number
-        /** Steps that it grows over. */
-        warmUpSteps: number
-        /** Where the fall ends; later steps stay there. */
-        totalSteps: number
-        /** What is left of the rate in the end. */
-        finalShare: number
-      } | {
-        kind: 'decay'
-        rate: number
-        everySteps: number
-        factor: number
-      }
+      learningRate: LearningRate
     }[]
     strategy?: {
       kind: 'asha'
@@ -1940,14 +1452,7 @@ declare module 'aivida' {
     } | undefined
     /** Folder for metrics, the table of trials and the best state. Default: `results/<job>` in the node's data folder. */
     outputDir?: string | undefined
-    requirements?: {
-      provider?: 'cpu' | 'cuda' | 'wasm' | 'webgpu' | undefined
-      memoryBytes?: number | undefined
-      determinismClass?: string | undefined
-      exact?: boolean | undefined
-      sandboxLevel?: number | undefined
-      nodes?: string[] | undefined
-    } | undefined
+    requirements?: Requirements | undefined
     name?: string | undefined
   } | {
     program: 'train'
@@ -1964,24 +1469,7 @@ declare module 'aivida' {
       /** Default: all that follow. */
       rows?: number | undefined
     }
-    learningRate: {
-      kind: 'constant'
-      rate: number
-    } | {
-      kind: 'cosine'
-      rate: number
-      /** Steps that it grows over. */
-      warmUpSteps: number
-      /** Where the fall ends; later steps stay there. */
-      totalSteps: number
-      /** What is left of the rate in the end. */
-      finalShare: number
-    } | {
-      kind: 'decay'
-      rate: number
-      everySteps: number
-      factor: number
-    }
+    learningRate: LearningRate
     /** Inputs that no step changes: a safetensors file. */
     frozen?: string | undefined
     /** Steps in all, or passes over the rows: one of the two. */
@@ -2091,14 +1579,7 @@ declare module 'aivida' {
     } | undefined
     /** Folder for metrics and checkpoints. Default: `results/<job>` in the node's data folder. */
     outputDir?: string | undefined
-    requirements?: {
-      provider?: 'cpu' | 'cuda' | 'wasm' | 'webgpu' | undefined
-      memoryBytes?: number | undefined
-      determinismClass?: string | undefined
-      exact?: boolean | undefined
-      sandboxLevel?: number | undefined
-      nodes?: string[] | undefined
-    } | undefined
+    requirements?: Requirements | undefined
     name?: string | undefined
     /** What it was written as, for the record of the job: a file that says what is trained. Nothing is made from it. */
     script?: {
@@ -2170,32 +1651,9 @@ declare module 'aivida' {
     /** Workers that it may have at once, where that was said while it ran. */
     maxWorkers?: number | undefined
     /** Of a training by rounds. */
-    rounds?: {
-      /** Rounds that were closed. */
-      closed: number
-      /** Members of the round that is open; none between two. */
-      members: string[]
-      /** Why none is open: "waits for 4 workers, 2 are here". */
-      waits?: string | undefined
-      /** How the members are kept together, in a line; where `auto` chose, with the reason. */
-      sync?: string | undefined
-    } | undefined
+    rounds?: RoundsView | undefined
     /** Of a sweep. */
-    sweep?: {
-      waiting: number
-      running: number
-      /** At a rung, from which they may still be taken further. */
-      paused: number
-      done: number
-      failed: number
-      /** How many have reached each rung, the first one first. */
-      rungs: number[]
-      best?: {
-        trial: number
-        value: number
-        step: number
-      } | undefined
-    } | undefined
+    sweep?: SweepView | undefined
     error?: {
       code: string
       category: 'aborted' | 'config' | 'internal' | 'peer' | 'platform' | 'timeout' | 'user'
@@ -2272,110 +1730,7 @@ declare module 'aivida' {
     atWallMs: number
   } | {
     type: 'job'
-    status: {
-      job: string
-      name: string
-      program: string
-      account: string
-      state: 'adopted' | 'cancelled' | 'done' | 'failed' | 'running'
-      epoch: number
-      createdWallMs: number
-      /** `emitted` is the sum of those that wait, run, are being written, are done, and have failed. */
-      shards: {
-        /** Those of an earlier run among them, and not those that were called off at the end. */
-        emitted: number
-        waiting: number
-        running: number
-        /** There is a result, which is not durable yet. Older nodes do not say. */
-        writing: number
-        done: number
-        failed: number
-        copies: number
-        retries: number
-      }
-      /** Of training: steps. */
-      rows: {
-        read: number
-        done: number
-        total?: number | undefined
-      }
-      bytes: {
-        sent: number
-        received: number
-      }
-      workers: {
-        peer: string
-        name: string
-        shards: number
-        rows: number
-        computeMs: number
-        running: number
-        state: 'alive' | 'lost' | 'suspect'
-      }[]
-      /** Why devices do not take this job's shards, with counts. */
-      refusals: {
-        provider?: number
-        memory?: number
-        kind?: number
-        disk?: number
-        epoch?: number
-        class?: number
-        'not-exact'?: number
-        sandbox?: number
-        node?: number
-        busy?: number
-        quota?: number
-        draining?: number
-        'not-leased-here'?: number
-        signature?: number
-      }
-      outputDir: string
-      finishedWallMs?: number | undefined
-      /** Workers that it may have at once, where that was said while it ran. */
-      maxWorkers?: number | undefined
-      /** Of a training by rounds. */
-      rounds?: {
-        /** Rounds that were closed. */
-        closed: number
-        /** Members of the round that is open; none between two. */
-        members: string[]
-        /** Why none is open: "waits for 4 workers, 2 are here". */
-        waits?: string | undefined
-        /** How the members are kept together, in a line; where `auto` chose, with the reason. */
-        sync?: string | undefined
-      } | undefined
-      /** Of a sweep. */
-      sweep?: {
-        waiting: number
-        running: number
-        /** At a rung, from which they may still be taken further. */
-        paused: number
-        done: number
-        failed: number
-        /** How many have reached each rung, the first one first. */
-        rungs: number[]
-        best?: {
-          trial: number
-          value: number
-          step: number
-        } | undefined
-      } | undefined
-      error?: {
-        code: string
-        category: 'aborted' | 'config' | 'internal' | 'peer' | 'platform' | 'timeout' | 'user'
-        message: string
-        retryable: boolean
-        facts: {
-          [key: string]: unknown
-        }
-      } | undefined
-      /** The job changed its coordinator: from which node to which. Where it is `done`, it was adopted unaware of that. */
-      adoption?: {
-        from: string
-        by: string
-        atWallMs: number
-      } | undefined
-    }
+    status: JobStatus
     seq: number
     atWallMs: number
   } | {
@@ -2423,175 +1778,12 @@ declare module 'aivida' {
   } | {
     type: 'part'
     job: string
-    part: {
-      index: number
-      file: string
-      firstRow: number
-      rows: number
-      sha256: string
-      shard: string
-      /** Where it holds the results of several batches: the shards of the second and those after it, in order. */
-      furtherShards?: string[] | undefined
-      /** Of training: what the shard came to. */
-      checkpoint?: {
-        /** Steps that led to it. */
-        step: number
-        /** A safetensors file. */
-        state: {
-          blob: string
-          sizeBytes: number
-        }
-        /** What the evaluation gave, by name, where there was one; what is no number is left out. */
-        validation?: {
-          [key: string]: number
-        } | undefined
-        /** Of a training by rounds: before which round this is the shared state, what it is named, and which member has it. */
-        shared?: {
-          round: number
-          lineage: string
-          at: string
-        } | undefined
-      } | undefined
-      /** Of a training by rounds: what the round came to. The metrics are those of all members that counted. */
-      round?: {
-        round: number
-        counted: {
-          peer: string
-          /** The round that it was made in: an earlier one when it came late. */
-          round: number
-          shard: string
-          weight: number
-          batches: {
-            from: number
-            count: number
-          }[]
-          /** A slice each. */
-          updates: {
-            blob: string
-            sizeBytes: number
-          }[]
-          /** What its member goes on from. */
-          inner: {
-            blob: string
-            sizeBytes: number
-          }
-          /** Inside the engine; for speeds and reports. */
-          computeMs: number
-          /** From when the round was opened until its receipt was here; for reports. */
-          doneMs?: number | undefined
-        }[]
-        /** Who did not count, and why; its samples are back in the pool. */
-        excluded: {
-          peer: string
-          code: string
-          message: string
-        }[]
-        /** A slice each. */
-        aggregates: {
-          update: {
-            blob: string
-            sizeBytes: number
-          }
-          at: string
-          shard: string
-          residual?: {
-            blob: string
-            sizeBytes: number
-          } | undefined
-          /** As of a contribution. */
-          computeMs?: number | undefined
-          doneMs?: number | undefined
-        }[]
-        /** The shared state after it. */
-        lineage: string
-        openedWallMs: number
-        closedWallMs: number
-      } | undefined
-      /** Of a sweep: whose the checkpoint is. */
-      trial?: {
-        /** Its place in the request. */
-        trial: number
-        begun: number
-        /** How long the sweep had run. */
-        elapsedMs: number
-        /** Since the part before. */
-        failed?: {
-          trial: number
-          /** See {@link trialPartSchema}. */
-          begun: number
-          code: string
-          message: string
-        }[] | undefined
-      } | undefined
-      /** Who computed it: the shards in their order. Absent from older journals. */
-      computedBy?: {
-        peer: string
-        determinismClass: string
-        /** So many of the part's shards, in their order. */
-        shards: number
-        /** Inside the engine. */
-        computeMs: number
-        /** Of training, for one shard: see `receiptSchema`. */
-        commitments?: string[] | undefined
-      }[] | undefined
-      /** When its file was durable. */
-      atWallMs?: number | undefined
-    }
+    part: ResultPart
     seq: number
     atWallMs: number
   } | {
     type: 'peer'
-    peer: {
-      peer: string
-      name: string
-      self: boolean
-      state: 'alive' | 'gated' | 'lost' | 'suspect'
-      /** `none`: heard of through others; a link is made when there is something to send. */
-      carrier: 'memory' | 'none' | 'quic' | 'self' | 'tcp'
-      address: string
-      software: string
-      role: string
-      silentMs: number
-      devices: {
-        id: string
-        provider: 'cpu' | 'cuda' | 'wasm' | 'webgpu'
-        model: string
-        slots: number
-        /** Memory that one slot may use. */
-        memoryBytes: number
-        determinismClass: string
-        exact: boolean
-        sandboxLevel: number
-        kinds: ('infer' | 'map' | 'probe' | 'reduce' | 'train')[]
-        tier?: string | undefined
-      }[]
-      /** Why this peer, as a submitter, did not give us shards. */
-      refusals: {
-        provider?: number
-        memory?: number
-        kind?: number
-        disk?: number
-        epoch?: number
-        class?: number
-        'not-exact'?: number
-        sandbox?: number
-        node?: number
-        busy?: number
-        quota?: number
-        draining?: number
-        'not-leased-here'?: number
-        signature?: number
-      }
-      /** Absent when nothing is held against it. */
-      conduct?: {
-        code: string
-        message: string
-        count: number
-        lastWallMs: number
-        /** It is kept out until then; absent when it is not. */
-        gatedUntilWallMs?: number | undefined
-      } | undefined
-    }
+    peer: PeerView
     seq: number
     atWallMs: number
   } | {
@@ -2673,11 +1865,17 @@ declare module 'aivida' {
 
   /** See {@link requirementsSchema}. */
   type Requirements = {
+    /** Execution provider. */
     provider?: 'cpu' | 'cuda' | 'wasm' | 'webgpu' | undefined
+    /** Free memory one slot must have. */
     memoryBytes?: number | undefined
+    /** This class and no other. */
     determinismClass?: string | undefined
+    /** The class must be proven bit-exact. */
     exact?: boolean | undefined
+    /** Isolation of the engine child, at least. */
     sandboxLevel?: number | undefined
+    /** Only these nodes. */
     nodes?: string[] | undefined
   }
 
@@ -2692,25 +1890,7 @@ declare module 'aivida' {
     /** Where it holds the results of several batches: the shards of the second and those after it, in order. */
     furtherShards?: string[] | undefined
     /** Of training: what the shard came to. */
-    checkpoint?: {
-      /** Steps that led to it. */
-      step: number
-      /** A safetensors file. */
-      state: {
-        blob: string
-        sizeBytes: number
-      }
-      /** What the evaluation gave, by name, where there was one; what is no number is left out. */
-      validation?: {
-        [key: string]: number
-      } | undefined
-      /** Of a training by rounds: before which round this is the shared state, what it is named, and which member has it. */
-      shared?: {
-        round: number
-        lineage: string
-        at: string
-      } | undefined
-    } | undefined
+    checkpoint?: Checkpoint | undefined
     /** Of a training by rounds: what the round came to. The metrics are those of all members that counted. */
     round?: {
       round: number
@@ -2879,24 +2059,7 @@ declare module 'aivida' {
         /** Default: all that follow. */
         rows?: number | undefined
       }
-      learningRate: {
-        kind: 'constant'
-        rate: number
-      } | {
-        kind: 'cosine'
-        rate: number
-        /** Steps that it grows over. */
-        warmUpSteps: number
-        /** Where the fall ends; later steps stay there. */
-        totalSteps: number
-        /** What is left of the rate in the end. */
-        finalShare: number
-      } | {
-        kind: 'decay'
-        rate: number
-        everySteps: number
-        factor: number
-      }
+      learningRate: LearningRate
       /** Decides the order of the rows and every mask. */
       seed: number
       /** Steps between two hashes of the state in a receipt. */
@@ -2918,15 +2081,7 @@ declare module 'aivida' {
           rows?: number | undefined
         }
         batchSize: number
-        select: {
-          /** An output of the evaluation. */
-          metric: string
-          goal: 'max' | 'min'
-          /** By how much one has to be better to count as better. */
-          minDelta: number
-          /** Evaluations in a row that may be no better; then the training ends. Default: it goes on to its last step. */
-          patience?: number | undefined
-        }
+        select: Selection
         /** Default: after each pass over the rows. */
         everySteps?: number | undefined
       } | undefined
@@ -2945,24 +2100,7 @@ declare module 'aivida' {
       }
       /** Which of the sweep's trainings it is. */
       training: number
-      learningRate: {
-        kind: 'constant'
-        rate: number
-      } | {
-        kind: 'cosine'
-        rate: number
-        /** Steps that it grows over. */
-        warmUpSteps: number
-        /** Where the fall ends; later steps stay there. */
-        totalSteps: number
-        /** What is left of the rate in the end. */
-        finalShare: number
-      } | {
-        kind: 'decay'
-        rate: number
-        everySteps: number
-        factor: number
-      }
+      learningRate: LearningRate
     }[]
     strategy: {
       kind: 'asha'
@@ -2982,14 +2120,7 @@ declare module 'aivida' {
       /** From its start; time in which its node did not run is not counted. Trials that are at work then are called off. */
       ms?: number | undefined
     }
-    requirements: {
-      provider?: 'cpu' | 'cuda' | 'wasm' | 'webgpu' | undefined
-      memoryBytes?: number | undefined
-      determinismClass?: string | undefined
-      exact?: boolean | undefined
-      sandboxLevel?: number | undefined
-      nodes?: string[] | undefined
-    }
+    requirements: Requirements
     /** Folder for metrics, the table of trials and the best state. Default: `results/<job>` in the node's data folder. */
     outputDir?: string | undefined
     name?: string | undefined
@@ -3041,36 +2172,12 @@ declare module 'aivida' {
     }
     /** Decides the order of the rows and every mask. */
     seed: number
-    learningRate: {
-      kind: 'constant'
-      rate: number
-    } | {
-      kind: 'cosine'
-      rate: number
-      /** Steps that it grows over. */
-      warmUpSteps: number
-      /** Where the fall ends; later steps stay there. */
-      totalSteps: number
-      /** What is left of the rate in the end. */
-      finalShare: number
-    } | {
-      kind: 'decay'
-      rate: number
-      everySteps: number
-      factor: number
-    }
+    learningRate: LearningRate
     /** Steps of one shard: what a worker that is lost costs at most, and how often there is a checkpoint. */
     stepsPerShard: number
     /** Steps between two hashes of the state in a receipt. */
     commitEvery: number
-    requirements: {
-      provider?: 'cpu' | 'cuda' | 'wasm' | 'webgpu' | undefined
-      memoryBytes?: number | undefined
-      determinismClass?: string | undefined
-      exact?: boolean | undefined
-      sandboxLevel?: number | undefined
-      nodes?: string[] | undefined
-    }
+    requirements: Requirements
     /** Inputs that no step changes: a safetensors file. */
     frozen?: string | undefined
     /** Steps in all, or passes over the rows: one of the two. */
@@ -3088,15 +2195,7 @@ declare module 'aivida' {
         rows?: number | undefined
       }
       batchSize: number
-      select: {
-        /** An output of the evaluation. */
-        metric: string
-        goal: 'max' | 'min'
-        /** By how much one has to be better to count as better. */
-        minDelta: number
-        /** Evaluations in a row that may be no better; then the training ends. Default: it goes on to its last step. */
-        patience?: number | undefined
-      }
+      select: Selection
       /** Default: after each pass over the rows. */
       everySteps?: number | undefined
     } | undefined
@@ -3140,14 +2239,7 @@ declare module 'aivida' {
           momentum: number
         } | undefined
       }
-      aggregation: {
-        rule: 'mean'
-      } | {
-        rule: 'median'
-      } | {
-        rule: 'trimmed-mean'
-        trim: number
-      }
+      aggregation: Aggregation
       late: {
         rule: 'return'
       } | {
@@ -3595,7 +2687,7 @@ declare module 'aivida' {
   function batchNorm(options?: NormOptions & RunningOptions): Layer
 
   /** {@link batchNorm} with parameters from elsewhere. */
-  function batchNormalized(s: Scope, x: Value, options1: BatchNormParts, options2?: RunningOptions): Value
+  function batchNormalized(s: Scope, x: Value, options: BatchNormParts, settings?: RunningOptions): Value
 
   /** Along the last axis, less the mean and over the deviation (Ba, Kiros and Hinton 2016, "Layer Normalization"). */
   function layerNorm(options?: NormOptions): Layer
@@ -3784,7 +2876,7 @@ declare module 'aivida' {
      * it has none. `prefix`: of the matrices' names, where several weights stand in one place. `transposed`: the weight is
      * `[out, in]`.
      */
-    adapterOf(name: string, options1: readonly [number, number], options2?: { readonly prefix?: string; readonly transposed?: boolean }): { readonly down: Value; readonly up: Value; readonly scale: number } | undefined
+    adapterOf(name: string, values: readonly [number, number], options?: { readonly prefix?: string; readonly transposed?: boolean }): { readonly down: Value; readonly up: Value; readonly scale: number } | undefined
     /** A tensor that steps bring up to date by other means than a gradient. What is frozen stays as it is. */
     statistic(name: string, spec: ParameterSpec): { readonly value: Value; readonly update: (next: Value) => void }
     /** Whether what stands here is not to change. */
@@ -3805,7 +2897,7 @@ declare module 'aivida' {
   type ModelInit = Pick<TrainingInit, 'model' | 'inputs' | 'seed' | 'target'>
 
   /** A model with what its parameters begin with, as an ONNX file for batches of any size. Throws `graph.*`. */
-  function untrainedModel(options: ModelInit): Uint8Array
+  function untrainedModel(init: ModelInit): Uint8Array
 
   /**
    * For a text model: of each window of T + 1 tokens the first T are what the model is given, `tokens`, and the last T are
@@ -3857,20 +2949,7 @@ declare module 'aivida' {
   type UpdateSignature = {
     version: 1
     /** Without statistics, which no optimiser knows. */
-    state: {
-      /** The graph's input. */
-      name: string
-      /** The graph's output that holds it after the step. */
-      next: string
-      dtype: 'float32' | 'int64'
-      shape: number[]
-      /**
-       * `parameter`: trained, and part of the model that leaves. `adapter`: as a parameter, of a low-rank adapter.
-       * `statistic`: not trained by the gradient, but part of the model that leaves (running means of batch norm).
-       * `optimizer`: of no use after training.
-       */
-      role: 'adapter' | 'optimizer' | 'parameter' | 'statistic'
-    }[]
+    state: StateTensor[]
     /** An f32 input of the same shape for each tensor that is trained, in their order. */
     gradients: {
       name: string
@@ -3920,20 +2999,7 @@ declare module 'aivida' {
   type StepSignature = {
     version: 1
     /** In the order in which they are hashed, compressed and sent. */
-    state: {
-      /** The graph's input. */
-      name: string
-      /** The graph's output that holds it after the step. */
-      next: string
-      dtype: 'float32' | 'int64'
-      shape: number[]
-      /**
-       * `parameter`: trained, and part of the model that leaves. `adapter`: as a parameter, of a low-rank adapter.
-       * `statistic`: not trained by the gradient, but part of the model that leaves (running means of batch norm).
-       * `optimizer`: of no use after training.
-       */
-      role: 'adapter' | 'optimizer' | 'parameter' | 'statistic'
-    }[]
+    state: StateTensor[]
     /** Inputs that no step changes: frozen weights. They travel once. */
     frozen: {
       name: string
@@ -4204,7 +3270,7 @@ declare module 'aivida' {
    * reads at a time fits into memory, and comes from disk or network in blocks, each once. Where blocks begin is another
    * place in each epoch. Throws `rows.seed`.
    */
-  function epochOrder(options1: Pick<RowTable, 'length' | 'storedBytes'>, options2: Omit<PermutationInit, 'length'>): Permutation
+  function epochOrder(options: Pick<RowTable, 'length' | 'storedBytes'>, settings: Omit<PermutationInit, 'length'>): Permutation
 
   /** The numbers at places `from` to `to` of an order, as `RowTable.gather` takes them. */
   function placesOf(order: Permutation, from: number, to: number): Float64Array
@@ -4245,7 +3311,7 @@ declare module 'aivida' {
    *
    * Not for secrets. Throws `rows.seed`.
    */
-  function permutation(options: PermutationInit): Permutation
+  function permutation(init: PermutationInit): Permutation
 
   /** A table as the bytes of a row file, in pieces of about a chunk: what a blob store or a file is filled with. */
   function encodeRows(table: RowTable, signal?: AbortSignal): AsyncGenerator<Uint8Array>
@@ -4328,7 +3394,7 @@ declare module 'aivida' {
    * `i * stride + size`. They overlap in memory, so a million of them take no more than the sequence.
    * `sequence: dtype[n]`, n >= size. Throws `rows.window`.
    */
-  function windowsOf(sequence: Tensor, options: WindowsInit): RowTable
+  function windowsOf(sequence: Tensor, init: WindowsInit): RowTable
 
   /**
    * The file.
@@ -4959,6 +4025,48 @@ declare module 'aivida' {
      * @generated from field: optional string denotation = 6;
      */
     denotation: string;
+  }
+
+  /**
+   * Protobuf binary format wire types.
+   *
+   * A wire type provides just enough information to find the length of the
+   * following value.
+   *
+   * See https://developers.google.com/protocol-buffers/docs/encoding#structure
+   */
+  enum WireType {
+    /**
+     * Used for int32, int64, uint32, uint64, sint32, sint64, bool, enum
+     */
+    Varint = 0,
+    /**
+     * Used for fixed64, sfixed64, double.
+     * Always 8 bytes with little-endian byte order.
+     */
+    Bit64 = 1,
+    /**
+     * Used for string, bytes, embedded messages, packed repeated fields
+     *
+     * Only repeated numeric types (types which use the varint, 32-bit,
+     * or 64-bit wire types) can be packed. In proto3, such fields are
+     * packed by default.
+     */
+    LengthDelimited = 2,
+    /**
+     * Start of a tag-delimited aggregate, such as a proto2 group, or a message
+     * in editions with message_encoding = DELIMITED.
+     */
+    StartGroup = 3,
+    /**
+     * End of a tag-delimited aggregate.
+     */
+    EndGroup = 4,
+    /**
+     * Used for fixed32, sfixed32, float.
+     * Always 4 bytes with little-endian byte order.
+     */
+    Bit32 = 5,
   }
 
   /**

@@ -15,10 +15,14 @@ export interface CellSource {
 /** Magics expanded, newer syntax written as older. Throws what a magic throws. */
 export function cellSource(typed: string, magics: readonly Magic[], ts: typeof TypeScript): CellSource {
   const uses = magicsIn(typed, ts)
-  return lowered(rewrite(typed, expandMagics(typed, uses, magics)), ts)
+  const { rewrite: older, refusals } = lowered(rewrite(typed, expandMagics(typed, uses, magics)), ts)
+  return { rewrite: edited(older, spelledOut(older.text, ts)), refusals }
 }
 
-/** The same for a cell that is still being written: a magic that cannot be expanded is as a comment. */
+/**
+ * The same for a cell that is still being written: a magic that cannot be expanded is as a comment, and a word that stands where
+ * a property would is the beginning of its name.
+ */
 export function draftSource(typed: string, magics: readonly Magic[], ts: typeof TypeScript): CellSource {
   const uses = magicsIn(typed, ts)
   try {
@@ -31,9 +35,8 @@ export function draftSource(typed: string, magics: readonly Magic[], ts: typeof 
 
 function lowered(expanded: Rewrite, ts: typeof TypeScript): CellSource {
   const { edits, refusals } = lowerNewerSyntax(expanded.text, ts)
-  const older = edited(expanded, edits)
   return {
-    rewrite: edited(older, spelledOut(older.text, ts)),
+    rewrite: edited(expanded, edits),
     refusals: refusals.map(({ at, message }) => ({ at: expanded.toOld(at), message })),
   }
 }

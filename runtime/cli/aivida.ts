@@ -18,8 +18,8 @@ import { viewCommands } from './commands/view.ts'
 import { EXIT_CODES_HELP, exitCodeOf, formatFailure } from './failure.ts'
 import type { Io } from './io.ts'
 
-/** Runs one command line and returns its exit code; errors are printed, never thrown. */
-export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+/** All commands, before one of them is run. */
+export function commandLine(io: Io): Cli {
   const cli = new Cli(io, VERSION)
   for (const add of [
     daemonCommands,
@@ -40,6 +40,12 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   ])
     add(cli)
   cli.program.addHelpText('after', `\n${EXIT_CODES_HELP}`)
+  return cli
+}
+
+/** Runs one command line and returns its exit code; errors are printed, never thrown. */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  const cli = commandLine(io)
   try {
     await cli.run(argv)
     return cli.exitCode

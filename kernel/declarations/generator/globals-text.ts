@@ -1,10 +1,19 @@
 import ts from '@tslab/typescript-for-tslab'
 import type { ModuleText } from './module-text.ts'
-import { docOf, indented } from './source-text.ts'
+import { docOf, indented, proseOf } from './source-text.ts'
 import { placeOf } from './type-text.ts'
+
+/** One of them, as readers are told of it. */
+export interface Global {
+  readonly name: string
+  readonly type: string
+  /** Prose. */
+  readonly doc: string
+}
 
 /** What a session's cells find without an import. */
 export interface GlobalsText {
+  readonly globals: readonly Global[]
   /** `global { ... }` and the imports that it needs: parts of the session's module. */
   readonly parts: readonly string[]
   /** Modules that several packages are put together in. */
@@ -22,12 +31,15 @@ export function globalsText(
 ): GlobalsText {
   const imports: string[] = []
   const modules: string[] = []
+  const all: Global[] = []
   const members = globals.members.map((member) => {
     if (!ts.isPropertySignature(member) || !member.type || !ts.isIdentifier(member.name))
       throw new Error(`${placeOf(member)}: a global is a property with a type`)
     const name = member.name.text
     const packages = packagesOf(checker, member.type)
-    if (packages === undefined) return `${docOf(member)}const ${name}: ${module.nodes.type(member.type)}`
+    const type = packages?.join(', ') ?? module.nodes.type(member.type)
+    all.push({ name, type, doc: proseOf(docOf(member)) })
+    if (packages === undefined) return `${docOf(member)}const ${name}: ${type}`
     const whole = packages.length === 1 ? packages[0]! : `${module.name}/${name}`
     if (packages.length > 1) {
       const parts = packages.map((from) => `  export * from '${from}'`)
@@ -36,7 +48,7 @@ export function globalsText(
     imports.push(`import * as ${name}Package from '${whole}'`)
     return `${docOf(member)}export import ${name} = ${name}Package`
   })
-  return { parts: [imports.join('\n'), `global {\n${indented(members.join('\n'))}\n}`], modules }
+  return { globals: all, parts: [imports.join('\n'), `global {\n${indented(members.join('\n'))}\n}`], modules }
 }
 
 /** The packages that a type is made of; `undefined` of any other type. */

@@ -2,7 +2,7 @@ import ts from '@tslab/typescript-for-tslab'
 import { type Named, Names } from './names.ts'
 import { hasOverloads, NodeText } from './node-text.ts'
 import { indented } from './source-text.ts'
-import { TypeText } from './type-text.ts'
+import { type Shapes, TypeText } from './type-text.ts'
 
 /** What a declaration is, and how it is written. */
 export interface Declared {
@@ -19,6 +19,7 @@ export class ModuleText {
 
   constructor(
     checker: ts.TypeChecker,
+    shapes: Shapes,
     name: string,
     isOurs: (file: ts.SourceFile) => boolean,
     others: readonly ModuleText[] = [],
@@ -26,7 +27,7 @@ export class ModuleText {
     this.name = name
     this.#checker = checker
     this.names = new Names(checker, isOurs, new Map(others.map((other) => [other.name, other.names])))
-    this.nodes = new NodeText(checker, this.names, new TypeText(checker, this.names))
+    this.nodes = new NodeText(checker, this.names, new TypeText(checker, this.names, shapes))
   }
 
   /** Declares everything that a source exports, by the names that it gives. */

@@ -111,6 +111,7 @@ const DECLARED =
   ts.SymbolFlags.Interface |
   ts.SymbolFlags.TypeAlias |
   ts.SymbolFlags.Function |
+  ts.SymbolFlags.RegularEnum |
   ts.SymbolFlags.Variable
 
 function moduleOf(node: ts.Node): string | undefined {

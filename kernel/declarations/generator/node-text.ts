@@ -24,6 +24,8 @@ export class NodeText {
     if (ts.isClassDeclaration(node)) return doc + this.#class(node, name, isValue)
     if (ts.isFunctionDeclaration(node)) return `${doc}function ${name}${this.signature(node)}`
     if (ts.isVariableDeclaration(node)) return `${doc}const ${name}: ${this.#typeOf(node)}`
+    if (ts.isEnumDeclaration(node))
+      return `${doc}enum ${name} ${block(node.members.map((member) => `${docOf(member)}${member.getText()},`))}`
     throw new Error(`${placeOf(node)}: no rule for ${ts.SyntaxKind[node.kind]} in a declaration file`)
   }
 
@@ -51,10 +53,9 @@ export class NodeText {
   }
 
   #parameters({ parameters }: ts.SignatureDeclaration): string[] {
-    const patterns = parameters.filter(({ name }) => !ts.isIdentifier(name))
+    const taken = new Set(parameters.map(({ name }) => name.getText()))
     return parameters.map((parameter, at) => {
-      const number = patterns.length > 1 ? patterns.indexOf(parameter) + 1 : ''
-      const name = ts.isIdentifier(parameter.name) ? parameter.name.text : `options${number}`
+      const name = ts.isIdentifier(parameter.name) ? parameter.name.text : freeName(parameter, taken)
       const isRequired = parameters
         .slice(at)
         .some((later) => !(later.initializer ?? later.questionToken ?? later.dotDotDotToken))
@@ -108,7 +109,7 @@ export class NodeText {
   #collect(node: ts.Node, edits: Edit[]): void {
     const replace = (by: string, what = node) => edits.push({ start: what.getStart(), end: what.getEnd(), text: by })
     if (ts.isTypeReferenceNode(node) && this.#names.isInferred(node.typeName))
-      return void replace(this.#types.write(this.#checker.getTypeFromTypeNode(node), node))
+      return void replace(this.#types.writeOut(this.#checker.getTypeFromTypeNode(node), node))
     if (isOfValues(node)) return void replace(this.#types.write(this.#checker.getTypeFromTypeNode(node), node))
     if (ts.isTypeReferenceNode(node) && node.typeArguments && isBuffer(node.typeName.getText()))
       return void replace(node.typeName.getText())
@@ -150,6 +151,16 @@ function isOfValues(node: ts.Node): node is ts.TypeNode {
   if (ts.isTypeOperatorNode(node)) return node.operator === ts.SyntaxKind.KeyOfKeyword && isOfValues(node.type)
   if (ts.isParenthesizedTypeNode(node)) return isOfValues(node.type)
   return ts.isTypeQueryNode(node)
+}
+
+/** A name for a parameter that is taken apart: the last word of its type, such as `request`. */
+function freeName({ name, type }: ts.ParameterDeclaration, taken: Set<string>): string {
+  const word = /(Request|Init|Definition)$/.exec(type?.getText() ?? '')?.[1]?.toLowerCase() ?? 'options'
+  const wishes = ts.isArrayBindingPattern(name) ? ['values'] : [word, 'settings']
+  const free = wishes.find((wish) => !taken.has(wish))
+  if (free === undefined) throw new Error(`${placeOf(name)}: give this parameter a name of its own`)
+  taken.add(free)
+  return free
 }
 
 function block(members: readonly string[]): string {

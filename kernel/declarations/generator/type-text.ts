@@ -7,6 +7,9 @@ export interface TypeNames {
   nameOf(symbol: ts.Symbol): string | undefined
 }
 
+/** What structures are called that have a name elsewhere, by their text: a schema within another one is the same again. */
+export type Shapes = ReadonlyMap<string, ts.Symbol>
+
 /**
  * Writes types that the compiler has worked out as a person would: plain structures with the doc comments of their members,
  * unions in an order that follows from nothing but their members, and names where there are some.
@@ -14,14 +17,31 @@ export interface TypeNames {
 export class TypeText {
   readonly #checker: ts.TypeChecker
   readonly #names: TypeNames
+  readonly #shapes: Shapes
+  readonly #plain: TypeText | undefined
+  readonly #texts = new Map<ts.Type, string>()
 
-  constructor(checker: ts.TypeChecker, names: TypeNames) {
+  constructor(checker: ts.TypeChecker, names: TypeNames, shapes: Shapes) {
     this.#checker = checker
     this.#names = names
+    this.#shapes = shapes
+    this.#plain = shapes.size > 0 ? new TypeText(checker, names, new Map()) : undefined
   }
 
   /** `at`: where it is written, for an error. Throws for a type that has no plain form. */
   write(type: ts.Type, at: ts.Node): string {
+    const shape = this.#plain && isShape(type) ? this.#shapes.get(this.#plain.writeOut(type, at)) : undefined
+    return (shape && this.#names.nameOf(shape)) ?? this.writeOut(type, at)
+  }
+
+  /** As {@link write}, with no name in its place; its parts may have some. */
+  writeOut(type: ts.Type, at: ts.Node): string {
+    const text = this.#texts.get(type) ?? this.#writeOut(type, at)
+    this.#texts.set(type, text)
+    return text
+  }
+
+  #writeOut(type: ts.Type, at: ts.Node): string {
     const alias = type.aliasSymbol && this.#names.nameOf(type.aliasSymbol)
     if (alias !== undefined) return `${alias}${this.#arguments(type.aliasTypeArguments, at)}`
     if (type.flags & ts.TypeFlags.Boolean) return 'boolean'
@@ -118,6 +138,11 @@ export class TypeText {
 export function placeOf(node: ts.Node): string {
   const file = node.getSourceFile()
   return `${file.fileName}:${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`
+}
+
+/** What may have been written as a schema of its own: a structure, or a choice between some. */
+function isShape(type: ts.Type): boolean {
+  return type.isUnion() || (type.flags & ts.TypeFlags.Object) !== 0
 }
 
 const PLAIN =
