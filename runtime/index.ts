@@ -57,7 +57,7 @@ export type { Client, InferRequest } from './node/control/client.ts'
 export type { RequestOptions } from './node/control/connection.ts'
 export type { FollowOptions } from './node/control/follow.ts'
 export type { DoneOptions, JobHandle } from './node/control/job-handle.ts'
-export type { AddDataRequest, DataEntry } from './node/data-shelf/data-entry.ts'
+export type { AddDataRequest, DataEntry, PutDataRequest } from './node/data-shelf/data-entry.ts'
 export type {
   AdoptJobRequest,
   FollowedView,

@@ -21,6 +21,7 @@ declare module 'aivida' {
     readonly retryable: boolean
     readonly facts: Readonly<Record<string, unknown>>
     constructor(init: ErrorInit)
+    /** As it crosses to another process: without its cause and stack. */
     toJSON(): ErrorRecord
   }
 
@@ -29,11 +30,15 @@ declare module 'aivida' {
 
   /** What an {@link AividaError} is made from; `message` says what was expected, what came and what to do. */
   interface ErrorInit {
+    /** `area.what`, such as `lease.expired`: what programs tell it by. */
     readonly code: string
+    /** Who can mend it. */
     readonly category: ErrorCategory
+    /** What was expected, what came, what to do. */
     readonly message: string
     /** Whether the same call may succeed later. Default: `false`. */
     readonly retryable?: boolean
+    /** What it was made of; stays in this process. */
     readonly cause?: unknown
     /** Machine-readable facts about the failure; never a secret. */
     readonly facts?: Readonly<Record<string, unknown>>
@@ -87,11 +92,17 @@ declare module 'aivida' {
     withGradient(value: Value, inputs: readonly Value[], rule: OwnGradient['rule']): Value
     /** A name that no value has yet, for messages and files. */
     unusedName(stem: string): string
+    /** `a + b`, element by element; shapes are broadcast. Throws `graph.shape`, `graph.dtype`, as all of these. */
     add(a: Value, b: Value): Value
+    /** `a - b`. */
     sub(a: Value, b: Value): Value
+    /** `a * b`, element by element. */
     mul(a: Value, b: Value): Value
+    /** `a / b`. */
     div(a: Value, b: Value): Value
+    /** `-a`. */
     neg(a: Value): Value
+    /** The square root of each element. */
     sqrt(a: Value): Value
     /** `a * factor`. */
     scale(a: Value, factor: number): Value
@@ -101,6 +112,7 @@ declare module 'aivida' {
     matmul(a: Value, b: Value): Value
     /** Of matrices: `op(a) op(b) + c`, where op transposes if told to. */
     gemm(a: Value, b: Value, options?: { transA?: boolean; transB?: boolean; c?: Value }): Value
+    /** The axes in another order: axis `i` of the result is axis `perm[i]` of `a`. */
     transpose(a: Value, perm: readonly number[]): Value
     /** The last two axes exchanged. */
     swapLast(a: Value): Value
@@ -109,6 +121,7 @@ declare module 'aivida' {
      * takes any batch size.
      */
     reshape(a: Value, shape: readonly number[]): Value
+    /** Broadcast to a shape. */
     expand(a: Value, shape: readonly number[]): Value
     /** Sums over axes, which stay with size 1 if `keepDims` (default: true). Default axes: all. */
     sum(a: Value, axes?: readonly number[], keepDims?: boolean): Value
@@ -116,9 +129,11 @@ declare module 'aivida' {
     mean(a: Value, axes?: readonly number[], keepDims?: boolean): Value
     /** As {@link sum}. */
     max(a: Value, axes?: readonly number[], keepDims?: boolean): Value
+    /** As another element type; floats are cut off towards zero for integers. */
     cast(a: Value, dtype: DType): Value
     /** Along each axis named, from `starts` up to `ends` (exclusive) by `steps` (default: 1). */
     slice(a: Value, options: Record<'axes' | 'starts' | 'ends', readonly number[]> & { steps?: readonly number[] }): Value
+    /** One behind the other along an axis, which may count from the end. */
     concat(values: readonly Value[], axis: number): Value
     /** Rows of a table `[n, classes]` with one `1` each, where `indexes` (int64, rank 1) points. */
     oneHot(indexes: Value, classes: number): Value
@@ -147,10 +162,15 @@ declare module 'aivida' {
     readonly layer: string
     /** An input that must be there. Throws `graph.input`. */
     input(index: number): Value
+    /** Whether an input is there: optional ones may be left out. */
     has(index: number): boolean
+    /** An attribute that is a whole number, or what it is when it is missing. Throws `graph.attribute`. */
     int(name: string, missing: number): number
+    /** An attribute of whole numbers. Throws `graph.attribute`. */
     ints(name: string, missing: readonly number[]): number[]
+    /** An attribute that is a number. Throws `graph.attribute`. */
     float(name: string, missing: number): number
+    /** An attribute that is a text. Throws `graph.attribute`. */
     text(name: string, missing: string): string
     /** The integers of an input that must be known while the graph is built; `missing` where there is none. Throws `graph.dynamic`. */
     known(index: number, what: string, missing?: readonly number[]): number[]
@@ -218,6 +238,7 @@ declare module 'aivida' {
     readonly sizeBytes: number
     /** `length` bytes from `at`, fewer when it ends before; they begin at a multiple of 8 if `at` does. */
     read(at: number, length: number): Promise<Uint8Array>
+    /** Lets go of the file, if it is one. */
     close(): Promise<void>
   }
 
@@ -340,6 +361,7 @@ declare module 'aivida' {
      * `source.bad-line`, `source.bad-image`, `source.malformed`, `aborted`.
      */
     batches(fromRow?: number, signal?: AbortSignal): AsyncGenerator<Batch, void, undefined>
+    /** Lets go of what it reads from; batches that were given stay good. */
     close(): Promise<void>
   }
 
@@ -461,7 +483,7 @@ declare module 'aivida' {
      * Sends bytes for the node to keep as data of this name; resolves when they are here and their hash is known. Throws `data.*`,
      * `disk.*`, `aborted`.
      */
-    putData(options: PutDataRequest, pieces: AsyncIterable<Uint8Array> | Uint8Array, options?: RequestOptions): Promise<DataEntry>
+    putData(request: PutDataRequest, pieces: AsyncIterable<Uint8Array> | Uint8Array, options?: RequestOptions): Promise<DataEntry>
     /** Data that the node keeps, is bringing, or failed to bring. */
     data(options?: RequestOptions): Promise<DataEntry[]>
     /** Lets data go, or calls their arrival off. Throws `data.unknown`. */
@@ -490,16 +512,19 @@ declare module 'aivida' {
     stop(options?: RequestOptions): Promise<void>
     /** Waits for calls in progress and closes the connection. A client that is not closed keeps no process alive. */
     close(): Promise<void>
+    /** Closes it at the end of an `await using`. */
     [Symbol.asyncDispose](): Promise<void>
   }
 
   /** Batch inference as a script asks for it: paths are relative to its own folder, and the input may be a table. */
   type InferRequest = Omit<Extract<JobRequest, { program: 'infer' }>, 'program' | 'input'> & {
+    /** Rows: the path of a file or a folder, the same with its format, or an Arrow table in memory. */
     readonly input: string | SourceSpec | Table
   }
 
   /** What a call may be given. */
   interface RequestOptions {
+    /** Gives the waiting up when it fires: the call rejects with `aborted`, and what was asked for may have been done. */
     readonly signal?: AbortSignal | undefined
   }
 
@@ -590,6 +615,12 @@ declare module 'aivida' {
         [key: string]: unknown
       }
     } | undefined
+  }
+
+  /** Bytes that a client sends, what they are called, and how long they are kept. */
+  type PutDataRequest = Pick<AddDataRequest, 'keepMs'> & {
+    /** What they are called; a name that other bytes have is taken. */
+    readonly name: string
   }
 
   /** See {@link adoptRequestSchema}. */
@@ -782,7 +813,9 @@ declare module 'aivida' {
       readonly steps?: number
       readonly minutes?: number
     }
+    /** What the devices of its trials must have. Default: nothing. */
     readonly requirements?: Requirements
+    /** What lists and reports call it. */
     readonly name?: string
     /** Folder for metrics, the table of trials and the best state. Default: one in the node's data folder. */
     readonly outputDir?: string
@@ -911,12 +944,15 @@ declare module 'aivida' {
 
   /** What is trained, on what, how, and for how long. */
   interface TrainingDefinition extends TrainingInit, RoundsDefinition {
+    /** What is learned from. */
     readonly data: TrainingData
     /** Rows that are not learned from, or which share of `data`, its last rows, is set aside. Default: no evaluation. */
     readonly validation?: TrainingData | { readonly share: number }
+    /** The length of a step, or how it changes on the way. */
     readonly learningRate: TrainingRate
     /** How long: passes over the rows, or steps; one of the two. Of several workers, steps are those of all together. */
     readonly epochs?: number
+    /** See `epochs`: the other way to say how long. */
     readonly steps?: number
     /** Steps from one evaluation to the next. Default: those of an epoch. */
     readonly evaluateEvery?: number
@@ -924,9 +960,13 @@ declare module 'aivida' {
     readonly select?: Partial<Selection>
     /** A checkpoint to begin with, a `.safetensors` file of the same model. Default: fresh parameters, by the seed. */
     readonly from?: string
+    /** Steps that a worker is given at once: what a lost one costs at most, and how often there is a checkpoint. Default: 500. */
     readonly stepsPerShard?: number
+    /** Steps between two hashes of the state, by which what a worker did can be told. Default: 100. */
     readonly commitEvery?: number
+    /** What devices must have. Default: nothing. */
     readonly requirements?: Requirements
+    /** What lists and reports call it. */
     readonly name?: string
     /** Folder for metrics and checkpoints. Default: one in the node's data folder. */
     readonly outputDir?: string
@@ -1161,10 +1201,13 @@ declare module 'aivida' {
       program: 'infer'
       /** An `.onnx` file on the submitting node's machine; external data beside it comes along. */
       model: string
+      /** The rows. */
       input: SourceSpec
       /** Graph outputs to keep; all, when absent. */
       outputs: string[]
+      /** Rows that a worker is given at once. Default: 8. */
       rowsPerShard: number
+      /** What devices must have. Default: nothing. */
       requirements: Requirements
       /** Refuse NaN and infinities in the input. */
       finite: boolean
@@ -1174,6 +1217,7 @@ declare module 'aivida' {
       rowsPerPart?: number | undefined
       /** Shards leased at once, copies included: a job that is to leave room for others asks for fewer. Default: no other bound. */
       maxShardsInFlight?: number | undefined
+      /** What lists and reports call it. */
       name?: string | undefined
     }
     model: {
@@ -1347,19 +1391,23 @@ declare module 'aivida' {
     program: 'infer'
     /** An `.onnx` file on the submitting node's machine; external data beside it comes along. */
     model: string
+    /** The rows. */
     input: SourceSpec
     /** Folder for the Arrow parts. Default: `results/<job>` in the node's data folder. */
     outputDir?: string | undefined
     /** Graph outputs to keep; all, when absent. */
     outputs?: string[] | undefined
+    /** Rows that a worker is given at once. Default: 8. */
     rowsPerShard?: number | undefined
     /** Rows of one file of the result: as many whole shards as fit, at least one. Default: one shard. */
     rowsPerPart?: number | undefined
+    /** What devices must have. Default: nothing. */
     requirements?: Requirements | undefined
     /** Shards leased at once, copies included: a job that is to leave room for others asks for fewer. Default: no other bound. */
     maxShardsInFlight?: number | undefined
     /** Refuse NaN and infinities in the input. */
     finite?: boolean | undefined
+    /** What lists and reports call it. */
     name?: string | undefined
   } | {
     program: 'sweep'
@@ -1379,6 +1427,7 @@ declare module 'aivida' {
         /** Default: all that follow. */
         rows?: number | undefined
       }
+      /** How the length of steps changes. */
       learningRate: LearningRate
       /** Steps of one shard: what a worker that is lost costs at most, and how often there is a checkpoint. */
       stepsPerShard?: number | undefined
@@ -1386,11 +1435,13 @@ declare module 'aivida' {
       frozen?: string | undefined
       /** Steps in all, or passes over the rows: one of the two. */
       steps?: number | undefined
+      /** See `steps`. */
       epochs?: number | undefined
       /** Decides the order of the rows and every mask. */
       seed?: number | undefined
       /** Steps between two hashes of the state in a receipt. */
       commitEvery?: number | undefined
+      /** What the state is measured with on the way. Default: it is not. */
       evaluation?: {
         /** An `.onnx` file that takes weights by the names of the step's state and gives scalars, such as `loss`. */
         model: string
@@ -1423,6 +1474,7 @@ declare module 'aivida' {
         text: string
       } | undefined
     }[]
+    /** What is tried, in order. */
     trials: {
       /** By name; every trial of a sweep has the same names. */
       parameters: {
@@ -1432,6 +1484,7 @@ declare module 'aivida' {
       training: number
       learningRate: LearningRate
     }[]
+    /** Which of them are begun, and how far each is taken. Default: each to its end. */
     strategy?: {
       kind: 'asha'
       /** One in so many goes on, and goes on for so many times as long. */
@@ -1443,7 +1496,9 @@ declare module 'aivida' {
     } | undefined
     /** An output of the evaluations, and which way is better. */
     metric?: string | undefined
+    /** See `metric`. */
     goal?: 'max' | 'min' | undefined
+    /** What it may take. Default: as much as it needs. */
     budget?: {
       /** Steps of all trials together. A trial that would need more is not begun, nor taken further. */
       steps?: number | undefined
@@ -1452,7 +1507,9 @@ declare module 'aivida' {
     } | undefined
     /** Folder for metrics, the table of trials and the best state. Default: `results/<job>` in the node's data folder. */
     outputDir?: string | undefined
+    /** What devices must have. Default: nothing. */
     requirements?: Requirements | undefined
+    /** What lists and reports call it. */
     name?: string | undefined
   } | {
     program: 'train'
@@ -1469,11 +1526,13 @@ declare module 'aivida' {
       /** Default: all that follow. */
       rows?: number | undefined
     }
+    /** How the length of steps changes. */
     learningRate: LearningRate
     /** Inputs that no step changes: a safetensors file. */
     frozen?: string | undefined
     /** Steps in all, or passes over the rows: one of the two. */
     steps?: number | undefined
+    /** See `steps`. */
     epochs?: number | undefined
     /** Decides the order of the rows and every mask. */
     seed?: number | undefined
@@ -1481,6 +1540,7 @@ declare module 'aivida' {
     stepsPerShard?: number | undefined
     /** Steps between two hashes of the state in a receipt. */
     commitEvery?: number | undefined
+    /** What the state is measured with on the way. Default: it is not. */
     evaluation?: {
       /** An `.onnx` file that takes weights by the names of the step's state and gives scalars, such as `loss`. */
       model: string
@@ -1579,7 +1639,9 @@ declare module 'aivida' {
     } | undefined
     /** Folder for metrics and checkpoints. Default: `results/<job>` in the node's data folder. */
     outputDir?: string | undefined
+    /** What devices must have. Default: nothing. */
     requirements?: Requirements | undefined
+    /** What lists and reports call it. */
     name?: string | undefined
     /** What it was written as, for the record of the job: a file that says what is trained. Nothing is made from it. */
     script?: {
@@ -2059,6 +2121,7 @@ declare module 'aivida' {
         /** Default: all that follow. */
         rows?: number | undefined
       }
+      /** How the length of steps changes. */
       learningRate: LearningRate
       /** Decides the order of the rows and every mask. */
       seed: number
@@ -2068,7 +2131,9 @@ declare module 'aivida' {
       frozen?: string | undefined
       /** Steps in all, or passes over the rows: one of the two. */
       steps?: number | undefined
+      /** See `steps`. */
       epochs?: number | undefined
+      /** What the state is measured with on the way. Default: it is not. */
       evaluation?: {
         /** An `.onnx` file that takes weights by the names of the step's state and gives scalars, such as `loss`. */
         model: string
@@ -2093,6 +2158,7 @@ declare module 'aivida' {
         text: string
       } | undefined
     }[]
+    /** What is tried, in order. */
     trials: {
       /** By name; every trial of a sweep has the same names. */
       parameters: {
@@ -2102,6 +2168,7 @@ declare module 'aivida' {
       training: number
       learningRate: LearningRate
     }[]
+    /** Which of them are begun, and how far each is taken. Default: each to its end. */
     strategy: {
       kind: 'asha'
       /** One in so many goes on, and goes on for so many times as long. */
@@ -2113,16 +2180,20 @@ declare module 'aivida' {
     }
     /** An output of the evaluations, and which way is better. */
     metric: string
+    /** See `metric`. */
     goal: 'max' | 'min'
+    /** What it may take. Default: as much as it needs. */
     budget: {
       /** Steps of all trials together. A trial that would need more is not begun, nor taken further. */
       steps?: number | undefined
       /** From its start; time in which its node did not run is not counted. Trials that are at work then are called off. */
       ms?: number | undefined
     }
+    /** What devices must have. Default: nothing. */
     requirements: Requirements
     /** Folder for metrics, the table of trials and the best state. Default: `results/<job>` in the node's data folder. */
     outputDir?: string | undefined
+    /** What lists and reports call it. */
     name?: string | undefined
   }
 
@@ -2172,17 +2243,21 @@ declare module 'aivida' {
     }
     /** Decides the order of the rows and every mask. */
     seed: number
+    /** How the length of steps changes. */
     learningRate: LearningRate
     /** Steps of one shard: what a worker that is lost costs at most, and how often there is a checkpoint. */
     stepsPerShard: number
     /** Steps between two hashes of the state in a receipt. */
     commitEvery: number
+    /** What devices must have. Default: nothing. */
     requirements: Requirements
     /** Inputs that no step changes: a safetensors file. */
     frozen?: string | undefined
     /** Steps in all, or passes over the rows: one of the two. */
     steps?: number | undefined
+    /** See `steps`. */
     epochs?: number | undefined
+    /** What the state is measured with on the way. Default: it is not. */
     evaluation?: {
       /** An `.onnx` file that takes weights by the names of the step's state and gives scalars, such as `loss`. */
       model: string
@@ -2266,6 +2341,7 @@ declare module 'aivida' {
     } | undefined
     /** Folder for metrics and checkpoints. Default: `results/<job>` in the node's data folder. */
     outputDir?: string | undefined
+    /** What lists and reports call it. */
     name?: string | undefined
     /** What it was written as, for the record of the job: a file that says what is trained. Nothing is made from it. */
     script?: {
@@ -2312,6 +2388,7 @@ declare module 'aivida' {
 
   /** How to take a model apart. */
   interface ImportOptions {
+    /** The files that the model keeps its weights in, by the names that it has for them. Default: it has none. */
     readonly weights?: WeightFiles
     /** Whether a float32 initializer of more than one element is a weight. Default: see {@link importForTraining}. */
     readonly trainable?: (name: string, tensor: Tensor) => boolean
@@ -2372,6 +2449,7 @@ declare module 'aivida' {
 
   /** A live model of TensorFlow.js, `tf.LayersModel` or `tf.Sequential`, by what is used of it. */
   interface TfjsModel {
+    /** Hands what it consists of to the handler, as `tf.LayersModel.save` does. */
     save(handler: { save(artifacts: TfjsArtifacts): Promise<TfjsSaved> }, config?: { includeOptimizer?: boolean }): Promise<unknown>
     readonly trainableWeights?: readonly { readonly originalName: string }[]
   }
@@ -2531,6 +2609,7 @@ declare module 'aivida' {
 
   /** Options of {@link attention}. */
   interface AttentionOptions extends WeightOptions {
+    /** Into how many parts the features are split; it divides them. */
     readonly heads: number
     /** Whether a place sees itself and those before it alone. Default: false. */
     readonly causal?: boolean
@@ -2560,6 +2639,7 @@ declare module 'aivida' {
 
   /** Low-rank adapters: see {@link lora}. */
   interface LoraOptions {
+    /** Rows of the one adapter and columns of the other: how much they can learn. */
     readonly rank: number
     /** What the adapters count: their product is multiplied by `alpha / rank`. Default: `rank`, so that it counts once. */
     readonly alpha?: number
@@ -3200,7 +3280,9 @@ declare module 'aivida' {
   interface TrainingInit {
     /** A layer is given the first of the inputs. */
     readonly model: Layer | Network
+    /** What is made small. */
     readonly loss: Loss
+    /** How gradients change parameters. */
     readonly optimizer: Optimizer
     /** Columns of the data by name, with the shape of one sample; labels too. */
     readonly inputs: Readonly<Record<string, TensorType>>
@@ -3292,6 +3374,7 @@ declare module 'aivida' {
   /** Numbers 0 to `length` in another order; `at(i)` is the i-th. */
   interface Permutation {
     readonly length: number
+    /** The number at a place, from 0. Throws `rows.range`. */
     at(index: number): number
   }
 
@@ -3299,7 +3382,9 @@ declare module 'aivida' {
   interface PermutationInit {
     /** Whole numbers of up to 2^53 - 1. */
     readonly seed: number
+    /** Which pass over the rows: each has another order. */
     readonly epoch: number
+    /** How many numbers. */
     readonly length: number
   }
 
@@ -3357,6 +3442,7 @@ declare module 'aivida' {
      * more than once. Throws `rows.range`, `rows.room`, and what reading the place where they lie throws.
      */
     gather(rows: ArrayLike<number>, into?: NamedTensors): Promise<NamedTensors>
+    /** Lets go of what it reads from. */
     close(): Promise<void>
   }
 
@@ -3386,6 +3472,7 @@ declare module 'aivida' {
     readonly size: number
     /** Elements from the beginning of one row to that of the next. Default: 1, each place of the sequence begins a row. */
     readonly stride?: number
+    /** What each number of the sequence stands for. Default: numbers stand for themselves. */
     readonly symbols?: readonly string[]
   }
 
@@ -3395,493 +3482,6 @@ declare module 'aivida' {
    * `sequence: dtype[n]`, n >= size. Throws `rows.window`.
    */
   function windowsOf(sequence: Tensor, init: WindowsInit): RowTable
-
-  /**
-   * The file.
-   *
-   * @generated from message onnx.ModelProto
-   */
-  type ModelProto = Message<"onnx.ModelProto"> & {
-    /**
-     * @generated from field: optional int64 ir_version = 1;
-     */
-    irVersion: bigint;
-
-    /**
-     * @generated from field: repeated onnx.OperatorSetIdProto opset_import = 8;
-     */
-    opsetImport: OperatorSetIdProto[];
-
-    /**
-     * @generated from field: optional string producer_name = 2;
-     */
-    producerName: string;
-
-    /**
-     * @generated from field: optional string producer_version = 3;
-     */
-    producerVersion: string;
-
-    /**
-     * @generated from field: optional string domain = 4;
-     */
-    domain: string;
-
-    /**
-     * @generated from field: optional int64 model_version = 5;
-     */
-    modelVersion: bigint;
-
-    /**
-     * @generated from field: optional string doc_string = 6;
-     */
-    docString: string;
-
-    /**
-     * @generated from field: optional onnx.GraphProto graph = 7;
-     */
-    graph?: GraphProto | undefined;
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 14;
-     */
-    metadataProps: StringStringEntryProto[];
-
-    /**
-     * @generated from field: repeated onnx.TrainingInfoProto training_info = 20;
-     */
-    trainingInfo: TrainingInfoProto[];
-
-    /**
-     * @generated from field: repeated onnx.FunctionProto functions = 25;
-     */
-    functions: FunctionProto[];
-  }
-
-  /**
-   * Nodes in topological order between inputs and outputs; every value has one producer and a name.
-   *
-   * @generated from message onnx.GraphProto
-   */
-  type GraphProto = Message<"onnx.GraphProto"> & {
-    /**
-     * @generated from field: repeated onnx.NodeProto node = 1;
-     */
-    node: NodeProto[];
-
-    /**
-     * @generated from field: optional string name = 2;
-     */
-    name: string;
-
-    /**
-     * @generated from field: repeated onnx.TensorProto initializer = 5;
-     */
-    initializer: TensorProto[];
-
-    /**
-     * @generated from field: repeated onnx.SparseTensorProto sparse_initializer = 15;
-     */
-    sparseInitializer: SparseTensorProto[];
-
-    /**
-     * @generated from field: optional string doc_string = 10;
-     */
-    docString: string;
-
-    /**
-     * @generated from field: repeated onnx.ValueInfoProto input = 11;
-     */
-    input: ValueInfoProto[];
-
-    /**
-     * @generated from field: repeated onnx.ValueInfoProto output = 12;
-     */
-    output: ValueInfoProto[];
-
-    /**
-     * @generated from field: repeated onnx.ValueInfoProto value_info = 13;
-     */
-    valueInfo: ValueInfoProto[];
-
-    /**
-     * @generated from field: repeated onnx.TensorAnnotation quantization_annotation = 14;
-     */
-    quantizationAnnotation: TensorAnnotation[];
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 16;
-     */
-    metadataProps: StringStringEntryProto[];
-  }
-
-  /** Bytes that a client sends, what they are called, and how long they are kept. */
-  type PutDataRequest = Pick<AddDataRequest, 'keepMs'> & { readonly name: string }
-
-  /**
-   * A constant. Its elements lie in raw_data (little-endian), in the typed field of its data type, or in another file.
-   *
-   * @generated from message onnx.TensorProto
-   */
-  type TensorProto = Message<"onnx.TensorProto"> & {
-    /**
-     * @generated from field: repeated int64 dims = 1;
-     */
-    dims: bigint[];
-
-    /**
-     * @generated from field: optional int32 data_type = 2;
-     */
-    dataType: number;
-
-    /**
-     * @generated from field: optional onnx.TensorProto.Segment segment = 3;
-     */
-    segment?: TensorProto_Segment | undefined;
-
-    /**
-     * @generated from field: repeated float float_data = 4 [packed = true];
-     */
-    floatData: number[];
-
-    /**
-     * also the narrower types, one element each
-     *
-     * @generated from field: repeated int32 int32_data = 5 [packed = true];
-     */
-    int32Data: number[];
-
-    /**
-     * @generated from field: repeated bytes string_data = 6;
-     */
-    stringData: Uint8Array[];
-
-    /**
-     * @generated from field: repeated int64 int64_data = 7 [packed = true];
-     */
-    int64Data: bigint[];
-
-    /**
-     * @generated from field: optional string name = 8;
-     */
-    name: string;
-
-    /**
-     * @generated from field: optional bytes raw_data = 9;
-     */
-    rawData: Uint8Array;
-
-    /**
-     * @generated from field: repeated double double_data = 10 [packed = true];
-     */
-    doubleData: number[];
-
-    /**
-     * @generated from field: repeated uint64 uint64_data = 11 [packed = true];
-     */
-    uint64Data: bigint[];
-
-    /**
-     * @generated from field: optional string doc_string = 12;
-     */
-    docString: string;
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto external_data = 13;
-     */
-    externalData: StringStringEntryProto[];
-
-    /**
-     * 1: in the file that external_data names
-     *
-     * @generated from field: optional int32 data_location = 14;
-     */
-    dataLocation: number;
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 16;
-     */
-    metadataProps: StringStringEntryProto[];
-  }
-
-  /**
-   * The type `Message` contains the properties shared by all messages.
-   */
-  type Message<TypeName extends string = string> = {
-      /**
-       * The fully qualified Protobuf type-name of the message.
-       */
-      readonly $typeName: TypeName;
-      /**
-       * Unknown fields and extensions stored on the message.
-       */
-      $unknown?: UnknownField[] | undefined;
-  }
-
-  /**
-   * An operator set and its version; the empty domain is ONNX's own.
-   *
-   * @generated from message onnx.OperatorSetIdProto
-   */
-  type OperatorSetIdProto = Message<"onnx.OperatorSetIdProto"> & {
-    /**
-     * @generated from field: optional string domain = 1;
-     */
-    domain: string;
-
-    /**
-     * @generated from field: optional int64 version = 2;
-     */
-    version: bigint;
-  }
-
-  /**
-   * @generated from message onnx.StringStringEntryProto
-   */
-  type StringStringEntryProto = Message<"onnx.StringStringEntryProto"> & {
-    /**
-     * @generated from field: optional string key = 1;
-     */
-    key: string;
-
-    /**
-     * @generated from field: optional string value = 2;
-     */
-    value: string;
-  }
-
-  /**
-   * A training step that a file may carry beside its graph.
-   *
-   * @generated from message onnx.TrainingInfoProto
-   */
-  type TrainingInfoProto = Message<"onnx.TrainingInfoProto"> & {
-    /**
-     * @generated from field: optional onnx.GraphProto initialization = 1;
-     */
-    initialization?: GraphProto | undefined;
-
-    /**
-     * @generated from field: optional onnx.GraphProto algorithm = 2;
-     */
-    algorithm?: GraphProto | undefined;
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto initialization_binding = 3;
-     */
-    initializationBinding: StringStringEntryProto[];
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto update_binding = 4;
-     */
-    updateBinding: StringStringEntryProto[];
-  }
-
-  /**
-   * An operator written as a graph of others.
-   *
-   * @generated from message onnx.FunctionProto
-   */
-  type FunctionProto = Message<"onnx.FunctionProto"> & {
-    /**
-     * @generated from field: optional string name = 1;
-     */
-    name: string;
-
-    /**
-     * @generated from field: repeated string input = 4;
-     */
-    input: string[];
-
-    /**
-     * @generated from field: repeated string output = 5;
-     */
-    output: string[];
-
-    /**
-     * @generated from field: repeated string attribute = 6;
-     */
-    attribute: string[];
-
-    /**
-     * @generated from field: repeated onnx.AttributeProto attribute_proto = 11;
-     */
-    attributeProto: AttributeProto[];
-
-    /**
-     * @generated from field: repeated onnx.NodeProto node = 7;
-     */
-    node: NodeProto[];
-
-    /**
-     * @generated from field: optional string doc_string = 8;
-     */
-    docString: string;
-
-    /**
-     * @generated from field: repeated onnx.OperatorSetIdProto opset_import = 9;
-     */
-    opsetImport: OperatorSetIdProto[];
-
-    /**
-     * @generated from field: optional string domain = 10;
-     */
-    domain: string;
-
-    /**
-     * @generated from field: optional string overload = 13;
-     */
-    overload: string;
-
-    /**
-     * @generated from field: repeated onnx.ValueInfoProto value_info = 12;
-     */
-    valueInfo: ValueInfoProto[];
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 14;
-     */
-    metadataProps: StringStringEntryProto[];
-  }
-
-  /**
-   * @generated from message onnx.NodeProto
-   */
-  type NodeProto = Message<"onnx.NodeProto"> & {
-    /**
-     * "" for an optional input that is absent
-     *
-     * @generated from field: repeated string input = 1;
-     */
-    input: string[];
-
-    /**
-     * @generated from field: repeated string output = 2;
-     */
-    output: string[];
-
-    /**
-     * @generated from field: optional string name = 3;
-     */
-    name: string;
-
-    /**
-     * @generated from field: optional string op_type = 4;
-     */
-    opType: string;
-
-    /**
-     * @generated from field: optional string domain = 7;
-     */
-    domain: string;
-
-    /**
-     * @generated from field: optional string overload = 8;
-     */
-    overload: string;
-
-    /**
-     * @generated from field: repeated onnx.AttributeProto attribute = 5;
-     */
-    attribute: AttributeProto[];
-
-    /**
-     * @generated from field: optional string doc_string = 6;
-     */
-    docString: string;
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 9;
-     */
-    metadataProps: StringStringEntryProto[];
-  }
-
-  /**
-   * @generated from message onnx.SparseTensorProto
-   */
-  type SparseTensorProto = Message<"onnx.SparseTensorProto"> & {
-    /**
-     * @generated from field: optional onnx.TensorProto values = 1;
-     */
-    values?: TensorProto | undefined;
-
-    /**
-     * @generated from field: optional onnx.TensorProto indices = 2;
-     */
-    indices?: TensorProto | undefined;
-
-    /**
-     * @generated from field: repeated int64 dims = 3;
-     */
-    dims: bigint[];
-  }
-
-  /**
-   * @generated from message onnx.ValueInfoProto
-   */
-  type ValueInfoProto = Message<"onnx.ValueInfoProto"> & {
-    /**
-     * @generated from field: optional string name = 1;
-     */
-    name: string;
-
-    /**
-     * @generated from field: optional onnx.TypeProto type = 2;
-     */
-    type?: TypeProto | undefined;
-
-    /**
-     * @generated from field: optional string doc_string = 3;
-     */
-    docString: string;
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 4;
-     */
-    metadataProps: StringStringEntryProto[];
-  }
-
-  /**
-   * Scales and zero points of a quantised value.
-   *
-   * @generated from message onnx.TensorAnnotation
-   */
-  type TensorAnnotation = Message<"onnx.TensorAnnotation"> & {
-    /**
-     * @generated from field: optional string tensor_name = 1;
-     */
-    tensorName: string;
-
-    /**
-     * @generated from field: repeated onnx.StringStringEntryProto quant_parameter_tensor_names = 2;
-     */
-    quantParameterTensorNames: StringStringEntryProto[];
-  }
-
-  /**
-   * @generated from message onnx.TensorProto.Segment
-   */
-  type TensorProto_Segment = Message<"onnx.TensorProto.Segment"> & {
-    /**
-     * @generated from field: optional int64 begin = 1;
-     */
-    begin: bigint;
-
-    /**
-     * @generated from field: optional int64 end = 2;
-     */
-    end: bigint;
-  }
-
-  /**
-   * Unknown fields are fields that were not recognized during parsing, or
-   * extension.
-   */
-  type UnknownField = {
-      readonly no: number;
-      readonly wireType: WireType;
-      readonly data: Uint8Array;
-  }
 
   /**
    * One attribute of a node; `type` says which of the fields holds it.
@@ -3983,6 +3583,494 @@ declare module 'aivida' {
   }
 
   /**
+   * An operator written as a graph of others.
+   *
+   * @generated from message onnx.FunctionProto
+   */
+  type FunctionProto = Message<"onnx.FunctionProto"> & {
+    /**
+     * @generated from field: optional string name = 1;
+     */
+    name: string;
+
+    /**
+     * @generated from field: repeated string input = 4;
+     */
+    input: string[];
+
+    /**
+     * @generated from field: repeated string output = 5;
+     */
+    output: string[];
+
+    /**
+     * @generated from field: repeated string attribute = 6;
+     */
+    attribute: string[];
+
+    /**
+     * @generated from field: repeated onnx.AttributeProto attribute_proto = 11;
+     */
+    attributeProto: AttributeProto[];
+
+    /**
+     * @generated from field: repeated onnx.NodeProto node = 7;
+     */
+    node: NodeProto[];
+
+    /**
+     * @generated from field: optional string doc_string = 8;
+     */
+    docString: string;
+
+    /**
+     * @generated from field: repeated onnx.OperatorSetIdProto opset_import = 9;
+     */
+    opsetImport: OperatorSetIdProto[];
+
+    /**
+     * @generated from field: optional string domain = 10;
+     */
+    domain: string;
+
+    /**
+     * @generated from field: optional string overload = 13;
+     */
+    overload: string;
+
+    /**
+     * @generated from field: repeated onnx.ValueInfoProto value_info = 12;
+     */
+    valueInfo: ValueInfoProto[];
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 14;
+     */
+    metadataProps: StringStringEntryProto[];
+  }
+
+  /**
+   * Nodes in topological order between inputs and outputs; every value has one producer and a name.
+   *
+   * @generated from message onnx.GraphProto
+   */
+  type GraphProto = Message<"onnx.GraphProto"> & {
+    /**
+     * @generated from field: repeated onnx.NodeProto node = 1;
+     */
+    node: NodeProto[];
+
+    /**
+     * @generated from field: optional string name = 2;
+     */
+    name: string;
+
+    /**
+     * @generated from field: repeated onnx.TensorProto initializer = 5;
+     */
+    initializer: TensorProto[];
+
+    /**
+     * @generated from field: repeated onnx.SparseTensorProto sparse_initializer = 15;
+     */
+    sparseInitializer: SparseTensorProto[];
+
+    /**
+     * @generated from field: optional string doc_string = 10;
+     */
+    docString: string;
+
+    /**
+     * @generated from field: repeated onnx.ValueInfoProto input = 11;
+     */
+    input: ValueInfoProto[];
+
+    /**
+     * @generated from field: repeated onnx.ValueInfoProto output = 12;
+     */
+    output: ValueInfoProto[];
+
+    /**
+     * @generated from field: repeated onnx.ValueInfoProto value_info = 13;
+     */
+    valueInfo: ValueInfoProto[];
+
+    /**
+     * @generated from field: repeated onnx.TensorAnnotation quantization_annotation = 14;
+     */
+    quantizationAnnotation: TensorAnnotation[];
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 16;
+     */
+    metadataProps: StringStringEntryProto[];
+  }
+
+  /**
+   * The type `Message` contains the properties shared by all messages.
+   */
+  type Message<TypeName extends string = string> = {
+      /**
+       * The fully qualified Protobuf type-name of the message.
+       */
+      readonly $typeName: TypeName;
+      /**
+       * Unknown fields and extensions stored on the message.
+       */
+      $unknown?: UnknownField[] | undefined;
+  }
+
+  /**
+   * The file.
+   *
+   * @generated from message onnx.ModelProto
+   */
+  type ModelProto = Message<"onnx.ModelProto"> & {
+    /**
+     * @generated from field: optional int64 ir_version = 1;
+     */
+    irVersion: bigint;
+
+    /**
+     * @generated from field: repeated onnx.OperatorSetIdProto opset_import = 8;
+     */
+    opsetImport: OperatorSetIdProto[];
+
+    /**
+     * @generated from field: optional string producer_name = 2;
+     */
+    producerName: string;
+
+    /**
+     * @generated from field: optional string producer_version = 3;
+     */
+    producerVersion: string;
+
+    /**
+     * @generated from field: optional string domain = 4;
+     */
+    domain: string;
+
+    /**
+     * @generated from field: optional int64 model_version = 5;
+     */
+    modelVersion: bigint;
+
+    /**
+     * @generated from field: optional string doc_string = 6;
+     */
+    docString: string;
+
+    /**
+     * @generated from field: optional onnx.GraphProto graph = 7;
+     */
+    graph?: GraphProto | undefined;
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 14;
+     */
+    metadataProps: StringStringEntryProto[];
+
+    /**
+     * @generated from field: repeated onnx.TrainingInfoProto training_info = 20;
+     */
+    trainingInfo: TrainingInfoProto[];
+
+    /**
+     * @generated from field: repeated onnx.FunctionProto functions = 25;
+     */
+    functions: FunctionProto[];
+  }
+
+  /**
+   * @generated from message onnx.NodeProto
+   */
+  type NodeProto = Message<"onnx.NodeProto"> & {
+    /**
+     * "" for an optional input that is absent
+     *
+     * @generated from field: repeated string input = 1;
+     */
+    input: string[];
+
+    /**
+     * @generated from field: repeated string output = 2;
+     */
+    output: string[];
+
+    /**
+     * @generated from field: optional string name = 3;
+     */
+    name: string;
+
+    /**
+     * @generated from field: optional string op_type = 4;
+     */
+    opType: string;
+
+    /**
+     * @generated from field: optional string domain = 7;
+     */
+    domain: string;
+
+    /**
+     * @generated from field: optional string overload = 8;
+     */
+    overload: string;
+
+    /**
+     * @generated from field: repeated onnx.AttributeProto attribute = 5;
+     */
+    attribute: AttributeProto[];
+
+    /**
+     * @generated from field: optional string doc_string = 6;
+     */
+    docString: string;
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 9;
+     */
+    metadataProps: StringStringEntryProto[];
+  }
+
+  /**
+   * An operator set and its version; the empty domain is ONNX's own.
+   *
+   * @generated from message onnx.OperatorSetIdProto
+   */
+  type OperatorSetIdProto = Message<"onnx.OperatorSetIdProto"> & {
+    /**
+     * @generated from field: optional string domain = 1;
+     */
+    domain: string;
+
+    /**
+     * @generated from field: optional int64 version = 2;
+     */
+    version: bigint;
+  }
+
+  /**
+   * @generated from message onnx.SparseTensorProto
+   */
+  type SparseTensorProto = Message<"onnx.SparseTensorProto"> & {
+    /**
+     * @generated from field: optional onnx.TensorProto values = 1;
+     */
+    values?: TensorProto | undefined;
+
+    /**
+     * @generated from field: optional onnx.TensorProto indices = 2;
+     */
+    indices?: TensorProto | undefined;
+
+    /**
+     * @generated from field: repeated int64 dims = 3;
+     */
+    dims: bigint[];
+  }
+
+  /**
+   * @generated from message onnx.StringStringEntryProto
+   */
+  type StringStringEntryProto = Message<"onnx.StringStringEntryProto"> & {
+    /**
+     * @generated from field: optional string key = 1;
+     */
+    key: string;
+
+    /**
+     * @generated from field: optional string value = 2;
+     */
+    value: string;
+  }
+
+  /**
+   * Scales and zero points of a quantised value.
+   *
+   * @generated from message onnx.TensorAnnotation
+   */
+  type TensorAnnotation = Message<"onnx.TensorAnnotation"> & {
+    /**
+     * @generated from field: optional string tensor_name = 1;
+     */
+    tensorName: string;
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto quant_parameter_tensor_names = 2;
+     */
+    quantParameterTensorNames: StringStringEntryProto[];
+  }
+
+  /**
+   * A constant. Its elements lie in raw_data (little-endian), in the typed field of its data type, or in another file.
+   *
+   * @generated from message onnx.TensorProto
+   */
+  type TensorProto = Message<"onnx.TensorProto"> & {
+    /**
+     * @generated from field: repeated int64 dims = 1;
+     */
+    dims: bigint[];
+
+    /**
+     * @generated from field: optional int32 data_type = 2;
+     */
+    dataType: number;
+
+    /**
+     * @generated from field: optional onnx.TensorProto.Segment segment = 3;
+     */
+    segment?: TensorProto_Segment | undefined;
+
+    /**
+     * @generated from field: repeated float float_data = 4 [packed = true];
+     */
+    floatData: number[];
+
+    /**
+     * also the narrower types, one element each
+     *
+     * @generated from field: repeated int32 int32_data = 5 [packed = true];
+     */
+    int32Data: number[];
+
+    /**
+     * @generated from field: repeated bytes string_data = 6;
+     */
+    stringData: Uint8Array[];
+
+    /**
+     * @generated from field: repeated int64 int64_data = 7 [packed = true];
+     */
+    int64Data: bigint[];
+
+    /**
+     * @generated from field: optional string name = 8;
+     */
+    name: string;
+
+    /**
+     * @generated from field: optional bytes raw_data = 9;
+     */
+    rawData: Uint8Array;
+
+    /**
+     * @generated from field: repeated double double_data = 10 [packed = true];
+     */
+    doubleData: number[];
+
+    /**
+     * @generated from field: repeated uint64 uint64_data = 11 [packed = true];
+     */
+    uint64Data: bigint[];
+
+    /**
+     * @generated from field: optional string doc_string = 12;
+     */
+    docString: string;
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto external_data = 13;
+     */
+    externalData: StringStringEntryProto[];
+
+    /**
+     * 1: in the file that external_data names
+     *
+     * @generated from field: optional int32 data_location = 14;
+     */
+    dataLocation: number;
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 16;
+     */
+    metadataProps: StringStringEntryProto[];
+  }
+
+  /**
+   * @generated from message onnx.TensorProto.Segment
+   */
+  type TensorProto_Segment = Message<"onnx.TensorProto.Segment"> & {
+    /**
+     * @generated from field: optional int64 begin = 1;
+     */
+    begin: bigint;
+
+    /**
+     * @generated from field: optional int64 end = 2;
+     */
+    end: bigint;
+  }
+
+  /**
+   * Dimensions are a number, a name that stands for the same number wherever it appears, or neither.
+   *
+   * @generated from message onnx.TensorShapeProto
+   */
+  type TensorShapeProto = Message<"onnx.TensorShapeProto"> & {
+    /**
+     * @generated from field: repeated onnx.TensorShapeProto.Dimension dim = 1;
+     */
+    dim: TensorShapeProto_Dimension[];
+  }
+
+  /**
+   * @generated from message onnx.TensorShapeProto.Dimension
+   */
+  type TensorShapeProto_Dimension = Message<"onnx.TensorShapeProto.Dimension"> & {
+    /**
+     * @generated from oneof onnx.TensorShapeProto.Dimension.value
+     */
+    value: {
+      /**
+       * @generated from field: int64 dim_value = 1;
+       */
+      value: bigint;
+      case: "dimValue";
+    } | {
+      /**
+       * @generated from field: string dim_param = 2;
+       */
+      value: string;
+      case: "dimParam";
+    } | { case: undefined; value?: undefined };
+
+    /**
+     * @generated from field: optional string denotation = 3;
+     */
+    denotation: string;
+  }
+
+  /**
+   * A training step that a file may carry beside its graph.
+   *
+   * @generated from message onnx.TrainingInfoProto
+   */
+  type TrainingInfoProto = Message<"onnx.TrainingInfoProto"> & {
+    /**
+     * @generated from field: optional onnx.GraphProto initialization = 1;
+     */
+    initialization?: GraphProto | undefined;
+
+    /**
+     * @generated from field: optional onnx.GraphProto algorithm = 2;
+     */
+    algorithm?: GraphProto | undefined;
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto initialization_binding = 3;
+     */
+    initializationBinding: StringStringEntryProto[];
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto update_binding = 4;
+     */
+    updateBinding: StringStringEntryProto[];
+  }
+
+  /**
    * @generated from message onnx.TypeProto
    */
   type TypeProto = Message<"onnx.TypeProto"> & {
@@ -4028,6 +4116,106 @@ declare module 'aivida' {
   }
 
   /**
+   * @generated from message onnx.TypeProto.Map
+   */
+  type TypeProto_Map = Message<"onnx.TypeProto.Map"> & {
+    /**
+     * @generated from field: optional int32 key_type = 1;
+     */
+    keyType: number;
+
+    /**
+     * @generated from field: optional onnx.TypeProto value_type = 2;
+     */
+    valueType?: TypeProto | undefined;
+  }
+
+  /**
+   * @generated from message onnx.TypeProto.Optional
+   */
+  type TypeProto_Optional = Message<"onnx.TypeProto.Optional"> & {
+    /**
+     * @generated from field: optional onnx.TypeProto elem_type = 1;
+     */
+    elemType?: TypeProto | undefined;
+  }
+
+  /**
+   * @generated from message onnx.TypeProto.Sequence
+   */
+  type TypeProto_Sequence = Message<"onnx.TypeProto.Sequence"> & {
+    /**
+     * @generated from field: optional onnx.TypeProto elem_type = 1;
+     */
+    elemType?: TypeProto | undefined;
+  }
+
+  /**
+   * @generated from message onnx.TypeProto.SparseTensor
+   */
+  type TypeProto_SparseTensor = Message<"onnx.TypeProto.SparseTensor"> & {
+    /**
+     * @generated from field: optional int32 elem_type = 1;
+     */
+    elemType: number;
+
+    /**
+     * @generated from field: optional onnx.TensorShapeProto shape = 2;
+     */
+    shape?: TensorShapeProto | undefined;
+  }
+
+  /**
+   * @generated from message onnx.TypeProto.Tensor
+   */
+  type TypeProto_Tensor = Message<"onnx.TypeProto.Tensor"> & {
+    /**
+     * @generated from field: optional int32 elem_type = 1;
+     */
+    elemType: number;
+
+    /**
+     * @generated from field: optional onnx.TensorShapeProto shape = 2;
+     */
+    shape?: TensorShapeProto | undefined;
+  }
+
+  /**
+   * Unknown fields are fields that were not recognized during parsing, or
+   * extension.
+   */
+  type UnknownField = {
+      readonly no: number;
+      readonly wireType: WireType;
+      readonly data: Uint8Array;
+  }
+
+  /**
+   * @generated from message onnx.ValueInfoProto
+   */
+  type ValueInfoProto = Message<"onnx.ValueInfoProto"> & {
+    /**
+     * @generated from field: optional string name = 1;
+     */
+    name: string;
+
+    /**
+     * @generated from field: optional onnx.TypeProto type = 2;
+     */
+    type?: TypeProto | undefined;
+
+    /**
+     * @generated from field: optional string doc_string = 3;
+     */
+    docString: string;
+
+    /**
+     * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 4;
+     */
+    metadataProps: StringStringEntryProto[];
+  }
+
+  /**
    * Protobuf binary format wire types.
    *
    * A wire type provides just enough information to find the length of the
@@ -4068,110 +4256,6 @@ declare module 'aivida' {
      */
     Bit32 = 5,
   }
-
-  /**
-   * @generated from message onnx.TypeProto.Tensor
-   */
-  type TypeProto_Tensor = Message<"onnx.TypeProto.Tensor"> & {
-    /**
-     * @generated from field: optional int32 elem_type = 1;
-     */
-    elemType: number;
-
-    /**
-     * @generated from field: optional onnx.TensorShapeProto shape = 2;
-     */
-    shape?: TensorShapeProto | undefined;
-  }
-
-  /**
-   * @generated from message onnx.TypeProto.Sequence
-   */
-  type TypeProto_Sequence = Message<"onnx.TypeProto.Sequence"> & {
-    /**
-     * @generated from field: optional onnx.TypeProto elem_type = 1;
-     */
-    elemType?: TypeProto | undefined;
-  }
-
-  /**
-   * @generated from message onnx.TypeProto.Map
-   */
-  type TypeProto_Map = Message<"onnx.TypeProto.Map"> & {
-    /**
-     * @generated from field: optional int32 key_type = 1;
-     */
-    keyType: number;
-
-    /**
-     * @generated from field: optional onnx.TypeProto value_type = 2;
-     */
-    valueType?: TypeProto | undefined;
-  }
-
-  /**
-   * @generated from message onnx.TypeProto.Optional
-   */
-  type TypeProto_Optional = Message<"onnx.TypeProto.Optional"> & {
-    /**
-     * @generated from field: optional onnx.TypeProto elem_type = 1;
-     */
-    elemType?: TypeProto | undefined;
-  }
-
-  /**
-   * @generated from message onnx.TypeProto.SparseTensor
-   */
-  type TypeProto_SparseTensor = Message<"onnx.TypeProto.SparseTensor"> & {
-    /**
-     * @generated from field: optional int32 elem_type = 1;
-     */
-    elemType: number;
-
-    /**
-     * @generated from field: optional onnx.TensorShapeProto shape = 2;
-     */
-    shape?: TensorShapeProto | undefined;
-  }
-
-  /**
-   * Dimensions are a number, a name that stands for the same number wherever it appears, or neither.
-   *
-   * @generated from message onnx.TensorShapeProto
-   */
-  type TensorShapeProto = Message<"onnx.TensorShapeProto"> & {
-    /**
-     * @generated from field: repeated onnx.TensorShapeProto.Dimension dim = 1;
-     */
-    dim: TensorShapeProto_Dimension[];
-  }
-
-  /**
-   * @generated from message onnx.TensorShapeProto.Dimension
-   */
-  type TensorShapeProto_Dimension = Message<"onnx.TensorShapeProto.Dimension"> & {
-    /**
-     * @generated from oneof onnx.TensorShapeProto.Dimension.value
-     */
-    value: {
-      /**
-       * @generated from field: int64 dim_value = 1;
-       */
-      value: bigint;
-      case: "dimValue";
-    } | {
-      /**
-       * @generated from field: string dim_param = 2;
-       */
-      value: string;
-      case: "dimParam";
-    } | { case: undefined; value?: undefined };
-
-    /**
-     * @generated from field: optional string denotation = 3;
-     */
-    denotation: string;
-  }
 }
 
 declare module 'aivida/session' {
@@ -4200,6 +4284,32 @@ declare module 'aivida/session' {
      * all that a tensor can hold. Integers become `int32`, floats `float32`. Throws `input.column`, `input.value`.
      */
     const toTensors: (table: Table, columns?: readonly string[]) => Promise<Record<string, Core.Tensor>>
+  }
+
+  /** How data are kept. */
+  interface AddDataOptions {
+    /** What they are called. Default: as the file. */
+    readonly name?: string
+    /** How long. Default: 30 days. `Infinity`: until they are removed. Ms. */
+    readonly keepMs?: number
+    /** What the bytes must hash to. */
+    readonly sha256?: string
+  }
+
+  /** A job that was found again, whatever it computes: `cluster.job(id, 'train')` is one whose kind is known. */
+  interface AnyJob extends Job<JobResult, NodeEvent> {
+    /** Asked for when it is first needed. */
+    readonly program: Promise<JobProgram>
+  }
+
+  /** A chart: shown when a cell ends with it, or by `display(chart)`. */
+  interface Chart extends Displayable {
+    /** As an SVG file of its own. */
+    readonly svg: string
+    /** As a Vega-Lite 5 specification. */
+    readonly vegalite: object
+    /** For front ends, the richest form first that they know. */
+    [DISPLAY](): MimeBundle
   }
 
   /**
@@ -4261,65 +4371,6 @@ declare module 'aivida/session' {
     [DISPLAY](): Promise<MimeBundle>
   }
 
-  /** Shows values in the cell that calls it, as many as one likes; each call gives a handle that can update what it showed. */
-  interface Display {
-    /** Any value, as a cell's last expression is shown. */
-    (value: unknown): DisplayHandle
-    /** HTML of your own. Text of others in it is for you to escape. */
-    html(markup: string): DisplayHandle
-    markdown(text: string): DisplayHandle
-    /** An SVG picture, as a picture: scripts in it do not run. */
-    svg(picture: string): DisplayHandle
-    /** A tree to be folded, where the front end has one. */
-    json(value: unknown): DisplayHandle
-    /** A Vega-Lite 5 specification. JupyterLab draws it; the classic notebook shows its text. */
-    vegalite(spec: object): DisplayHandle
-    /**
-     * Images of a tensor: `[images, height, width]`, with channels (1, 3 or 4) behind or before height and width or without. Bytes
-     * are shown as they are, other numbers from 0 to 1. Throws `display.images`.
-     */
-    images(tensor: unknown, options?: ImagesOptions): DisplayHandle
-    /** Takes away what the cell has put out. `wait`: when it puts out something else, so that nothing flickers. Default: at once. */
-    clear(options?: { readonly wait?: boolean }): void
-  }
-
-  /**
-   * Draws Arrow tables, `{ name: values }`, rows as objects, arrays, typed arrays and tensors. A cell that ends with a chart shows
-   * it; `display(chart)` does in between. Each throws `plot.data`, `plot.column`.
-   */
-  interface Plot {
-    /** Lines: `plot.line(metrics, { x: 'step', y: ['loss', 'accuracy'] })`. Default: all columns of numbers, by row. */
-    line(data: PlotData, options?: PlotOptions): Chart
-    /** Dots: `plot.scatter(table, { x: 'size', y: 'loss' })`. */
-    scatter(data: PlotData, options?: PlotOptions): Chart
-    /** A bar each row: `plot.bar(table, { x: 'label', y: 'count' })`. */
-    bar(data: PlotData, options?: PlotOptions): Chart
-    /** How often values occur: `plot.histogram(values, { bins: 30 })`, or of a column `x`. */
-    histogram(data: PlotData, options?: PlotOptions & { readonly bins?: number }): Chart
-    /** A tensor of two dimensions, or rows of numbers. */
-    heatmap(data: unknown, options?: MatrixOptions): Chart
-    /** How often a class was taken for which: `plot.confusion(labels, predicted)`. `labels`: what the classes are called. */
-    confusion(actual: unknown, predicted: unknown, options?: Pick<MatrixOptions, 'title'> & { readonly labels?: readonly unknown[] }): Chart
-  }
-
-  /**
-   * Asks DuckDB, in this process. As a tag, values that stand in the text become parameters, and tables become relations:
-   * `await sql\`select label, count(*) from ${rows} group by label\``. As a function, relations are given by name:
-   * `await sql('select * from rows', { rows })`. A file is named in quotes: `from 'rows.parquet'`. Gives an Arrow table. It reads
-   * what the query names, writes nothing and reaches no network; interrupting the cell ends it. Throws `sql.*`.
-   */
-  interface Sql extends SqlTag {
-    (pieces: TemplateStringsArray, ...values: readonly unknown[]): Promise<Table>
-    (query: string, relations?: Readonly<Record<string, Relation>>): Promise<Table>
-    /** A tag that also knows these relations by name; what `%%sql` is made of. */
-    over(relations: Readonly<Record<string, unknown>>): SqlTag
-  }
-
-  /** A value that says itself how it is shown. */
-  interface Displayable {
-    [DISPLAY](): MimeBundle | Promise<MimeBundle>
-  }
-
   /** Data that the node keeps, by their content, for jobs to read: files and downloads. */
   interface ClusterData {
     /**
@@ -4339,40 +4390,61 @@ declare module 'aivida/session' {
     remove(name: string): Promise<void>
   }
 
-  /** A training on its way. `await` gives what it came to; its events are steps, checkpoints, rounds and members. */
-  interface TrainingJob extends Job<Trained, TrainingEvent> {
-    readonly program: Promise<'train'>
-    /** A row for each step so far: `row`, `loss` and the other metrics. */
-    metrics(): Promise<Table>
-    /** What it has come to so far, in order. */
-    checkpoints(): Promise<Checkpoint[]>
-    /** The best state, or the last, once it has ended, however it did. Throws `train.no-state`. */
-    state(which?: 'best' | 'last'): Promise<NamedTensors>
-    /** The model with the best state as an ONNX file, once it has ended, however it did. Throws `train.no-model`. */
-    model(): Promise<Uint8Array>
-  }
+  /** The method of a value that says how it is shown: the convention of Deno's kernel. */
+  const DISPLAY: unique symbol
 
-  /** What a cell says of a training: as `training()`, where the data may be in memory in any form. */
-  interface TrainOptions extends Omit<TrainingDefinition, 'model' | 'loss' | 'optimizer' | 'learningRate' | 'inputs' | 'data' | 'validation'>,
-  Partial<Pick<TrainingDefinition, 'loss' | 'optimizer' | 'learningRate' | 'inputs'>>,
-  JobOptions {
+  /** Shows values in the cell that calls it, as many as one likes; each call gives a handle that can update what it showed. */
+  interface Display {
+    /** Any value, as a cell's last expression is shown. */
+    (value: unknown): DisplayHandle
+    /** HTML of your own. Text of others in it is for you to escape. */
+    html(markup: string): DisplayHandle
+    /** Markdown, as front ends render it; HTML in it is left out by most. */
+    markdown(text: string): DisplayHandle
+    /** An SVG picture, as a picture: scripts in it do not run. */
+    svg(picture: string): DisplayHandle
+    /** A tree to be folded, where the front end has one. */
+    json(value: unknown): DisplayHandle
+    /** A Vega-Lite 5 specification. JupyterLab draws it; the classic notebook shows its text. */
+    vegalite(spec: object): DisplayHandle
     /**
-     * Layers, a network, or a Layers model of TensorFlow.js. With a compiled one `loss`, `optimizer` and `learningRate` may be left
-     * out; its inputs are the columns of the data in their order, save `labels`.
+     * Images of a tensor: `[images, height, width]`, with channels (1, 3 or 4) behind or before height and width or without. Bytes
+     * are shown as they are, other numbers from 0 to 1. Throws `display.images`.
      */
-    readonly model: TrainingDefinition['model'] | TfjsModel
-    readonly data: TrainRows
-    readonly validation?: TrainRows | { readonly share: number }
-    /** Columns by name, with the shape of one sample. Default: what the data are, where they are in memory. */
-    readonly inputs?: Readonly<Record<string, TensorType>>
+    images(tensor: unknown, options?: ImagesOptions): DisplayHandle
+    /** Takes away what the cell has put out. `wait`: when it puts out something else, so that nothing flickers. Default: at once. */
+    clear(options?: { readonly wait?: boolean }): void
   }
 
-  /** What each call that submits a job may be told. */
-  interface JobOptions {
-    /** Whether the cell shows the job as it goes on. Default: `true`. */
-    readonly show?: boolean
-    /** Whether an interrupt of the cell leaves the job alone. Default: `false`, it cancels it. */
-    readonly detach?: boolean
+  /** Something that is shown, and can be shown anew in its place. */
+  interface DisplayHandle {
+    readonly id: string
+    /** Shows another value in its place, in whichever cell that is. */
+    update(value: unknown): void
+  }
+
+  /** A value that says itself how it is shown. */
+  interface Displayable {
+    /** The forms it is shown in. What it rejects with is shown in its place. */
+    [DISPLAY](): MimeBundle | Promise<MimeBundle>
+  }
+
+  /** How images are shown. */
+  interface ImagesOptions {
+    /** Images in a row. Default: as many as fit. */
+    readonly columns?: number
+    /** What stands below each. */
+    readonly labels?: ArrayLike<unknown>
+    /** Pixels across, of one image. Default: enlarged to be told apart, never made smaller. */
+    readonly width?: number
+  }
+
+  /** What a cell says of batch inference: a model, rows, and what `aivida infer` takes beside them. */
+  interface InferOptions extends Omit<InferRequest, 'model' | 'input'>, JobOptions {
+    /** See {@link ModelInput}. */
+    readonly model: ModelInput
+    /** Columns are called as the model's inputs; rows in memory are brought into the types that it asks for. */
+    readonly input: RowsInput
   }
 
   /**
@@ -4386,135 +4458,6 @@ declare module 'aivida/session' {
     /** The result part by part as it comes, for one that is larger than memory or is to be seen early: a table each. */
     tables(): AsyncGenerator<Table, void, void>
   }
-
-  /** What a cell says of batch inference: a model, rows, and what `aivida infer` takes beside them. */
-  interface InferOptions extends Omit<InferRequest, 'model' | 'input'>, JobOptions {
-    /** See {@link ModelInput}. */
-    readonly model: ModelInput
-    /** Columns are called as the model's inputs; rows in memory are brought into the types that it asks for. */
-    readonly input: RowsInput
-  }
-
-  /** A sweep on its way. `await` gives what it came to; its events are the checkpoints of its trials, and where it stands. */
-  interface SweepJob extends Job<Swept, SweepEvent> {
-    readonly program: Promise<'sweep'>
-    /** A row each trial, once it has ended, however it did. Throws `sweep.no-table` before. */
-    table(): Promise<Table>
-    /** The best trial, once it has ended, however it did. Throws `sweep.no-table`, `sweep.no-trial`. */
-    best(): Promise<RankedTrial>
-  }
-
-  /** What a cell says of a sweep: as `sweep()`. */
-  interface SweepOptions<S extends Space = Space> extends SweepDefinition<S>, JobOptions {}
-
-  /** A job that was found again, whatever it computes: `cluster.job(id, 'train')` is one whose kind is known. */
-  interface AnyJob extends Job<JobResult, NodeEvent> {
-    /** Asked for when it is first needed. */
-    readonly program: Promise<JobProgram>
-  }
-
-  /** What is started. */
-  interface StartOptions {
-    /** Further nodes on this machine, which compute for this one. Default: none, this one computes itself. */
-    readonly workers?: number
-    /** Shards that each of them runs at once. Default: 1. */
-    readonly slots?: number
-  }
-
-  /** The method of a value that says how it is shown: the convention of Deno's kernel. */
-  const DISPLAY: unique symbol
-
-  /**
-   * One value in several forms, by MIME type; a front end shows the richest that it knows. There is always plain text.
-   * (https://jupyter-client.readthedocs.io/en/stable/messaging.html#display-data)
-   */
-  interface MimeBundle {
-    readonly 'text/plain': string
-    readonly 'text/html'?: string
-    readonly 'text/markdown'?: string
-    readonly 'image/svg+xml'?: string
-    /** Base64. */
-    readonly 'image/png'?: string
-    /** Base64. */
-    readonly 'image/jpeg'?: string
-    /** A Vega-Lite 5 specification. */
-    readonly 'application/vnd.vegalite.v5+json'?: object
-    readonly 'application/json'?: unknown
-  }
-
-  /** Something that is shown, and can be shown anew in its place. */
-  interface DisplayHandle {
-    readonly id: string
-    /** Shows another value in its place, in whichever cell that is. */
-    update(value: unknown): void
-  }
-
-  /** How images are shown. */
-  interface ImagesOptions {
-    /** Images in a row. Default: as many as fit. */
-    readonly columns?: number
-    /** What stands below each. */
-    readonly labels?: ArrayLike<unknown>
-    /** Pixels across, of one image. Default: enlarged to be told apart, never made smaller. */
-    readonly width?: number
-  }
-
-  /** A chart: shown when a cell ends with it, or by `display(chart)`. */
-  interface Chart extends Displayable {
-    /** As an SVG file of its own. */
-    readonly svg: string
-    /** As a Vega-Lite 5 specification. */
-    readonly vegalite: object
-    /** For front ends, the richest form first that they know. */
-    [DISPLAY](): MimeBundle
-  }
-
-  /** What can be drawn: an Arrow table, columns by name, rows as objects, or values alone (an array, a typed array, a tensor). */
-  type PlotData = unknown
-
-  /** What is drawn against what. */
-  interface PlotOptions {
-    readonly title?: string
-    /** A column. Default: the number of the row. */
-    readonly x?: string
-    /** Columns. Default: all that hold numbers, but for `x`. */
-    readonly y?: string | readonly string[]
-    readonly xLabel?: string
-    readonly yLabel?: string
-  }
-
-  /** How a matrix is drawn. */
-  interface MatrixOptions {
-    readonly title?: string
-    /** Names of the rows ... */
-    readonly rows?: readonly unknown[]
-    /** ... and of the columns. Default: their numbers. */
-    readonly columns?: readonly unknown[]
-    readonly xLabel?: string
-    readonly yLabel?: string
-  }
-
-  /** A query as a template: values that stand in it become parameters, and tables become relations. */
-  type SqlTag = (pieces: TemplateStringsArray, ...values: readonly unknown[]) => Promise<Table>
-
-  /** Something that a query can select from: an Arrow table, or rows as objects, as JSON has them. */
-  type Relation = Table | readonly Readonly<Record<string, unknown>>[]
-
-  /** How data are kept. */
-  interface AddDataOptions {
-    /** What they are called. Default: as the file. */
-    readonly name?: string
-    /** How long. Default: 30 days. `Infinity`: until they are removed. Ms. */
-    readonly keepMs?: number
-    /** What the bytes must hash to. */
-    readonly sha256?: string
-  }
-
-  /** Rows in memory: an Arrow table, tensors by the names of columns, one tensor where there is one column, or objects, one a row. */
-  type Rows = | Table
-  | TensorLike
-  | Readonly<Record<string, TensorLike>>
-  | readonly Readonly<Record<string, unknown>>[]
 
   /**
    * A job of the node on this machine, as cells hold it. `await job` waits for its result; `for await (const event of job)` hears
@@ -4565,6 +4508,204 @@ declare module 'aivida/session' {
     [Symbol.asyncIterator](): AsyncGenerator<Event, void, void>
   }
 
+  /** What each call that submits a job may be told. */
+  interface JobOptions {
+    /** Whether the cell shows the job as it goes on. Default: `true`. */
+    readonly show?: boolean
+    /** Whether an interrupt of the cell leaves the job alone. Default: `false`, it cancels it. */
+    readonly detach?: boolean
+  }
+
+  /** What a job computes. */
+  type JobProgram = 'infer' | 'train' | 'sweep'
+
+  /** How a job went, as one HTML page that needs no network and no scripts. A cell that ends with it shows it. */
+  interface JobReport extends Displayable {
+    /** The job's id. */
+    readonly job: string
+    readonly html: string
+    /** Writes the page; gives the file's path. */
+    save(file: string): Promise<string>
+    /** In a frame of its own: its style is not the notebook's. */
+    [DISPLAY](): MimeBundle
+  }
+
+  /** What any job came to: of inference a table of its rows. */
+  type JobResult = Table | Trained | Swept
+
+  /** How a matrix is drawn. */
+  interface MatrixOptions {
+    readonly title?: string
+    /** Names of the rows ... */
+    readonly rows?: readonly unknown[]
+    /** ... and of the columns. Default: their numbers. */
+    readonly columns?: readonly unknown[]
+    readonly xLabel?: string
+    readonly yLabel?: string
+  }
+
+  /**
+   * One value in several forms, by MIME type; a front end shows the richest that it knows. There is always plain text.
+   * (https://jupyter-client.readthedocs.io/en/stable/messaging.html#display-data)
+   */
+  interface MimeBundle {
+    readonly 'text/plain': string
+    readonly 'text/html'?: string
+    readonly 'text/markdown'?: string
+    readonly 'image/svg+xml'?: string
+    /** Base64. */
+    readonly 'image/png'?: string
+    /** Base64. */
+    readonly 'image/jpeg'?: string
+    /** A Vega-Lite 5 specification. */
+    readonly 'application/vnd.vegalite.v5+json'?: object
+    readonly 'application/json'?: unknown
+  }
+
+  /**
+   * A model to compute: the path of an ONNX file, its bytes, what a training came to (`{ model }`), or a Layers model of
+   * TensorFlow.js.
+   */
+  type ModelInput = string | Uint8Array | { readonly model: Uint8Array; readonly modelFile?: string } | TfjsModel
+
+  /** Numbers, strings or booleans, in lists of lists where there are several axes, as `tf.tensor` takes them. */
+  type Nested = number | bigint | string | boolean | readonly Nested[]
+
+  /**
+   * Draws Arrow tables, `{ name: values }`, rows as objects, arrays, typed arrays and tensors. A cell that ends with a chart shows
+   * it; `display(chart)` does in between. Each throws `plot.data`, `plot.column`.
+   */
+  interface Plot {
+    /** Lines: `plot.line(metrics, { x: 'step', y: ['loss', 'accuracy'] })`. Default: all columns of numbers, by row. */
+    line(data: PlotData, options?: PlotOptions): Chart
+    /** Dots: `plot.scatter(table, { x: 'size', y: 'loss' })`. */
+    scatter(data: PlotData, options?: PlotOptions): Chart
+    /** A bar each row: `plot.bar(table, { x: 'label', y: 'count' })`. */
+    bar(data: PlotData, options?: PlotOptions): Chart
+    /** How often values occur: `plot.histogram(values, { bins: 30 })`, or of a column `x`. */
+    histogram(data: PlotData, options?: PlotOptions & { readonly bins?: number }): Chart
+    /** A tensor of two dimensions, or rows of numbers. */
+    heatmap(data: unknown, options?: MatrixOptions): Chart
+    /** How often a class was taken for which: `plot.confusion(labels, predicted)`. `labels`: what the classes are called. */
+    confusion(actual: unknown, predicted: unknown, options?: Pick<MatrixOptions, 'title'> & { readonly labels?: readonly unknown[] }): Chart
+  }
+
+  /** What can be drawn: an Arrow table, columns by name, rows as objects, or values alone (an array, a typed array, a tensor). */
+  type PlotData = unknown
+
+  /** What is drawn against what. */
+  interface PlotOptions {
+    readonly title?: string
+    /** A column. Default: the number of the row. */
+    readonly x?: string
+    /** Columns. Default: all that hold numbers, but for `x`. */
+    readonly y?: string | readonly string[]
+    readonly xLabel?: string
+    readonly yLabel?: string
+  }
+
+  /** Something that a query can select from: an Arrow table, or rows as objects, as JSON has them. */
+  type Relation = Table | readonly Readonly<Record<string, unknown>>[]
+
+  /** Rows in memory: an Arrow table, tensors by the names of columns, one tensor where there is one column, or objects, one a row. */
+  type Rows = | Table
+  | TensorLike
+  | Readonly<Record<string, TensorLike>>
+  | readonly Readonly<Record<string, unknown>>[]
+
+  /** Rows to compute on: in memory, or the path of an Arrow, Parquet, CSV or JSON file, of JSON lines, or of a folder of images. */
+  type RowsInput = string | SourceSpec | Rows
+
+  /** Elements in a row, and how they lie. */
+  interface Shaped {
+    readonly values: TensorArray | readonly number[]
+    readonly shape: readonly number[]
+    /** Default: that of the typed array, or what the model asks for. */
+    readonly dtype?: DType
+  }
+
+  /**
+   * Asks DuckDB, in this process. As a tag, values that stand in the text become parameters, and tables become relations:
+   * `await sql\`select label, count(*) from ${rows} group by label\``. As a function, relations are given by name:
+   * `await sql('select * from rows', { rows })`. A file is named in quotes: `from 'rows.parquet'`. Gives an Arrow table. It reads
+   * what the query names, writes nothing and reaches no network; interrupting the cell ends it. Throws `sql.*`.
+   */
+  interface Sql extends SqlTag {
+    (pieces: TemplateStringsArray, ...values: readonly unknown[]): Promise<Table>
+    (query: string, relations?: Readonly<Record<string, Relation>>): Promise<Table>
+    /** A tag that also knows these relations by name; what `%%sql` is made of. */
+    over(relations: Readonly<Record<string, unknown>>): SqlTag
+  }
+
+  /** A query as a template: values that stand in it become parameters, and tables become relations. */
+  type SqlTag = (pieces: TemplateStringsArray, ...values: readonly unknown[]) => Promise<Table>
+
+  /** What is started. */
+  interface StartOptions {
+    /** Further nodes on this machine, which compute for this one. Default: none, this one computes itself. */
+    readonly workers?: number
+    /** Shards that each of them runs at once. Default: 1. */
+    readonly slots?: number
+  }
+
+  /** A sweep on its way. `await` gives what it came to; its events are the checkpoints of its trials, and where it stands. */
+  interface SweepJob extends Job<Swept, SweepEvent> {
+    readonly program: Promise<'sweep'>
+    /** A row each trial, once it has ended, however it did. Throws `sweep.no-table` before. */
+    table(): Promise<Table>
+    /** The best trial, once it has ended, however it did. Throws `sweep.no-table`, `sweep.no-trial`. */
+    best(): Promise<RankedTrial>
+  }
+
+  /** What a cell says of a sweep: as `sweep()`. */
+  interface SweepOptions<S extends Space = Space> extends SweepDefinition<S>, JobOptions {}
+
+  /** What a sweep came to. */
+  interface Swept {
+    /** The job's id. */
+    readonly job: string
+    /** A row each trial, in their order: its parameters, `rank` (1 is the best), `state`, `steps`, what its evaluation gave. */
+    readonly table: Table
+    readonly best: RankedTrial
+    /** The best trial's model as an ONNX file, as of a training ... */
+    readonly model: Uint8Array
+    /** ... and where that lies on this machine. */
+    readonly modelFile: string
+    /** The best trial's state by name. */
+    readonly state: NamedTensors
+  }
+
+  /** What can be taken for a tensor: one of ours, one of TensorFlow.js, a typed array (of one axis, or `{ values, shape }`), lists of lists. */
+  type TensorLike = Tensor | TfTensor | Shaped | TensorArray | readonly Nested[]
+
+  /** A tensor of TensorFlow.js, by what is used of it. */
+  interface TfTensor {
+    readonly shape: readonly number[]
+    readonly dtype: string
+    /** Its numbers, row by row. */
+    data(): Promise<ArrayLike<number> | readonly string[]>
+  }
+
+  /** What a cell says of a training: as `training()`, where the data may be in memory in any form. */
+  interface TrainOptions extends Omit<TrainingDefinition, 'model' | 'loss' | 'optimizer' | 'learningRate' | 'inputs' | 'data' | 'validation'>,
+  Partial<Pick<TrainingDefinition, 'loss' | 'optimizer' | 'learningRate' | 'inputs'>>,
+  JobOptions {
+    /**
+     * Layers, a network, or a Layers model of TensorFlow.js. With a compiled one `loss`, `optimizer` and `learningRate` may be left
+     * out; its inputs are the columns of the data in their order, save `labels`.
+     */
+    readonly model: TrainingDefinition['model'] | TfjsModel
+    /** What is learned from; one row a sample. */
+    readonly data: TrainRows
+    /** Rows that are not learned from, or which share of `data`, its last rows, is set aside. Default: no evaluation. */
+    readonly validation?: TrainRows | { readonly share: number }
+    /** Columns by name, with the shape of one sample. Default: what the data are, where they are in memory. */
+    readonly inputs?: Readonly<Record<string, TensorType>>
+  }
+
+  /** Rows to learn from: what `training()` takes, and an Arrow table, tensors or objects, whose columns are called as the inputs. */
+  type TrainRows = TrainingData | Rows
+
   /** What a training came to; `cluster.infer({ model })` takes it as a model. */
   interface Trained {
     /** The job's id. */
@@ -4586,70 +4727,18 @@ declare module 'aivida/session' {
     into(model: TfjsModel): Promise<void>
   }
 
-  /** Rows to learn from: what `training()` takes, and an Arrow table, tensors or objects, whose columns are called as the inputs. */
-  type TrainRows = TrainingData | Rows
-
-  /**
-   * A model to compute: the path of an ONNX file, its bytes, what a training came to (`{ model }`), or a Layers model of
-   * TensorFlow.js.
-   */
-  type ModelInput = string | Uint8Array | { readonly model: Uint8Array; readonly modelFile?: string } | TfjsModel
-
-  /** Rows to compute on: in memory, or the path of an Arrow, Parquet, CSV or JSON file, of JSON lines, or of a folder of images. */
-  type RowsInput = string | SourceSpec | Rows
-
-  /** What a sweep came to. */
-  interface Swept {
-    /** The job's id. */
-    readonly job: string
-    /** A row each trial, in their order: its parameters, `rank` (1 is the best), `state`, `steps`, what its evaluation gave. */
-    readonly table: Table
-    readonly best: RankedTrial
-    /** The best trial's model as an ONNX file, as of a training ... */
-    readonly model: Uint8Array
-    /** ... and where that lies on this machine. */
-    readonly modelFile: string
-    /** The best trial's state by name. */
-    readonly state: NamedTensors
+  /** A training on its way. `await` gives what it came to; its events are steps, checkpoints, rounds and members. */
+  interface TrainingJob extends Job<Trained, TrainingEvent> {
+    readonly program: Promise<'train'>
+    /** A row for each step so far: `row`, `loss` and the other metrics. */
+    metrics(): Promise<Table>
+    /** What it has come to so far, in order. */
+    checkpoints(): Promise<Checkpoint[]>
+    /** The best state, or the last, once it has ended, however it did. Throws `train.no-state`. */
+    state(which?: 'best' | 'last'): Promise<NamedTensors>
+    /** The model with the best state as an ONNX file, once it has ended, however it did. Throws `train.no-model`. */
+    model(): Promise<Uint8Array>
   }
-
-  /** What any job came to: of inference a table of its rows. */
-  type JobResult = Table | Trained | Swept
-
-  /** What a job computes. */
-  type JobProgram = 'infer' | 'train' | 'sweep'
-
-  /** What can be taken for a tensor: one of ours, one of TensorFlow.js, a typed array (of one axis, or `{ values, shape }`), lists of lists. */
-  type TensorLike = Tensor | TfTensor | Shaped | TensorArray | readonly Nested[]
-
-  /** How a job went, as one HTML page that needs no network and no scripts. A cell that ends with it shows it. */
-  interface JobReport extends Displayable {
-    /** The job's id. */
-    readonly job: string
-    readonly html: string
-    /** Writes the page; gives the file's path. */
-    save(file: string): Promise<string>
-    /** In a frame of its own: its style is not the notebook's. */
-    [DISPLAY](): MimeBundle
-  }
-
-  /** A tensor of TensorFlow.js, by what is used of it. */
-  interface TfTensor {
-    readonly shape: readonly number[]
-    readonly dtype: string
-    data(): Promise<ArrayLike<number> | readonly string[]>
-  }
-
-  /** Elements in a row, and how they lie. */
-  interface Shaped {
-    readonly values: TensorArray | readonly number[]
-    readonly shape: readonly number[]
-    /** Default: that of the typed array, or what the model asks for. */
-    readonly dtype?: DType
-  }
-
-  /** Numbers, strings or booleans, in lists of lists where there are several axes, as `tf.tensor` takes them. */
-  type Nested = number | bigint | string | boolean | readonly Nested[]
 }
 
 declare module 'aivida/session/tf' {

@@ -22,6 +22,7 @@ export interface Display {
   (value: unknown): DisplayHandle
   /** HTML of your own. Text of others in it is for you to escape. */
   html(markup: string): DisplayHandle
+  /** Markdown, as front ends render it; HTML in it is left out by most. */
   markdown(text: string): DisplayHandle
   /** An SVG picture, as a picture: scripts in it do not run. */
   svg(picture: string): DisplayHandle

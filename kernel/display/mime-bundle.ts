@@ -21,5 +21,6 @@ export const DISPLAY: unique symbol = Symbol.for('Jupyter.display') as never
 
 /** A value that says itself how it is shown. */
 export interface Displayable {
+  /** The forms it is shown in. What it rejects with is shown in its place. */
   [DISPLAY](): MimeBundle | Promise<MimeBundle>
 }

@@ -15,6 +15,7 @@ export type Nested = number | bigint | string | boolean | readonly Nested[]
 export interface TfTensor {
   readonly shape: readonly number[]
   readonly dtype: string
+  /** Its numbers, row by row. */
   data(): Promise<ArrayLike<number> | readonly string[]>
 }
 

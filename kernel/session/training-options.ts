@@ -25,7 +25,9 @@ export interface TrainOptions
    * out; its inputs are the columns of the data in their order, save `labels`.
    */
   readonly model: TrainingDefinition['model'] | TfjsModel
+  /** What is learned from; one row a sample. */
   readonly data: TrainRows
+  /** Rows that are not learned from, or which share of `data`, its last rows, is set aside. Default: no evaluation. */
   readonly validation?: TrainRows | { readonly share: number }
   /** Columns by name, with the shape of one sample. Default: what the data are, where they are in memory. */
   readonly inputs?: Readonly<Record<string, TensorType>>

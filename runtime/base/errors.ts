@@ -3,11 +3,15 @@ export type ErrorCategory = 'user' | 'config' | 'peer' | 'platform' | 'timeout' 
 
 /** What an {@link AividaError} is made from; `message` says what was expected, what came and what to do. */
 export interface ErrorInit {
+  /** `area.what`, such as `lease.expired`: what programs tell it by. */
   readonly code: string
+  /** Who can mend it. */
   readonly category: ErrorCategory
+  /** What was expected, what came, what to do. */
   readonly message: string
   /** Whether the same call may succeed later. Default: `false`. */
   readonly retryable?: boolean
+  /** What it was made of; stays in this process. */
   readonly cause?: unknown
   /** Machine-readable facts about the failure; never a secret. */
   readonly facts?: Readonly<Record<string, unknown>>
@@ -32,6 +36,7 @@ export class AividaError extends Error {
     this.facts = init.facts ?? {}
   }
 
+  /** As it crosses to another process: without its cause and stack. */
   toJSON(): ErrorRecord {
     const { code, category, message, retryable, facts } = this
     return { code, category, message, retryable, facts }

@@ -23,11 +23,13 @@ export const inferRequestSchema = z
     program: z.literal('infer'),
     /** An `.onnx` file on the submitting node's machine; external data beside it comes along. */
     model: z.string().min(1).max(4096),
+    /** The rows. */
     input: sourceSpecSchema,
     /** Folder for the Arrow parts. Default: `results/<job>` in the node's data folder. */
     outputDir: z.string().min(1).max(4096).optional(),
     /** Graph outputs to keep; all, when absent. */
     outputs: z.array(z.string().max(512)).max(256).default([]),
+    /** Rows that a worker is given at once. Default: 8. */
     rowsPerShard: countSchema
       .min(1)
       .max(1 << 20)
@@ -37,11 +39,13 @@ export const inferRequestSchema = z
       .min(1)
       .max(1 << 20)
       .optional(),
+    /** What devices must have. Default: nothing. */
     requirements: requirementsSchema.strict().default({}),
     /** Shards leased at once, copies included: a job that is to leave room for others asks for fewer. Default: no other bound. */
     maxShardsInFlight: countSchema.min(1).max(limit('shardsInFlight')).optional(),
     /** Refuse NaN and infinities in the input. */
     finite: z.boolean().default(true),
+    /** What lists and reports call it. */
     name: z.string().max(128).optional(),
   })
   .strict()

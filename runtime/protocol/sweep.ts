@@ -62,15 +62,21 @@ export const sweepRequestSchema = z
       .array(trainRequestSchema.omit({ outputDir: true, requirements: true, name: true, rounds: true }))
       .min(1)
       .max(limit('trialsPerSweep')),
+    /** What is tried, in order. */
     trials: z.array(trialSchema).min(1).max(limit('trialsPerSweep')),
+    /** Which of them are begun, and how far each is taken. Default: each to its end. */
     strategy: sweepStrategySchema.default({ kind: 'full' }),
     /** An output of the evaluations, and which way is better. */
     metric: selectionSchema.shape.metric,
+    /** See `metric`. */
     goal: selectionSchema.shape.goal,
+    /** What it may take. Default: as much as it needs. */
     budget: sweepBudgetSchema.default({}),
     /** Folder for metrics, the table of trials and the best state. Default: `results/<job>` in the node's data folder. */
     outputDir: z.string().min(1).max(4096).optional(),
+    /** What devices must have. Default: nothing. */
     requirements: requirementsSchema.strict().default({}),
+    /** What lists and reports call it. */
     name: z.string().max(128).optional(),
   })
   .strict()

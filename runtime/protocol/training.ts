@@ -46,14 +46,17 @@ export const trainRequestSchema = z
     data: rowFileSchema,
     /** Steps in all, or passes over the rows: one of the two. */
     steps: countSchema.min(1).optional(),
+    /** See `steps`. */
     epochs: countSchema.min(1).max(1_000_000).optional(),
     /** Decides the order of the rows and every mask. */
     seed: countSchema.max(Number.MAX_SAFE_INTEGER).default(0),
+    /** How the length of steps changes. */
     learningRate: learningRateSchema,
     /** Steps of one shard: what a worker that is lost costs at most, and how often there is a checkpoint. */
     stepsPerShard: countSchema.min(1).max(limit('stepsPerShard')).default(500),
     /** Steps between two hashes of the state in a receipt. */
     commitEvery: countSchema.min(1).default(100),
+    /** What the state is measured with on the way. Default: it is not. */
     evaluation: z
       .object({
         /** An `.onnx` file that takes weights by the names of the step's state and gives scalars, such as `loss`. */
@@ -72,7 +75,9 @@ export const trainRequestSchema = z
     rounds: roundsRequestSchema.optional(),
     /** Folder for metrics and checkpoints. Default: `results/<job>` in the node's data folder. */
     outputDir: pathSchema.optional(),
+    /** What devices must have. Default: nothing. */
     requirements: requirementsSchema.strict().default({}),
+    /** What lists and reports call it. */
     name: z.string().max(128).optional(),
     /** What it was written as, for the record of the job: a file that says what is trained. Nothing is made from it. */
     script: z

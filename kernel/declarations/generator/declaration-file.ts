@@ -22,10 +22,16 @@ export interface Declarations {
   readonly session: readonly Declared[]
 }
 
-/** The declaration file: the modules `aivida` and `aivida/session`. `root`: the folder of the project. */
+/**
+ * The declaration file: the modules `aivida` and `aivida/session`. `root`: the folder of the project. Throws for a type that the
+ * library speaks of and does not export: nobody could name it.
+ */
 export function declarationsOf(root: string): Declarations {
   const program = openProgram(root, [LIBRARY, GLOBALS])
   const { library, session } = written(program, root, new Map())
+  const forgotten = library.filter(({ named }) => !named.isPublic && !isOfFormat(named.symbol))
+  if (forgotten.length > 0)
+    throw new Error(`${LIBRARY} speaks of ${forgotten.map(({ named }) => named.name).join(', ')}: export them there`)
   return written(program, root, shapesOf(program.getTypeChecker(), [...library, ...session]))
 }
 
@@ -55,6 +61,12 @@ function written(program: ts.Program, root: string, shapes: Shapes): Declaration
     ...modules,
   ]
   return { text: `${HEADER}\n${texts.join('\n\n')}\n`, library: ofLibrary, globals, session: ofSession }
+}
+
+/** Whether a type is part of a file format's own description: nobody writes one. */
+function isOfFormat(symbol: ts.Symbol): boolean {
+  const { fileName } = symbol.declarations![0]!.getSourceFile()
+  return fileName.endsWith('_pb.ts') || fileName.includes('/node_modules/')
 }
 
 /** The structures that have a name: types that a schema gives. */

@@ -43,7 +43,7 @@ export class ModuleText {
     }
   }
 
-  /** All that was declared, and what that speaks of in its turn. */
+  /** All that was declared, in its order, and then what that speaks of in its turn, by name. */
   declarations(): Declared[] {
     const written: Declared[] = []
     for (const named of this.names.declared()) {
@@ -52,7 +52,11 @@ export class ModuleText {
         .map((node) => this.nodes.declaration(node, named.name, named.isValue))
       written.push({ named, text: texts.join('\n') })
     }
-    return written
+    const rest = written.filter(({ named }) => !named.isPublic)
+    return [
+      ...written.filter(({ named }) => named.isPublic),
+      ...rest.sort((a, b) => (a.named.name < b.named.name ? -1 : 1)),
+    ]
   }
 }
 

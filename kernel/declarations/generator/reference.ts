@@ -97,20 +97,22 @@ const CODE =
   /(?:\b\w*(?:[eE]rror|refus\w*|failed|invalid|denied|unavailable)\w*\(\s*|\bcode: )'([a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+)'/g
 
 function errorCodes(root: string): string {
-  const found = new Map<string, Set<string>>()
+  const areas = new Map<string, Set<string>>()
   for (const file of globSync('{runtime,kernel}/**/*.ts', { cwd: root })) {
     if (file.endsWith('.d.ts') || file.includes('/generator/')) continue
-    for (const [, code] of readFileSync(join(root, file), 'utf8').matchAll(CODE))
-      found.set(code!, (found.get(code!) ?? new Set()).add(file))
+    for (const [, code] of readFileSync(join(root, file), 'utf8').matchAll(CODE)) {
+      const area = code!.split('.')[0]!
+      areas.set(area, (areas.get(area) ?? new Set()).add(code!))
+    }
   }
-  const rows = [...found].sort(([a], [b]) => (a < b ? -1 : 1))
+  const rows = [...areas].sort(([a], [b]) => (a < b ? -1 : 1))
   return table(
-    ['Code', 'Made in'],
-    rows.map(([code, files]) => [
-      `\`${code}\``,
-      [...files]
+    ['Area', 'Codes'],
+    rows.map(([area, codes]) => [
+      area,
+      [...codes]
         .sort()
-        .map((file) => `\`${file}\``)
+        .map((code) => `\`${code}\``)
         .join(', '),
     ]),
   )

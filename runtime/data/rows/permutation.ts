@@ -4,6 +4,7 @@ import { canonicalBytes, userError } from '../../base/index.ts'
 /** Numbers 0 to `length` in another order; `at(i)` is the i-th. */
 export interface Permutation {
   readonly length: number
+  /** The number at a place, from 0. Throws `rows.range`. */
   at(index: number): number
 }
 
@@ -11,7 +12,9 @@ export interface Permutation {
 export interface PermutationInit {
   /** Whole numbers of up to 2^53 - 1. */
   readonly seed: number
+  /** Which pass over the rows: each has another order. */
   readonly epoch: number
+  /** How many numbers. */
   readonly length: number
 }
 

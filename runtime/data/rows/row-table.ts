@@ -30,6 +30,7 @@ export interface RowTable {
    * more than once. Throws `rows.range`, `rows.room`, and what reading the place where they lie throws.
    */
   gather(rows: ArrayLike<number>, into?: NamedTensors): Promise<NamedTensors>
+  /** Lets go of what it reads from. */
   close(): Promise<void>
 }
 

@@ -11,6 +11,7 @@ export interface WindowsInit {
   readonly size: number
   /** Elements from the beginning of one row to that of the next. Default: 1, each place of the sequence begins a row. */
   readonly stride?: number
+  /** What each number of the sequence stands for. Default: numbers stand for themselves. */
   readonly symbols?: readonly string[]
 }
 

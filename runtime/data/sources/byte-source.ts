@@ -10,6 +10,7 @@ export interface ByteSource {
   readonly sizeBytes: number
   /** `length` bytes from `at`, fewer when it ends before; they begin at a multiple of 8 if `at` does. */
   read(at: number, length: number): Promise<Uint8Array>
+  /** Lets go of the file, if it is one. */
   close(): Promise<void>
 }
 

@@ -40,6 +40,7 @@ export interface Source {
    * `source.bad-line`, `source.bad-image`, `source.malformed`, `aborted`.
    */
   batches(fromRow?: number, signal?: AbortSignal): AsyncGenerator<Batch, void, undefined>
+  /** Lets go of what it reads from; batches that were given stay good. */
   close(): Promise<void>
 }
 

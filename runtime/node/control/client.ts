@@ -23,6 +23,7 @@ import { ARROW_STREAM, BYTES, uploadSchema } from './routes.ts'
 
 /** Batch inference as a script asks for it: paths are relative to its own folder, and the input may be a table. */
 export type InferRequest = Omit<Extract<JobRequest, { program: 'infer' }>, 'program' | 'input'> & {
+  /** Rows: the path of a file or a folder, the same with its format, or an Arrow table in memory. */
   readonly input: string | SourceSpec | Table
 }
 
@@ -243,6 +244,7 @@ export class Client implements AsyncDisposable {
     return this.#connection.close()
   }
 
+  /** Closes it at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

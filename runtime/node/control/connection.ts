@@ -14,6 +14,7 @@ import { socketPathRefusal } from './socket-path.ts'
 
 /** What a call may be given. */
 export interface RequestOptions {
+  /** Gives the waiting up when it fires: the call rejects with `aborted`, and what was asked for may have been done. */
   readonly signal?: AbortSignal | undefined
 }
 

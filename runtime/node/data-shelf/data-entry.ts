@@ -23,7 +23,10 @@ export const addDataSchema = z
   .strict()
 
 /** Bytes that a client sends, what they are called, and how long they are kept. */
-export type PutDataRequest = Pick<AddDataRequest, 'keepMs'> & { readonly name: string }
+export type PutDataRequest = Pick<AddDataRequest, 'keepMs'> & {
+  /** What they are called; a name that other bytes have is taken. */
+  readonly name: string
+}
 
 /** See {@link addDataSchema}. */
 export type AddDataRequest = z.input<typeof addDataSchema>

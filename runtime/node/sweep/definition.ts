@@ -24,7 +24,9 @@ export interface SweepDefinition<S extends Space = Space> {
     readonly steps?: number
     readonly minutes?: number
   }
+  /** What the devices of its trials must have. Default: nothing. */
   readonly requirements?: Requirements
+  /** What lists and reports call it. */
   readonly name?: string
   /** Folder for metrics, the table of trials and the best state. Default: one in the node's data folder. */
   readonly outputDir?: string

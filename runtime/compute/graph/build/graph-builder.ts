@@ -186,26 +186,32 @@ export class GraphBuilder {
 
   // The operators that rules and layers are written with. Operands broadcast as in ONNX.
 
+  /** `a + b`, element by element; shapes are broadcast. Throws `graph.shape`, `graph.dtype`, as all of these. */
   add(a: Value, b: Value): Value {
     return this.apply('Add', [a, b])
   }
 
+  /** `a - b`. */
   sub(a: Value, b: Value): Value {
     return this.apply('Sub', [a, b])
   }
 
+  /** `a * b`, element by element. */
   mul(a: Value, b: Value): Value {
     return this.apply('Mul', [a, b])
   }
 
+  /** `a / b`. */
   div(a: Value, b: Value): Value {
     return this.apply('Div', [a, b])
   }
 
+  /** `-a`. */
   neg(a: Value): Value {
     return this.apply('Neg', [a])
   }
 
+  /** The square root of each element. */
   sqrt(a: Value): Value {
     return this.apply('Sqrt', [a])
   }
@@ -235,6 +241,7 @@ export class GraphBuilder {
     return this.apply('Gemm', c ? [a, b, c] : [a, b], attributes)
   }
 
+  /** The axes in another order: axis `i` of the result is axis `perm[i]` of `a`. */
   transpose(a: Value, perm: readonly number[]): Value {
     return perm.every((from, to) => from === to) ? a : this.apply('Transpose', [a], { perm: [...perm] })
   }
@@ -254,6 +261,7 @@ export class GraphBuilder {
     return sameShape(a.shape, shape) ? a : this.apply('Reshape', [a, this.integers(shape)])
   }
 
+  /** Broadcast to a shape. */
   expand(a: Value, shape: readonly number[]): Value {
     return sameShape(a.shape, shape) ? a : this.apply('Expand', [a, this.integers(shape)])
   }
@@ -273,6 +281,7 @@ export class GraphBuilder {
     return this.#reduce('ReduceMax', a, axes, keepDims)
   }
 
+  /** As another element type; floats are cut off towards zero for integers. */
   cast(a: Value, dtype: DType): Value {
     return a.dtype === dtype ? a : this.apply('Cast', [a], { to: DATA_TYPE_CODES[dtype] })
   }
@@ -291,6 +300,7 @@ export class GraphBuilder {
     return this.apply('Slice', steps ? [...inputs, this.integers(steps)] : inputs)
   }
 
+  /** One behind the other along an axis, which may count from the end. */
   concat(values: readonly Value[], axis: number): Value {
     return values.length === 1 ? values[0]! : this.apply('Concat', values, { axis })
   }

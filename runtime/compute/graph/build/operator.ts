@@ -51,10 +51,12 @@ export class OperatorCall {
     return value
   }
 
+  /** Whether an input is there: optional ones may be left out. */
   has(index: number): boolean {
     return this.inputs[index] !== undefined
   }
 
+  /** An attribute that is a whole number, or what it is when it is missing. Throws `graph.attribute`. */
   int(name: string, missing: number): number {
     const value = this.attributes[name] ?? missing
     if (typeof value !== 'number' && typeof value !== 'bigint')
@@ -62,12 +64,14 @@ export class OperatorCall {
     return Number(value)
   }
 
+  /** An attribute of whole numbers. Throws `graph.attribute`. */
   ints(name: string, missing: readonly number[]): number[] {
     const value = this.attributes[name] ?? missing
     if (!Array.isArray(value)) throw this.refuse('attribute', `expected integers for ${name}`)
     return value.map(Number)
   }
 
+  /** An attribute that is a number. Throws `graph.attribute`. */
   float(name: string, missing: number): number {
     const value = this.attributes[name]
     if (value === undefined) return missing
@@ -75,6 +79,7 @@ export class OperatorCall {
     return value.float
   }
 
+  /** An attribute that is a text. Throws `graph.attribute`. */
   text(name: string, missing: string): string {
     const value = this.attributes[name] ?? missing
     if (typeof value !== 'string') throw this.refuse('attribute', `expected text for ${name}`)

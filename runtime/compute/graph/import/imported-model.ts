@@ -27,6 +27,7 @@ export interface ImportedParameter {
 
 /** How to take a model apart. */
 export interface ImportOptions {
+  /** The files that the model keeps its weights in, by the names that it has for them. Default: it has none. */
   readonly weights?: WeightFiles
   /** Whether a float32 initializer of more than one element is a weight. Default: see {@link importForTraining}. */
   readonly trainable?: (name: string, tensor: Tensor) => boolean

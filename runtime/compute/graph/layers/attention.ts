@@ -7,6 +7,7 @@ import type { Scope } from './scope.ts'
 
 /** Options of {@link attention}. */
 export interface AttentionOptions extends WeightOptions {
+  /** Into how many parts the features are split; it divides them. */
   readonly heads: number
   /** Whether a place sees itself and those before it alone. Default: false. */
   readonly causal?: boolean

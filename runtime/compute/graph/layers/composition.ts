@@ -26,6 +26,7 @@ export function frozen(model: Layer | Network): Layer | Network {
 
 /** Low-rank adapters: see {@link lora}. */
 export interface LoraOptions {
+  /** Rows of the one adapter and columns of the other: how much they can learn. */
   readonly rank: number
   /** What the adapters count: their product is multiplied by `alpha / rank`. Default: `rank`, so that it counts once. */
   readonly alpha?: number

@@ -21,7 +21,9 @@ import { trainedModel, trainedModelParts } from './trained-model.ts'
 export interface TrainingInit {
   /** A layer is given the first of the inputs. */
   readonly model: Layer | Network
+  /** What is made small. */
   readonly loss: Loss
+  /** How gradients change parameters. */
   readonly optimizer: Optimizer
   /** Columns of the data by name, with the shape of one sample; labels too. */
   readonly inputs: Readonly<Record<string, TensorType>>

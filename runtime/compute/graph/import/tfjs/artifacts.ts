@@ -14,6 +14,7 @@ export interface TfjsArtifacts {
 
 /** A live model of TensorFlow.js, `tf.LayersModel` or `tf.Sequential`, by what is used of it. */
 export interface TfjsModel {
+  /** Hands what it consists of to the handler, as `tf.LayersModel.save` does. */
   save(
     handler: { save(artifacts: TfjsArtifacts): Promise<TfjsSaved> },
     config?: { includeOptimizer?: boolean },
