@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -8,10 +8,13 @@ import { findJupyter, ownKernelspec, writeKernelspec } from '../../kernel/instal
 
 const START_MS = 60_000
 
-/** Jupyter on this machine: `JUPYTER`, or the one on the path. */
+/** Jupyter on this machine, with all that the tests need of it: `JUPYTER`, or the one on the path. */
 export function findTestJupyter(): { readonly command: string; readonly python: string } | undefined {
   const found = findJupyter({ env: process.env, home: '/nowhere', platform: process.platform })
-  return found && { command: found.command, python: join(dirname(found.command), 'python') }
+  if (!found) return undefined
+  const beside = (name: string) => join(dirname(found.command), name)
+  const isWhole = ['jupyter-lab', 'jupyter-nbconvert', 'python'].every((name) => existsSync(beside(name)))
+  return isWhole ? { command: found.command, python: beside('python') } : undefined
 }
 
 /** A folder in which Jupyter keeps all that it writes, with this kernel installed; this user's own Jupyter is not touched. */
