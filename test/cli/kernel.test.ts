@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { runCli } from '../../runtime/cli/aivida.ts'
+import { startTestControl } from '../support/control.ts'
 import { fakeIo } from '../support/fake-io.ts'
 import { scratch } from './command-line.ts'
 
@@ -58,6 +59,27 @@ test('without JupyterLab a notebook is not opened, and the ways to one are named
   assert.match(err, /^error jupyter.missing: expected JupyterLab, found no jupyter on the path/)
   for (const way of ['pipx install jupyterlab', 'npx aivida kernel install', 'npx aivida notebook run'])
     assert.match(err, way)
+})
+
+test('a notebook is opened with the kernel, which is installed nowhere for that, and finds the node that runs', async () => {
+  using at = scratch()
+  await using control = await startTestControl()
+  mkdirSync(join(at.folder, 'bin'))
+  const seen = join(at.folder, 'seen')
+  for (const name of ['jupyter', 'jupyter-lab'])
+    writeFileSync(
+      join(at.folder, 'bin', name),
+      `#!/bin/sh\necho "$PWD" "$@" > ${seen}\n/bin/cat "$JUPYTER_PATH/kernels/aivida/kernel.json" >> ${seen}\n`,
+      { mode: 0o755 },
+    )
+  writeFileSync(join(at.folder, 'a.ipynb'), '{}')
+  const env = { PATH: join(at.folder, 'bin'), AIVIDA_DATA_DIR: control.folder, AIVIDA_SOCKET_PATH: control.socketPath }
+  const io = fakeIo({ env, cwd: at.folder, home: at.folder })
+  assert.is(await runCli(['notebook', 'open', 'a.ipynb', '--no-browser'], io), 0, io.stderr())
+  const [called, ...spec] = readFileSync(seen, 'utf8').split('\n')
+  assert.is(called, `${at.folder} lab --no-browser a.ipynb`)
+  assert.is(JSON.parse(spec.join('\n')).env.AIVIDA_SOCKET_PATH, control.socketPath)
+  assert.not(existsSync(join(at.folder, USER)), 'nothing is written to the home folder')
 })
 
 test('what is no notebook of this kernel is refused before anything is started', async () => {
