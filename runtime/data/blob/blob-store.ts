@@ -104,7 +104,7 @@ class MediumStore implements BlobStore {
       draft = await this.#medium.draft()
       const chunks: Digest[] = []
       let sizeBytes = 0
-      for await (const chunk of chunksOf(content, options)) {
+      for await (const chunk of chunksOf(content, { ...options, passing: true })) {
         if (!known) {
           checkSize(sizeBytes + chunk.byteLength)
           await reservation.grow(chunk.byteLength)

@@ -6,14 +6,28 @@ import { AividaError, aborted, limit } from '../../base/index.ts'
 export type BlobContent = Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>
 
 /**
- * Content cut into chunks of `chunkBytes`, the last one shorter: views where a chunk lies in one piece, else copies.
+ * Content cut into chunks of `chunkBytes`, the last one shorter: views where a chunk lies in one piece, else copies. `passing`: a
+ * copy is good until the next but one is asked for, so that a gigabyte that passes leaves no gigabyte to be collected.
  * Gives the event loop a turn now and then, because hashing gigabytes in memory would starve the connections. Throws
  * `aborted`.
  */
 export async function* chunksOf(
   content: BlobContent,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal; readonly passing?: boolean } = {},
 ): AsyncGenerator<Uint8Array> {
+  const rooms: Buffer[] = []
+  const join = (parts: readonly Uint8Array[]): Uint8Array => {
+    if (parts.length === 1) return parts[0]!
+    if (!options.passing) return Buffer.concat(parts)
+    const room = rooms.length < 2 ? Buffer.allocUnsafeSlow(limit('chunkBytes')) : rooms.shift()!
+    rooms.push(room)
+    let at = 0
+    for (const part of parts) {
+      room.set(part, at)
+      at += part.byteLength
+    }
+    return room.subarray(0, at)
+  }
   const chunkBytes = limit('chunkBytes')
   let parts: Uint8Array[] = []
   let partBytes = 0
@@ -37,10 +51,6 @@ export async function* chunksOf(
 
 /** About 10 ms of hashing. */
 const CHUNKS_PER_TURN = 16
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
-}
 
 /** The bytes of a file as they are read. Throws `blob.no-file`. */
 export async function* fileContent(path: string): AsyncGenerator<Uint8Array> {
