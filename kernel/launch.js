@@ -35,7 +35,9 @@ async function start() {
   const blob = fittingSnapshot()
   if (blob && process.execve) {
     const env = { ...process.env, KERNEL_STARTING: markStarting(blob), KERNEL_CACHE: cacheFolder() }
-    process.execve(process.execPath, [process.execPath, '--snapshot-blob', blob, main, ...args], env)
+    // What the snapshot holds is the heap's beginning, not growth that V8 should look through at once.
+    const options = ['--initial-old-space-size=256', '--snapshot-blob', blob]
+    process.execve(process.execPath, [process.execPath, ...options, main, ...args], env)
   }
   const { enableCompileCache } = await import('node:module')
   enableCompileCache(cacheFolder())

@@ -84,6 +84,7 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
   const emittedOutside = new Set<string>()
   /** Of the first program, which knows no cell yet: the library, Node's and the session's declarations and their packages. */
   const fixedFiles = new Map<string, TypeScript.SourceFile>()
+  const fixedImports = new Map<string, TypeScript.ResolvedModuleWithFailedLookupLocations>()
   let hasBase = false
   const isFixed = (path: string) =>
     fixedFiles.has(path) || (!hasBase && path.endsWith('.d.ts') && dirname(path) !== setup().cwd)
@@ -118,10 +119,10 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
     host.resolveModuleNameLiterals = (literals, from, redirected, settings) => {
       cache ??= ts.createModuleResolutionCache(setup().cwd, (name) => name, settings)
       return literals.map(({ text }) => {
-        if (text === 'aivida') return { resolvedModule: declarations(ts, setup().typesFile) }
-        if (text.startsWith('node:') || setup().builtins.includes(text)) return { resolvedModule: undefined } // declared by @types/node
-        const found = ts.resolveModuleName(text, from, settings, own, cache, redirected)
-        if (found.resolvedModule === undefined && isLocalSource(from)) unresolvedIn.add(from)
+        const known = fixedImports.get(`${from} ${text}`)
+        if (known) return known
+        const found = resolveOne(text, from, settings, own, redirected)
+        if (isFixed(from)) fixedImports.set(`${from} ${text}`, found)
         return found
       })
     }
@@ -134,6 +135,20 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
     host.hasInvalidatedResolutions = (path) => unresolvedIn.has(path)
     return host
   }) as Ts['createWatchCompilerHost']
+
+  function resolveOne(
+    text: string,
+    from: string,
+    settings: TypeScript.CompilerOptions,
+    host: TypeScript.ModuleResolutionHost,
+    redirected?: TypeScript.ResolvedProjectReference,
+  ): TypeScript.ResolvedModuleWithFailedLookupLocations {
+    if (text === 'aivida') return { resolvedModule: declarations(ts, setup().typesFile) }
+    if (text.startsWith('node:') || setup().builtins.includes(text)) return { resolvedModule: undefined } // of @types/node
+    const found = ts.resolveModuleName(text, from, settings, host, cache, redirected)
+    if (found.resolvedModule === undefined && isLocalSource(from)) unresolvedIn.add(from)
+    return found
+  }
 
   const createWatchProgram = ((
     host: TypeScript.WatchCompilerHostOfFilesAndCompilerOptions<TypeScript.BuilderProgram>,

@@ -54,6 +54,7 @@ async function start(main) {
   delete process.env.KERNEL_CACHE
   delete process.env.KERNEL_STARTING
   if (mark) rmSync(mark, { force: true })
+  process.execArgv.splice(0) // what a cell forks is another program
   const vm = require('node:vm')
   if (cache) require('node:module').enableCompileCache(cache)
   const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER

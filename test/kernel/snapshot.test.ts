@@ -11,6 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'aivida-snapshot-'))
 const argv = [process.execPath, launcher(), '{connection_file}']
 const start = (env: Record<string, string> = {}) =>
   KernelClient.start({ argv, cwd: folder, env: { NODE_OPTIONS: '', ...env } })
+const FROM_SNAPSHOT = 'Symbol.for("aivida.snapshot") in globalThis'
 const resultOf = async (client: KernelClient, code: string) => {
   const { outputs } = await client.execute(code).done()
   const [output] = outputs
@@ -24,7 +25,7 @@ snapshot('a kernel starts from the snapshot, as the process that was launched', 
   assert.ok(bytes! > 10_000_000)
   const client = await start()
   try {
-    assert.match(String(await resultOf(client, 'process.execArgv.join()')), basename(blob!))
+    assert.is(await resultOf(client, FROM_SNAPSHOT), 'true')
     assert.is(await resultOf(client, 'process.pid'), String(client.pid))
     assert.is(await resultOf(client, 'const cells: number[] = [1, 2]\ncells.length'), '2')
     const wrong = (await resultOf(client, 'cells.nothing')) as { evalue: string }
@@ -32,6 +33,14 @@ snapshot('a kernel starts from the snapshot, as the process that was launched', 
     assert.equal((await client.complete('cluster.tr', 10)).matches, ['train'])
     assert.is(await resultOf(client, 'import { isAividaError } from "aivida"\ntypeof isAividaError'), "'function'")
     assert.is(await resultOf(client, 'process.env.KERNEL_CACHE ?? process.env.KERNEL_STARTING'), undefined)
+    const fork = `import { fork } from 'node:child_process'
+import { Worker } from 'node:worker_threads'
+import { once } from 'node:events'
+const [ended] = await once(fork('${join(folder, 'forked.mjs')}'), 'exit')
+const [said] = await once(new Worker('require("node:worker_threads").parentPort.postMessage(7)', { eval: true }), 'message')
+ended + said`
+    writeFileSync(join(folder, 'forked.mjs'), 'process.exit(Symbol.for("aivida.snapshot") in globalThis ? 1 : 40)')
+    assert.is(await resultOf(client, fork), '47')
     assert.is(client.words, '')
   } finally {
     await client.shutdown()
@@ -55,7 +64,7 @@ snapshot('one that Node refuses fails one start; the next is plain, and the snap
     (error) => assert.is(error.code, 'kernel.start', error.message),
   )
   const client = await start(env)
-  assert.is(await resultOf(client, 'process.execArgv.length + 1'), '1')
+  assert.is(await resultOf(client, FROM_SNAPSHOT), 'false')
   await client.shutdown()
   assert.not(existsSync(refused))
 })
