@@ -13,6 +13,9 @@ export interface CellRequire extends NodeJS.Require {
   within(inner: NodeJS.Require, path: string): NodeJS.Require
 }
 
+/** What tslab compiles: a local module, said with its ending or without. */
+const COMPILED = /^\.{1,2}\/(?:.*\/)?[^/]*?(?:\.ts|\.js|(?<!\.(?:json|mjs|cjs|mts|cts|node|wasm)))$/
+
 /**
  * The modules of cells. tslab compiles `import` to `require()`, which cannot load a package that is only there as an ES module
  * (no CommonJS export, or a top-level await) and would bring a second copy of one that the kernel itself imported. So every
@@ -56,7 +59,7 @@ export class CellModules {
     const importNow = async (id: unknown, options?: object): Promise<unknown> => {
       const name = String(id)
       if (name === 'aivida') return await importAivida()
-      const local = /^\.{1,2}\//.test(name) ? localModule(inner, withoutTsEnding(name)) : undefined
+      const local = COMPILED.test(name) ? localModule(inner, withoutTsEnding(name)) : undefined
       return local ?? (await importerFrom(base)(name, options))
     }
     return Object.assign(outer, inner, { import: importNow }) as NodeJS.Require & { import: typeof importNow }

@@ -159,6 +159,7 @@ modules('a cell can be a module, JSON can be imported', async () => {
   assert.is(await ok('import { virtual } from "./virtual"\nvirtual'), 3)
   file('notes/data.json', '{ "a": [1, 2] }')
   assert.is(await ok('import data from "./data.json" with { type: "json" }\ndata.a.length'), 2)
+  assert.is(await ok('(await import("./data.json", { with: { type: "json" } })).default.a.length'), 2)
   assert.match((await fails('/** @browser */\nlet a = 1')).message, /cells run in Node/)
 })
 
