@@ -13,9 +13,6 @@ export interface CellRequire extends NodeJS.Require {
   within(inner: NodeJS.Require, path: string): NodeJS.Require
 }
 
-/** What tslab compiles: a local module, said with its ending or without. */
-const COMPILED = /^\.{1,2}\/(?:.*\/)?[^/]*?(?:\.ts|\.js|(?<!\.(?:json|mjs|cjs|mts|cts|node|wasm)))$/
-
 /**
  * The modules of cells. tslab compiles `import` to `require()`, which cannot load a package that is only there as an ES module
  * (no CommonJS export, or a top-level await) and would bring a second copy of one that the kernel itself imported. So every
@@ -59,7 +56,7 @@ export class CellModules {
     const importNow = async (id: unknown, options?: object): Promise<unknown> => {
       const name = String(id)
       if (name === 'aivida') return await importAivida()
-      const local = COMPILED.test(name) ? localModule(inner, withoutTsEnding(name)) : undefined
+      const local = isCompiled(name) ? localModule(inner, withoutTsEnding(name)) : undefined
       return local ?? (await importerFrom(base)(name, options))
     }
     return Object.assign(outer, inner, { import: importNow }) as NodeJS.Require & { import: typeof importNow }
@@ -115,6 +112,11 @@ function localModule(inner: NodeJS.Require, id: string): unknown {
     if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined
     throw error
   }
+}
+
+/** Whether tslab compiles it: a local module, named with its ending or without. */
+function isCompiled(id: string): boolean {
+  return /^\.{1,2}\//.test(id) && !/\.(json|mjs|cjs|mts|cts|node|wasm)$/.test(id)
 }
 
 function requiredIn(compiled: string): string[] {
