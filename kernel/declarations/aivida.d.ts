@@ -4535,12 +4535,15 @@ declare module 'aivida/session' {
 
   /** How a matrix is drawn. */
   interface MatrixOptions {
+    /** Stands above it. Default: none. */
     readonly title?: string
     /** Names of the rows ... */
     readonly rows?: readonly unknown[]
     /** ... and of the columns. Default: their numbers. */
     readonly columns?: readonly unknown[]
+    /** Stands below the axis. Default: the name of the column, where there is one. */
     readonly xLabel?: string
+    /** As `xLabel`, beside the axis. */
     readonly yLabel?: string
   }
 
@@ -4595,12 +4598,15 @@ declare module 'aivida/session' {
 
   /** What is drawn against what. */
   interface PlotOptions {
+    /** Stands above it. Default: none. */
     readonly title?: string
     /** A column. Default: the number of the row. */
     readonly x?: string
     /** Columns. Default: all that hold numbers, but for `x`. */
     readonly y?: string | readonly string[]
+    /** Stands below the axis. Default: the name of the column, where there is one. */
     readonly xLabel?: string
+    /** As `xLabel`, beside the axis. */
     readonly yLabel?: string
   }
 

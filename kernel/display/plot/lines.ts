@@ -6,12 +6,15 @@ import { type Columns, column, columnsOf, numberOf, type PlotData } from './colu
 
 /** What is drawn against what. */
 export interface PlotOptions {
+  /** Stands above it. Default: none. */
   readonly title?: string
   /** A column. Default: the number of the row. */
   readonly x?: string
   /** Columns. Default: all that hold numbers, but for `x`. */
   readonly y?: string | readonly string[]
+  /** Stands below the axis. Default: the name of the column, where there is one. */
   readonly xLabel?: string
+  /** As `xLabel`, beside the axis. */
   readonly yLabel?: string
 }
 

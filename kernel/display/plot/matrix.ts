@@ -9,12 +9,15 @@ import { numberOf, valuesOf } from './columns.ts'
 
 /** How a matrix is drawn. */
 export interface MatrixOptions {
+  /** Stands above it. Default: none. */
   readonly title?: string
   /** Names of the rows ... */
   readonly rows?: readonly unknown[]
   /** ... and of the columns. Default: their numbers. */
   readonly columns?: readonly unknown[]
+  /** Stands below the axis. Default: the name of the column, where there is one. */
   readonly xLabel?: string
+  /** As `xLabel`, beside the axis. */
   readonly yLabel?: string
 }
 
