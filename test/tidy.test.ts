@@ -72,6 +72,11 @@ tidy('imports point one way', () => {
   assert.equal(wrong, [])
 })
 
+tidy('no file needs itself: imports go in no circle, those of types alone aside', () => {
+  const needs = new Map(sources.map((file) => [file, imports(file, withoutTypes(text(file)))]))
+  assert.equal(circles(needs), [])
+})
+
 tidy('names say what a file holds, in kebab case', () => {
   const wrong = [...sources, ...tests].filter(
     (file) => file.split(/[\\/]/).some((part) => CATCH_ALL.test(part)) || !KEBAB_CASE.test(basename(file)),
@@ -168,10 +173,28 @@ function topLevel(): string[] {
 }
 
 /** The files that a file imports by relative path, types included. */
-function imports(file: string): string[] {
-  return [...text(file).matchAll(/(?:\bfrom|\bimport\(?)\s*'(\.[^']+)'/g)].map((match) =>
-    join(dirname(file), match[1]!),
-  )
+function imports(file: string, code = text(file)): string[] {
+  return [...code.matchAll(/(?:\bfrom|\bimport\(?)\s*'(\.[^']+)'/g)].map((match) => join(dirname(file), match[1]!))
+}
+
+/** Code without what is erased before it runs, and without imports that wait until they are called for. */
+function withoutTypes(code: string): string {
+  const types = /^(?:import|export) (?:type (?:\w+|[{*])|\{\s*(?:type [\w$]+(?: as \w+)?,?\s*)+\})[^']*from '[^']+'/gm
+  return code.replace(types, '').replace(/\bimport\('[^']+'\)/g, '')
+}
+
+/** Each circle as a path that comes back to where it began. */
+function circles(needs: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = []
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) found.push([...path.slice(path.indexOf(file)), file].join(' -> '))
+    if (done.has(file)) return
+    done.add(file)
+    for (const next of needs.get(file) ?? []) visit(next, [...path, file])
+  }
+  for (const file of needs.keys()) visit(file, [])
+  return found
 }
 
 function mayImport(file: string, target: string): boolean {

@@ -1,7 +1,7 @@
-import { AividaError } from '../../base/errors.ts'
 import { limit } from '../../base/limits.ts'
 import { stringOffsets } from './strings.ts'
 import { DTYPES, type NamedTensors, type Tensor } from './tensor.ts'
+import { tensorError } from './tensor-error.ts'
 
 /** How many elements a shape holds; 1 for a scalar (`[]`). */
 export function elementCount(shape: readonly number[]): number {
@@ -40,11 +40,6 @@ export function checkTensors(tensors: NamedTensors): void {
       throw tensorError('name', `a tensor's name is text of at most ${limit('tensorNameCharacters')} characters`)
     checkTensor(tensor, `tensor '${name}'`)
   }
-}
-
-/** A `tensor.*` error: the caller's, until a decoder says that a peer sent it. */
-export function tensorError(what: string, message: string, cause?: unknown): AividaError {
-  return new AividaError({ code: `tensor.${what}`, category: 'user', message, cause })
 }
 
 /** Arrow keeps dimensions as Int32. */

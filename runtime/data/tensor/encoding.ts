@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { AividaError, codec, type Digest, isAividaError, limit, sha256All } from '../../base/index.ts'
-import { checkTensors, tensorError } from './check.ts'
+import { checkTensors } from './check.ts'
 import { DTYPES, type DType, type NamedTensors, type Tensor } from './tensor.ts'
+import { tensorError } from './tensor-error.ts'
 
 /**
  * Where a tensor becomes bytes. What travels is

@@ -1,6 +1,7 @@
-import { elementCount, tensorError } from './check.ts'
+import { elementCount } from './check.ts'
 import { stringOffsets } from './strings.ts'
 import type { NamedTensors, Tensor } from './tensor.ts'
+import { tensorError } from './tensor-error.ts'
 
 /** How many rows a tensor has along axis 0. Throws `tensor.shape` for a scalar. */
 export function rowCount(tensor: Tensor): number {

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { AividaError, limit } from '../../base/index.ts'
-import { elementCount, tensorError } from './check.ts'
+import { elementCount } from './check.ts'
 import { DTYPES, type DType } from './tensor.ts'
+import { tensorError } from './tensor-error.ts'
 
 /**
  * Named tensors as a file that other tools read: what a checkpoint is. The format is Hugging Face's safetensors

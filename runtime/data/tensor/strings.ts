@@ -1,4 +1,4 @@
-import { tensorError } from './check.ts'
+import { tensorError } from './tensor-error.ts'
 
 /** Elements of a `string` tensor as bytes: for each, its length in UTF-8 bytes (u32, little-endian), then the bytes. */
 export function encodeStrings(strings: readonly string[]): Uint8Array {

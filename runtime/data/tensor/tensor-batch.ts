@@ -1,9 +1,10 @@
 import { Binary, type Data, type DataType, Field, Int32, List, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
 import { batch, data, offsetsOf } from './arrow-data.ts'
-import { checkTensors, elementCount, tensorError } from './check.ts'
+import { checkTensors, elementCount } from './check.ts'
 import { inNameOrder, paddedBytes } from './encoding.ts'
 import { stringOffsets } from './strings.ts'
 import { DTYPES, type DType, type NamedTensors, type Tensor } from './tensor.ts'
+import { tensorError } from './tensor-error.ts'
 
 const TENSOR_FIELDS = [
   new Field('name', new Utf8(), false),

@@ -1,6 +1,7 @@
-import { checkTensor, elementCount, tensorError } from './check.ts'
+import { checkTensor, elementCount } from './check.ts'
 import { decodeStrings, encodeStrings } from './strings.ts'
 import type { DType, Tensor } from './tensor.ts'
+import { tensorError } from './tensor-error.ts'
 
 const ARRAYS = {
   float32: Float32Array,

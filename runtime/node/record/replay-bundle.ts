@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { directoryBlobStore } from '../../data/blob/index.ts'
 import { type OpenBundleOptions, openBundle } from './open-bundle.ts'
-import { type ReplayInit, replay } from './replay.ts'
+import { replay } from './replay.ts'
+import type { ReplayInit } from './replay-init.ts'
 import { ReplayWorker, type ReplayWorkerInit } from './replay-worker.ts'
 import type { Verdict } from './verdict.ts'
 

@@ -6,7 +6,7 @@ import { type BlobRef, type ResultPart, shardId, type TrainShard } from '../../p
 import { tensorsOf } from '../training/index.ts'
 import { differenceOf, differentTensors } from './compare.ts'
 import { programOf } from './record-gaps.ts'
-import { deviceOf, type ReplayInit } from './replay.ts'
+import { deviceOf, type ReplayInit } from './replay-init.ts'
 import type { Redone } from './replay-worker.ts'
 import type { Difference, Verdict } from './verdict.ts'
 

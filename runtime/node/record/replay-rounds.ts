@@ -24,7 +24,7 @@ import {
 } from '../../protocol/index.ts'
 import { differentCommitment, differentRow, differentValidation } from './compare.ts'
 import { emptyRecord } from './record-gaps.ts'
-import { deviceOf, type ReplayInit } from './replay.ts'
+import { deviceOf, type ReplayInit } from './replay-init.ts'
 import type { Redone } from './replay-worker.ts'
 import { countingRoundsOf, type RoundPart, type SnapshotPart } from './rounds-gaps.ts'
 import type { Difference, Verdict } from './verdict.ts'

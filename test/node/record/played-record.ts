@@ -1,6 +1,6 @@
 import { tensorOf } from '../../../runtime/data/tensor/index.ts'
 import type { TrainingRecord } from '../../../runtime/node/record/index.ts'
-import type { ReplayInit } from '../../../runtime/node/record/replay.ts'
+import type { ReplayInit } from '../../../runtime/node/record/replay-init.ts'
 import { type ReplicaShard, type ResultPart, shardId, type TrainShard } from '../../../runtime/protocol/index.ts'
 import { optionsOf, VirtualRun } from '../../job/programs/rounds/virtual-run.ts'
 import { digest, trainingRecord } from './sample-record.ts'

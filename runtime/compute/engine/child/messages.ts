@@ -228,3 +228,13 @@ export function taker(parts: readonly Uint8Array[]): { (count: number): readonly
     },
   })
 }
+
+/** Numbers as f32 scalars. */
+export function scalarsOf(scalars: Readonly<Record<string, number>>): NamedTensors {
+  return Object.fromEntries(
+    Object.entries(scalars).map(([name, value]) => [
+      name,
+      { dtype: 'float32', shape: [], data: new Uint8Array(Float32Array.of(value).buffer) },
+    ]),
+  )
+}

@@ -3,9 +3,9 @@ import { aggregate } from '../../update/index.ts'
 import { SplitStepper } from '../split-stepper.ts'
 import { protocol } from './frame.ts'
 import { GradientReplica } from './gradient-replica.ts'
-import { type Reply, type Request, taker } from './messages.ts'
+import { type Reply, type Request, scalarsOf, taker } from './messages.ts'
 import { Replica } from './replica.ts'
-import { type Answer, type Asked, scalarsOf, type Training } from './trainings.ts'
+import type { Answer, Asked, Training } from './trainings.ts'
 
 /** Requests that are about a replica. */
 export type ReplicaRequest = Asked<'begin-replica' | 'merge' | 'contribute' | 'restore' | 'read-replica'>

@@ -9,7 +9,7 @@ import { SplitStepper } from '../split-stepper.ts'
 import { RunStepper, type Stepper, scalarOf } from '../stepper.ts'
 import { protocol } from './frame.ts'
 import type { GradientReplica } from './gradient-replica.ts'
-import { type Reply, type Request, type StepHead, taker, tensorsOf } from './messages.ts'
+import { type Reply, type Request, type StepHead, scalarsOf, taker, tensorsOf } from './messages.ts'
 import type { Replica } from './replica.ts'
 import { replicate } from './replica-requests.ts'
 
@@ -183,13 +183,6 @@ function stepInputs(steps: readonly StepHead[], parts: readonly Uint8Array[]): N
   }))
   take.end()
   return inputs
-}
-
-/** Numbers as f32 scalars. */
-export function scalarsOf(scalars: Readonly<Record<string, number>>): NamedTensors {
-  return Object.fromEntries(
-    Object.entries(scalars).map(([name, value]) => [name, { dtype: 'float32', shape: [], data: bytesOf([value]) }]),
-  )
 }
 
 function bytesOf(values: readonly number[]): Uint8Array {

@@ -1,33 +1,22 @@
 import { type Digest, limit } from '../../../base/index.ts'
 import type { ShardFailure } from '../../scheduler/index.ts'
 import type { ProgramEvent } from '../program.ts'
+import { abandon } from './abandoning.ts'
 import { anew, beginningOf } from './bases.ts'
-import { arrivals, giveUpLate } from './late.ts'
-import { leftOut } from './left-out.ts'
+import { DISAGREES, exclude, LOST } from './calling-off.ts'
+import { arrivals } from './late.ts'
 import { noteFailure, quorumOf } from './membership.ts'
 import { askAnew } from './opening.ts'
-import { beginTrials } from './probing.ts'
 import { beginReducing } from './reducing.ts'
 import { batchesIn } from './sample-account.ts'
 import { compareSnapshot } from './snapshots.ts'
 import type { Contribution, OpenRound } from './state.ts'
-import { takeBack } from './taking-back.ts'
 import type { Turn } from './turn.ts'
 import { blamed, complain, settleComplaints, UNREADABLE, unreadIn } from './unreadable.ts'
 
 type Accepted = Extract<ProgramEvent, { type: 'accepted' }>
 
 const DIVERGED = 'train.diverged'
-const LOST = 'replica.lost'
-const DISAGREES = 'replica.diverged'
-/** Why a member does not count though it did nothing wrong. */
-const BLAMELESS = ['round.gone', 'round.void', UNREADABLE]
-/** Rounds in a row in which nobody gave anything, each for a reason of its own, after which the training has failed. */
-const FRUITLESS = 5
-/** ... and after which nobody may be able to get to the present state. */
-const STUCK = 2
-/** ... and after which it has failed for whatever reason. */
-const HOPELESS = 20
 
 /** A member gives what it learned. */
 export function contribute(turn: Turn, open: OpenRound, { shard, outputs, receipt }: Accepted, index: number): void {
@@ -107,27 +96,6 @@ export function fail(
   exclude(turn, open, index, last?.code ?? 'shard.failed', last?.message ?? 'its shard was given up')
 }
 
-/** A member does not count in this round: its batches go back, and what it gave is of no use. */
-export function exclude(
-  turn: Turn,
-  open: OpenRound,
-  index: number,
-  code: string,
-  message: string,
-  isToBlame = !BLAMELESS.includes(code),
-): void {
-  const { peer, shard, batches } = open.manifest.members[index]!
-  const { status } = open.members[index]!
-  if (status === 'out' || status === 'late') return
-  open.members[index] = { status: 'out' }
-  open.excluded.push(leftOut(peer, code, message))
-  turn.state.account.giveBack(batches)
-  if (turn.state.kept.has(shard)) turn.release(shard)
-  else turn.cancel(shard)
-  if ([DISAGREES, LOST, UNREADABLE].includes(code)) turn.standing(peer).broughtTo = undefined
-  if (isToBlame) noteFailure(turn, peer, code === 'round.late')
-}
-
 /** Goes on to the end of the round where all are in, or its time is over; says whether anything changed. */
 export function closeCollecting(turn: Turn, open: OpenRound): boolean {
   if (blamed(turn, open)) {
@@ -159,32 +127,6 @@ export function closeCollecting(turn: Turn, open: OpenRound): boolean {
   const late = arrivals(turn, open.manifest.slices).slice(0, limit('membersPerRound') - prompt.length) // others: next round
   beginReducing(turn, open, [...prompt, ...late])
   return true
-}
-
-/**
- * Nothing of a round will count: its batches go back, and another one takes its place. `goesBack`: what the last one came to
- * is of no use either.
- */
-export function abandon(turn: Turn, open: OpenRound, goesBack = false): void {
-  dropSlices(turn, open)
-  for (const [index] of open.members.entries()) exclude(turn, open, index, 'round.void', 'too few others were left')
-  for (const [shard, { round }] of [...turn.state.late]) if (round === open.manifest.round) giveUpLate(turn, shard)
-  turn.state.open = undefined
-  const failed = open.failures.at(-1)
-  if (!failed) return
-  turn.state.fruitless++
-  if (goesBack && turn.state.probe) beginTrials(turn)
-  if ((goesBack || turn.state.fruitless >= STUCK) && takeBack(turn, failed)) return
-  const isLost = failed.failures.every(({ code }) => code === LOST) // it is known now, and not asked so again
-  if (turn.state.fruitless >= (isLost ? HOPELESS : FRUITLESS)) turn.end({ ok: false, ...failed })
-}
-
-/** Slices that were asked for are of no use any more. */
-export function dropSlices(turn: Turn, { reducing }: OpenRound): void {
-  for (const { shard, aggregate } of reducing?.slices ?? []) {
-    if (aggregate) turn.release(shard)
-    else turn.cancel(shard)
-  }
 }
 
 function beLate(turn: Turn, open: OpenRound, index: number, commitment: Digest): void {

@@ -1,6 +1,7 @@
 import { assertNever, type Digest } from '../../../base/index.ts'
 import type { ProgramEvent } from '../program.ts'
-import { contribute, exclude, fail } from './collecting.ts'
+import { exclude, putOffSnapshot } from './calling-off.ts'
+import { contribute, fail } from './collecting.ts'
 import { giveUpLate } from './late.ts'
 import { noteWorkers } from './membership.ts'
 import { doWithoutResidual, failSlice, hurry, leaveOut, reduced } from './reducing.ts'
@@ -158,5 +159,5 @@ function doWithout(turn: Turn, peer: string): void {
     if (counting) leaveOut(turn, open, counting.counted.shard, 'round.gone', 'it left')
     else if (index >= 0 && open.members[index]?.status !== 'late') exclude(turn, open, index, 'round.gone', 'it left')
   }
-  if (state.snapshot?.peer === peer) failSnapshot(turn, state.snapshot.shard, [])
+  if (state.snapshot?.peer === peer) putOffSnapshot(turn)
 }

@@ -1,7 +1,7 @@
 import { invariant } from '../../../base/index.ts'
 import { type RoundManifest, type RoundMember, shardId } from '../../../protocol/index.ts'
 import type { Beginning } from './bases.ts'
-import { exclude } from './collecting.ts'
+import { exclude } from './calling-off.ts'
 import { presentRound } from './history.ts'
 import { giveUpLate } from './late.ts'
 import { candidates, leastMembers, quorumOf } from './membership.ts'

@@ -4,6 +4,7 @@ import type { ShardFailure } from '../../scheduler/index.ts'
 import type { ProgramEvent } from '../program.ts'
 import { take } from '../training.ts'
 import { beginningOf } from './bases.ts'
+import { LOST, putOffSnapshot } from './calling-off.ts'
 import { addSnapshot, newestSnapshot, presentRound } from './history.ts'
 import type { SharedCheckpoint } from './options.ts'
 import { releaseOld } from './releases.ts'
@@ -145,12 +146,10 @@ export function lateSnapshot(turn: Turn, { shard, peer }: OpenSnapshot): void {
 /** A member did not make the snapshot: another one is asked, of the state that there is by now. */
 export function failSnapshot(turn: Turn, shard: string, failures: readonly ShardFailure[]): void {
   const { state } = turn
-  const { snapshot } = state
+  const { snapshot, due } = state
   if (!snapshot) return
-  if (state.kept.has(shard)) turn.release(shard)
-  else turn.cancel(shard)
-  state.snapshot = undefined
-  if (failures.some(({ code }) => code === 'replica.lost')) turn.standing(snapshot.peer).broughtTo = undefined
+  putOffSnapshot(turn)
+  if (failures.some(({ code }) => code === LOST)) turn.standing(snapshot.peer).broughtTo = undefined
   if (failures.length > 0) state.snapshotFailures.push({ shard, peer: snapshot.peer, failures, spec: snapshot.spec })
   const isLast = state.history.position >= turn.options.training.steps
   const failed = state.snapshotFailures.at(-1)
@@ -158,12 +157,12 @@ export function failSnapshot(turn: Turn, shard: string, failures: readonly Shard
   const isTried = failures.length > 0 && length % ATTEMPTS === 0
   if (isTried && !isLast) {
     state.snapshotFailures.length = 0
+    state.due = due // this one is done without
     return
   }
-  state.due = { measured: snapshot.measured || (state.due?.measured ?? false) }
   if (!isTried) return
   const codes = state.snapshotFailures.flatMap((each) => each.failures.map(({ code }) => code))
-  const isMissing = codes.some((code) => code === 'replica.lost' || code === UNREADABLE || code.startsWith('blob.'))
+  const isMissing = codes.some((code) => code === LOST || code === UNREADABLE || code.startsWith('blob.'))
   if (isMissing) blameForSnapshot(turn)
   if (isMissing && length <= GOINGS_BACK * ATTEMPTS && takeBack(turn, failed)) return
   if (failed) turn.end({ ok: false, shard: failed.shard, failures: failed.failures })

@@ -1,4 +1,4 @@
-import { dropSlices, exclude } from './collecting.ts'
+import { dropSlices, exclude } from './calling-off.ts'
 import { giveUpLate } from './late.ts'
 import { releaseAll } from './releases.ts'
 import type { Turn } from './turn.ts'

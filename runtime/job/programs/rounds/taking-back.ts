@@ -1,9 +1,8 @@
 import { beginningOf } from './bases.ts'
-import { exclude } from './collecting.ts'
+import { exclude, LOST, putOffSnapshot } from './calling-off.ts'
 import { type ClosedRound, newestSnapshot, presentRound, removeRound } from './history.ts'
 import { giveUpLate } from './late.ts'
 import { askAnew, reopenRound } from './opening.ts'
-import { failSnapshot } from './snapshots.ts'
 import type { Failed, OpenRound } from './state.ts'
 import type { Turn } from './turn.ts'
 import { AT_FAULT } from './unreadable.ts'
@@ -30,7 +29,7 @@ export function takeBack(turn: Turn, failed?: Failed): boolean {
   }
   const isFirst = state.takenBack === undefined || round > state.takenBack + 1
   const target = isFirst ? round - 1 : snapshot
-  if (state.snapshot) failSnapshot(turn, state.snapshot.shard, [])
+  putOffSnapshot(turn)
   for (const shard of [...state.late.keys()]) giveUpLate(turn, shard)
   let last: ClosedRound | undefined
   while (presentRound(history) > target) {
@@ -58,6 +57,6 @@ function refreshBases(turn: Turn, open: OpenRound): void {
     if (base.held || base.round === newest || open.members[index]?.status !== 'asked') continue
     const beginning = beginningOf(turn, peer, false)
     if (beginning) askAnew(turn, open, index, beginning)
-    else exclude(turn, open, index, 'replica.lost', 'it cannot get to the state that this round begins with')
+    else exclude(turn, open, index, LOST, 'it cannot get to the state that this round begins with')
   }
 }
