@@ -45,7 +45,7 @@ export const FIXED: readonly Compared[] = [
       optimizer: 'muon',
       rate: 0.04,
       restRate: 0.1,
-      rounds: { localSteps: 8, compression: { kind: 'ec', step: 1.2 }, outer: { rate: 1, momentum: 0.2 } },
+      rounds: { localSteps: 10, compression: { kind: 'ec', step: 1.2 }, outer: { rate: 1, momentum: 0.2 } },
     },
     synchronous: { ...LM8, optimizer: 'adam', rate: 0.004 },
   },
