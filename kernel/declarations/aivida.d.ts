@@ -4749,5 +4749,6 @@ declare module 'aivida/session' {
 
 declare module 'aivida/session/tf' {
   export * from '@tensorflow/tfjs-core'
+  export * from '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js'
   export * from '@tensorflow/tfjs-layers'
 }

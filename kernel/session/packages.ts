@@ -1,9 +1,11 @@
-import { createRequire } from 'node:module'
+import { createRequire, registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import util from 'node:util'
 
-/** TensorFlow.js as cells have it: its core and its layers in one, as `@tensorflow/tfjs` has them. */
-export type Tf = typeof import('@tensorflow/tfjs-core') & typeof import('@tensorflow/tfjs-layers')
+/** TensorFlow.js as cells have it: its core, with operations as methods of tensors, and its layers in one, as `@tensorflow/tfjs` has them. */
+export type Tf = typeof import('@tensorflow/tfjs-core') &
+  typeof import('@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js') &
+  typeof import('@tensorflow/tfjs-layers')
 
 /** Apache Arrow's package. */
 export type Arrow = typeof import('apache-arrow')
@@ -44,7 +46,34 @@ function plainTf(): Tf {
   const core = require('@tensorflow/tfjs-core') as typeof import('@tensorflow/tfjs-core')
   const layers = require('@tensorflow/tfjs-layers') as typeof import('@tensorflow/tfjs-layers')
   require('@tensorflow/tfjs-backend-cpu')
+  registerRest()
   const backend = core.backend() as { firstUse?: boolean }
   backend.firstUse = false // its advice to install the native package would stand in the output of some cell
   return Object.freeze({ ...core, ...layers }) as Tf
 }
+
+/**
+ * Gradients, and operations as methods of tensors (`x.sum()`): the package has them as modules of their own, beside its core,
+ * for bundlers: they import each other without extensions. What they register, they register for the core, by its globals.
+ */
+function registerRest(): void {
+  const hooks = registerHooks({
+    resolve(specifier, context, next) {
+      const isPart = REST.includes(specifier) || (specifier.startsWith('.') && CORE.test(context.parentURL ?? ''))
+      if (!isPart) return next(specifier, context)
+      const found = next(specifier.endsWith('.js') ? specifier : `${specifier}.js`, context)
+      return { ...found, format: 'module' }
+    },
+  })
+  try {
+    for (const part of REST) require(part)
+  } finally {
+    hooks.deregister()
+  }
+}
+
+const CORE = /\/@tensorflow\/tfjs-core\/dist\//
+const REST: readonly string[] = [
+  '@tensorflow/tfjs-core/dist/register_all_gradients.js',
+  '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js',
+]

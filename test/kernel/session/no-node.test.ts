@@ -70,6 +70,25 @@ noNode('opening a session, and naming the cluster, loads no package: kernels sta
   )
 })
 
+noNode('TensorFlow.js has operations as methods, gradients, and trains by itself', async () => {
+  const { globals, session } = testSession(folder)
+  const { tf } = globals
+  assert.is(tf.tensor([1, 2, 3]).sum().dataSync()[0], 6)
+  assert.equal(
+    [
+      ...tf
+        .grad((x) => x.square().sum())(tf.tensor([3, 4]))
+        .dataSync(),
+    ],
+    [6, 8],
+  )
+  const net = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] })
+  net.compile({ optimizer: tf.train.sgd(0.1), loss: 'meanSquaredError' })
+  const { history } = await net.fit(tf.ones([8, 2]), tf.ones([8, 1]), { epochs: 5, verbose: 0 })
+  assert.ok((history.loss as number[]).at(-1)! < (history.loss as number[])[0]!)
+  await session.close()
+})
+
 const SESSION = new URL('../../../kernel/session/open-session.ts', import.meta.url).href
 /** Prints the modules that a session and its cluster are made of. */
 const LOADED = `
