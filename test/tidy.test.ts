@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { globSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -151,6 +151,17 @@ tidy('commands that the documents name exist', () => {
       .map((name) => `${file}: npm run ${name}`),
   )
   assert.equal(wrong, [])
+})
+
+tidy("files that 'How to add' names exist", () => {
+  const [, section = ''] = text('runtime/ARCHITECTURE.md').split('\n## How to add\n')
+  const named = [...section.split('\n## ')[0]!.matchAll(/`((?:[\w-]+\/)+[\w.-]+)`/g)].map((match) => match[1]!)
+  assert.ok(named.length > 30)
+  const isThere = (path: string) => path.includes('NAME') || existsSync(path) || existsSync(join('runtime', path))
+  assert.equal(
+    named.filter((path) => !isThere(path)),
+    [],
+  )
 })
 
 tidy.run()
