@@ -3,9 +3,6 @@ import { join } from 'node:path'
 import { VERSION } from '../../runtime/node/version.ts'
 import { declarationsFile } from './declarations-file.ts'
 
-/** How a cell, a script or a tsconfig asks for the globals of a session: `/// <reference types="aivida/session" />`. */
-export const SESSION_TYPES = 'aivida/session'
-
 /**
  * Lets editors know what cells of a folder's notebooks find: as a package of types, which TypeScript's server takes up by itself.
  * A tsconfig would not do, since VS Code's cells belong to none (tsserver looks for none above files that are on no disk). Gives

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type * as TypeScript from '@tslab/typescript-for-tslab'
-import { SESSION_TYPES } from '../declarations/editor.ts'
+import { SESSION_TYPES } from '../declarations/session-types.ts'
 import { NEWER_LIBRARY } from './newer-library.ts'
 
 type Ts = typeof TypeScript

@@ -54,7 +54,7 @@ export async function buildSnapshot() {
   } catch (error) {
     const told = String(error.stderr ?? '')
       .trim()
-      .split('\n')[0]
+      .slice(0, 500)
     throw new Error(`the start-up snapshot cannot be built, kernels start without it: ${told || error.message}`)
   } finally {
     rmSync(planFile, { force: true })

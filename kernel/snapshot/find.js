@@ -28,13 +28,14 @@ export const main = isCheckout ? join(root, 'kernel/main.ts') : join(root, 'dist
 /** What a snapshot is built from: given to entry.cjs, and part of the snapshot's name. */
 export function snapshotPlan() {
   const extension = isCheckout ? 'ts' : 'js'
-  const language = (name) => join(root, isCheckout ? '' : 'dist', `kernel/language/${name}.${extension}`)
+  const kernel = (name) => join(root, isCheckout ? '' : 'dist', `kernel/${name}.${extension}`)
   const dist = join(dirname(own.resolve('tslab/package.json')), 'dist')
   const typescript = createRequire(join(dist, 'main.js')).resolve('@tslab/typescript-for-tslab')
   return {
     typescript,
-    compiler: language('compiler'),
-    modules: [language('compiler'), language('newer-library')],
+    compiler: kernel('language/compiler'),
+    // It and all that it imports of ours: Node's loader is not there when a snapshot is built.
+    modules: ['language/compiler', 'language/newer-library', 'declarations/session-types'].map(kernel),
     tslab: ['converter', 'metadata', 'inspect'].map((name) => join(dist, `${name}.js`)),
     typesFile: join(root, 'kernel/declarations/aivida.d.ts'),
     nodeTypes: dirname(own.resolve('@types/node/package.json')),
@@ -108,7 +109,7 @@ function isAlive(pid) {
   }
 }
 
-function keyOf({ typescript, compiler, modules, tslab, typesFile, nodeTypes, entry }) {
+function keyOf({ typescript, modules, tslab, typesFile, nodeTypes, entry }) {
   const node = statSync(process.execPath)
   const parts = [
     process.version,
@@ -119,7 +120,7 @@ function keyOf({ typescript, compiler, modules, tslab, typesFile, nodeTypes, ent
     cpus()[0]?.model,
     root,
     ...[typescript, ...tslab, join(nodeTypes, 'package.json'), join(root, 'package.json')].map(stampOf),
-    ...[compiler, ...modules, typesFile, entry].map((path) => readFileSync(path)),
+    ...[...modules, typesFile, entry].map((path) => readFileSync(path)),
   ]
   const hash = createHash('sha256')
   for (const part of parts) hash.update(part ?? '').update('\0')

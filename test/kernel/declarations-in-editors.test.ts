@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { SESSION_TYPES, writeEditorTypes } from '../../kernel/declarations/editor.ts'
+import { writeEditorTypes } from '../../kernel/declarations/editor.ts'
+import { SESSION_TYPES } from '../../kernel/declarations/session-types.ts'
 import { Tsserver } from '../support/tsserver.ts'
 
 /** What VS Code tells tsserver of files without a tsconfig. */
