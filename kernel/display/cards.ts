@@ -3,6 +3,7 @@ import { bytes, count, duration, percent } from '../../runtime/node/record/repor
 import { html } from '../../runtime/node/record/report/markup.ts'
 import type { NodeInfo } from '../../runtime/node/service.ts'
 import type { JobStatus, NetworkView, PeerView } from '../../runtime/protocol/index.ts'
+import { unitOf } from '../../runtime/protocol/unit.ts'
 import { type CardTable, cardTableBundle, cardTableHtml, cardTableText } from './card-table.ts'
 import type { MimeBundle } from './mime-bundle.ts'
 import { page } from './page.ts'
@@ -92,7 +93,7 @@ export function jobsCard(jobs: readonly JobStatus[], nowWallMs: number): MimeBun
         job.name,
         job.program,
         { text: job.state, tone: tones[job.state] },
-        `${count(rows.done)} ${job.program === 'infer' ? 'rows' : 'steps'}${share}`,
+        `${count(rows.done)} ${unitOf(job)}${share}`,
         count(job.workers.length),
         duration(Math.max(0, (job.finishedWallMs ?? nowWallMs) - job.createdWallMs)),
         duration(Math.max(0, nowWallMs - job.createdWallMs)),

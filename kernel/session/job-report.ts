@@ -1,8 +1,8 @@
+import { writeWhole } from '../../runtime/base/whole-file.ts'
 import { readPart } from '../../runtime/data/sources/parts.ts'
 import type { JobHandle } from '../../runtime/node/control/job-handle.ts'
 import { reportOf } from '../../runtime/node/record/report/index.ts'
 import { DISPLAY, type Displayable, type MimeBundle } from '../display/mime-bundle.ts'
-import { writeWhole } from './whole-file.ts'
 
 /** How a job went, as one HTML page that needs no network and no scripts. A cell that ends with it shows it. */
 export class JobReport implements Displayable {
@@ -16,8 +16,8 @@ export class JobReport implements Displayable {
   }
 
   /** Writes the page; gives the file's path. */
-  save(file: string): Promise<string> {
-    return writeWhole(file, [Buffer.from(this.html)])
+  async save(file: string): Promise<string> {
+    return (await writeWhole(file, [Buffer.from(this.html)])).path
   }
 
   /** In a frame of its own: its style is not the notebook's. */

@@ -85,8 +85,8 @@ export abstract class Job<Result, Event> implements PromiseLike<Result>, AsyncIt
    * file's path. `data`: whether its rows come along; by default they do. Throws `bundle.*`.
    */
   async bundle(file: string, { data = true }: { readonly data?: boolean } = {}): Promise<string> {
-    const { writeWhole } = await import('./whole-file.ts')
-    return this.ask(async (handle) => writeWhole(file, await handle.bundle({ data })))
+    const { writeWhole } = await import('../../runtime/base/whole-file.ts')
+    return this.ask(async (handle) => (await writeWhole(file, await handle.bundle({ data }))).path)
   }
 
   /**

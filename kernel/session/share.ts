@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { userError } from '../../runtime/base/errors.ts'
+import { writeWhole } from '../../runtime/base/whole-file.ts'
 import { type ArchiveFile, tarOf } from '../../runtime/data/archive/index.ts'
 import { readPart } from '../../runtime/data/sources/parts.ts'
 import type { JobHandle } from '../../runtime/node/control/job-handle.ts'
 import { MODEL_FILE } from '../../runtime/node/model-file.ts'
 import { reportOf } from '../../runtime/node/record/report/index.ts'
 import type { JobRecordDocument } from '../../runtime/protocol/index.ts'
-import { writeWhole } from './whole-file.ts'
 
 /** Files of an output folder that go along, where they are there. */
 const RESULTS = [MODEL_FILE, `${MODEL_FILE}.data`, 'best.safetensors', 'last.safetensors', 'trials.arrow'] as const
@@ -24,7 +24,7 @@ export async function shareJob(handle: JobHandle, file: string): Promise<string>
   const paths = new Map(parts.map((part) => [part.index, part.file]))
   const page = await reportOf(withoutPaths(record), (part) => readPart(paths.get(part.index) ?? part.file))
   const report = Buffer.from(page)
-  if (kind === '.html') return writeWhole(file, [report])
+  if (kind === '.html') return (await writeWhole(file, [report])).path
   const files: ArchiveFile[] = [{ name: 'report.html', sizeBytes: report.byteLength, content: () => [report] }]
   const named = RESULTS.map((name) => ({ name, path: join(outputDir, name) }))
   const rows = parts.filter((part) => part.rows > 0).map((part) => ({ name: basename(part.file), path: part.file }))
@@ -32,7 +32,7 @@ export async function shareJob(handle: JobHandle, file: string): Promise<string>
     const bytes = await readFile(path).catch(() => undefined)
     if (bytes) files.push({ name, sizeBytes: bytes.byteLength, content: () => [bytes] })
   }
-  return writeWhole(file, tarOf(files))
+  return (await writeWhole(file, tarOf(files))).path
 }
 
 /** A record with the names of files alone: whoever is given it learns nothing of this machine's folders. */

@@ -1,4 +1,4 @@
-import type { JobStatus } from '../protocol/index.ts'
+import { type JobStatus, unitOf } from '../protocol/index.ts'
 import { formatCount, formatDuration } from './figures.ts'
 
 const BAR_CELLS = 24
@@ -59,11 +59,6 @@ export function progressBar(done: number | undefined): string {
   if (done === undefined) return `[${'.'.repeat(BAR_CELLS)}]`
   const cells = Math.round(Math.min(1, done) * BAR_CELLS)
   return `[${'#'.repeat(cells)}${'-'.repeat(BAR_CELLS - cells)}]`
-}
-
-/** What a job's progress is counted in. */
-export function unitOf({ program }: Pick<JobStatus, 'program'>): 'rows' | 'steps' {
-  return program === 'infer' ? 'rows' : 'steps'
 }
 
 /** `120/300 rows, 45.2 rows/s, 2 workers, 4.0 s left`, or why nothing moves; of a training `steps`. */

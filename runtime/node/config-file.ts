@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Config, type ConfigSources, configPath, loadConfig } from '../base/index.ts'
+import { writeWhole } from '../base/whole-file.ts'
 
 /** The configuration from flags and environment, and from the data folder's `config.json`, if it has one. Throws `config.*`. */
 export function readConfig(sources: Omit<ConfigSources, 'file'>): Config {
@@ -19,8 +20,6 @@ export async function writeSetting<K extends keyof Config>(dataDir: string, key:
   const text = existsSync(path) ? await readFile(path, 'utf8') : '{ "v": 1 }'
   const settings = { ...JSON.parse(text), [key]: value }
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const part = `${path}.${process.pid}.part`
-  await writeFile(part, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 })
-  await rename(part, path)
+  await writeWhole(path, [Buffer.from(`${JSON.stringify(settings, null, 2)}\n`)], { mode: 0o600 })
   return path
 }

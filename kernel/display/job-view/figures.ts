@@ -2,11 +2,6 @@ import { count, duration } from '../../../runtime/node/record/report/figures.ts'
 import type { JobStatus } from '../../../runtime/protocol/index.ts'
 import type { JobView } from './job-view.ts'
 
-/** What a job is counted in. */
-export function unitOf({ program }: JobStatus): 'rows' | 'steps' {
-  return program === 'infer' ? 'rows' : 'steps'
-}
-
 /** A worker, for a row. */
 export interface WorkerRow {
   readonly peer: string

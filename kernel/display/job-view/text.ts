@@ -1,7 +1,8 @@
 import { bytes, count, duration, measurement, percent } from '../../../runtime/node/record/report/figures.ts'
+import { unitOf } from '../../../runtime/protocol/unit.ts'
 import { aligned, brief, counted, plain } from '../plain.ts'
 import { latest } from './curve.ts'
-import { notesOf, notTaken, paceOf, rate, timeText, unitOf, workerRows } from './figures.ts'
+import { notesOf, notTaken, paceOf, rate, timeText, workerRows } from './figures.ts'
 import type { JobView } from './job-view.ts'
 import { rankedTrials, trialText } from './trials.ts'
 

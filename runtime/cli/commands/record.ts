@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, open, rename, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Readable } from 'node:stream'
 import type { Command } from 'commander'
-import { systemClock, toAividaError, userError } from '../../base/index.ts'
+import { systemClock, userError } from '../../base/index.ts'
+import { writeWhole } from '../../base/whole-file.ts'
 import { dataFolder } from '../../node/data-folder.ts'
 import type { Verdict } from '../../node/record/index.ts'
 import { type Cli, parseCount, type Session } from '../cli.ts'
@@ -73,7 +73,7 @@ async function report(session: Session, [id]: readonly string[]): Promise<void> 
     await import('../../data/sources/parts.ts'),
   ]
   const page = Buffer.from(await reportOf(record, ({ file }) => readPart(join(outputDir, file))))
-  await writeWhole(path, Readable.from([page]))
+  await writeWhole(path, [page])
   const workers = workerFigures(record)
   session.print({ job: id, file: path, sizeBytes: page.byteLength, workers }, `${path}\n`)
 }
@@ -83,31 +83,8 @@ async function bundle(session: Session, [id]: readonly string[]): Promise<void> 
   const path = resolve(io.cwd, options.out ?? `${id}.tar`)
   const client = await session.client()
   const pieces = await client.job(id!).bundle({ data: !options.withoutData, ...session.request })
-  const sizeBytes = await writeWhole(path, pieces)
+  const { sizeBytes } = await writeWhole(path, pieces)
   session.print({ job: id, file: path, sizeBytes }, `${path} (${formatBytes(sizeBytes)}); aivida jobs replay ${path}\n`)
-}
-
-/** A file that is there whole or not at all. */
-async function writeWhole(path: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
-  const temporary = `${path}.part`
-  let sizeBytes = 0
-  try {
-    const file = await open(temporary, 'w')
-    try {
-      for await (const piece of pieces) {
-        await file.writeFile(piece)
-        sizeBytes += piece.byteLength
-      }
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-    return sizeBytes
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw toAividaError(error)
-  }
 }
 
 async function replay(session: Session, [file]: readonly string[]): Promise<void> {

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import { userError } from '../../base/index.ts'
 import type { NodeInfo } from '../../node/service.ts'
-import type { ConductView, JobStatus, NetworkView, RoundsView } from '../../protocol/index.ts'
+import { type ConductView, type JobStatus, type NetworkView, type RoundsView, unitOf } from '../../protocol/index.ts'
 import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
-import { describeProgress, unitOf } from '../progress.ts'
+import { describeProgress } from '../progress.ts'
 import { describeSweep } from '../sweep-progress.ts'
 import { recordCommands } from './record.ts'
 

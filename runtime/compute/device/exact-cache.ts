@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { limit } from '../../base/limits.ts'
+import { writeWhole } from '../../base/whole-file.ts'
 
 /** What was proven of a class under one version of Node. */
 const cacheSchema = z.object({
@@ -29,9 +30,7 @@ export class ExactCache {
     const others = (await this.#read()).proofs.filter((each) => each.class !== className || each.node !== nodeVersion)
     const proofs = [...others, { class: className, node: nodeVersion, exact }].slice(-limit('exactClasses'))
     await mkdir(dirname(this.#file), { recursive: true })
-    const part = `${this.#file}.${process.pid}.part`
-    await writeFile(part, JSON.stringify({ v: 1, proofs } satisfies Cache))
-    await rename(part, this.#file)
+    await writeWhole(this.#file, [Buffer.from(JSON.stringify({ v: 1, proofs } satisfies Cache))])
   }
 
   async #read(): Promise<Cache> {
