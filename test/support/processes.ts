@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** Whether the process runs: a dead one that its parent has not collected yet does not (only Linux tells, by /proc). */
@@ -15,6 +16,19 @@ export function groupMembers(groupId: number): string[] {
   })
 }
 
+/** The processes that a process has started itself and that still run. */
+export function childrenOf(pid: number): number[] {
+  if (process.platform !== 'linux')
+    return spawnSync('pgrep', ['-P', `${pid}`], { encoding: 'utf8' })
+      .stdout.split('\n')
+      .filter(Boolean)
+      .map(Number)
+  return readdirSync('/proc').flatMap((id) => {
+    const found = /^\d+$/.test(id) ? stat(Number(id)) : undefined
+    return found?.parentId === pid ? [Number(id)] : []
+  })
+}
+
 /** Ends a whole process group at once. */
 export function killGroup(groupId: number): void {
   signal(-groupId, 'SIGKILL')
@@ -29,10 +43,12 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
 }
 
 /** From /proc/PID/stat (proc(5)): undefined for a process that is gone or waits to be collected. */
-function stat(pid: number): { name: string; groupId: number } | undefined {
+function stat(pid: number): { name: string; parentId: number; groupId: number } | undefined {
   try {
-    const [, name, state, groupId] = /^\d+ \((.*)\) (\S) \d+ (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!
-    return state === 'Z' ? undefined : { name: name!, groupId: Number(groupId) }
+    const [, name, state, parentId, groupId] = /^\d+ \((.*)\) (\S) (\d+) (\d+) /s.exec(
+      readFileSync(`/proc/${pid}/stat`, 'utf8'),
+    )!
+    return state === 'Z' ? undefined : { name: name!, parentId: Number(parentId), groupId: Number(groupId) }
   } catch {
     return undefined
   }

@@ -71,7 +71,7 @@ export async function restartedJob(cluster: LocalCluster, init: RestartedJobInit
  */
 export async function audit(
   { submitter, workers }: LocalCluster,
-  jobs: readonly RestartedJob[],
+  jobs: readonly Pick<RestartedJob, 'status' | 'absences'>[],
 ): Promise<{ readonly computed: readonly Computed[]; readonly recomputed: Recomputed }> {
   for (const { status } of jobs) {
     const parts = await acceptedParts(submitter.dataDir, status.job)

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { KernelClient } from '../../../kernel/client/index.ts'
+import { FrontEnd, KernelClient } from '../../../kernel/client/index.ts'
 import { isAividaError } from '../../../runtime/base/index.ts'
 import { FAKE_KERNEL } from '../../support/kernels.ts'
 
@@ -45,6 +45,22 @@ client('after a restart the kernel counts from one', async ({ kernel }) => {
   await kernel.restart()
   assert.is.not(kernel.pid, before)
   assert.is((await kernel.execute('print').done()).reply.execution_count, 1)
+})
+
+client('another front end connects to the same kernel, and leaves it running', async ({ kernel }) => {
+  const other = await FrontEnd.connect(kernel.connection)
+  const { reply } = await other.execute('print').done()
+  const waiting = other.execute('print-then-wait', { stopOnError: false })
+  await waiting[Symbol.asyncIterator]().next()
+  other.disconnect()
+  for (const promise of [waiting.reply, other.request('comm_info_request')]) {
+    const error = await promise.catch((error) => error)
+    assert.ok(isAividaError(error, 'kernel.closed'), error)
+  }
+  await kernel.interrupt()
+  assert.is((await kernel.execute('print').done()).reply.execution_count, reply.execution_count! + 2)
+  const nobody = await FrontEnd.connect({ ...kernel.connection, key: 'of another kernel' }, 100).catch((error) => error)
+  assert.ok(isAividaError(nobody, 'timeout'), nobody)
 })
 
 client('a kernel that dies says how, and what it said last', async () => {
