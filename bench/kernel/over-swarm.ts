@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { KernelClient } from '../../kernel/client/index.ts'
 import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import type { Check, SuiteOptions } from '../report.ts'
+import { cancel } from './cancel.ts'
 import { firstResult } from './first-result.ts'
 import { AIVIDA } from './kernels.ts'
 import { put } from './put.ts'
@@ -16,7 +17,11 @@ export async function swarmChecks({ say }: SuiteOptions): Promise<Check[]> {
   const { argv } = AIVIDA
   const kernel = await KernelClient.start({ argv, env: { AIVIDA_DATA_DIR: cluster.submitter.dataDir } })
   try {
-    return [...(await firstResult(kernel, folder)), ...(await put(kernel, cluster.submitter.pid))]
+    return [
+      ...(await firstResult(kernel, folder)),
+      ...(await cancel(kernel, cluster, folder)),
+      ...(await put(kernel, cluster.submitter.pid)),
+    ]
   } finally {
     await kernel.shutdown()
     await cluster.stop()
