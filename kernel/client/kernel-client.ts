@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AividaError } from '../../runtime/base/errors.ts'
 import { limit } from '../../runtime/base/limits.ts'
 import { FrontEnd } from './front-end.ts'
@@ -12,6 +13,8 @@ export interface KernelOptions extends ProcessOptions {
 /** Tries of a start whose ports somebody else took between looking and listening. */
 const STARTS = 3
 const PORT_TAKEN = /EADDRINUSE|address already in use/i
+/** From the end of a kernel's process until what it sent before is here. */
+const LAST_WORDS_MS = 50
 
 /**
  * A kernel that this process started, and the line to it. Every wait ends: with the answer, with `timeout`, or with
@@ -91,7 +94,9 @@ export class KernelClient extends FrontEnd {
 
   async #start(): Promise<void> {
     const started = this.#process
-    void started.ended.then(() => this.#process === started && this.close(this.#died()))
+    void started.ended
+      .then(() => sleep(LAST_WORDS_MS))
+      .then(() => this.#process === started && this.close(this.#died()))
     try {
       await this.open(this.#options.startMs ?? limit('kernelStartMs'))
     } catch (error) {

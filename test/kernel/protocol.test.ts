@@ -67,12 +67,12 @@ basic('busy, the code, its outputs, idle: in this order', async ({ kernel }) => 
 
 interactive('completes what the session declared and what cells declared', async ({ kernel }) => {
   await kernel.execute('const measured = { alpha: 1, beta: 2 }').done()
-  const code = "const 😀 = ''; measured.al" // the cursor counts characters, of which the picture is one
-  const reply = await kernel.complete(code.replace('const 😀', "const s = '😀'"), Array.from(code).length + 6)
+  const code = "const smiles = '😀😀😀😀'; measured.al"
+  const characters = Array.from(code) // in which the protocol counts: JavaScript would count four more
+  const reply = await kernel.complete(code, characters.length)
   assert.is(reply.status, 'ok')
   assert.ok((reply.matches as string[]).includes('alpha'), JSON.stringify(reply))
-  const [start, end] = [reply.cursor_start as number, reply.cursor_end as number]
-  assert.is(Array.from(code.replace('const 😀', "const s = '😀'")).slice(start, end).join(''), 'al')
+  assert.is(characters.slice(reply.cursor_start as number, reply.cursor_end as number).join(''), 'al')
   const session = await kernel.complete('cluster.', 8)
   assert.ok((session.matches as string[]).includes('train'), JSON.stringify(session))
 })
@@ -167,11 +167,9 @@ advanced('an interrupt is answered, and ends what a cell waits for', async ({ ke
   for (const by of ['message', 'signal'] as const) {
     const run = kernel.execute("console.log('waiting'); await new Promise(() => {})")
     await run[Symbol.asyncIterator]().next()
-    const sentMs = performance.now()
     await kernel.interrupt(by)
     const { reply } = await run.done()
     assert.is(reply.status === 'error' && reply.ename, 'KeyboardInterrupt', by)
-    assert.ok(performance.now() - sentMs < 1_000)
   }
 })
 
@@ -236,28 +234,35 @@ beyond('an error that nobody waits for is told in its cell, and the kernel lives
 })
 
 beyond('while a cell waits, everything else is answered', async ({ kernel }) => {
-  const run = kernel.execute("await new Promise((done) => setTimeout(done, 150)); 'done'")
+  const run = kernel.execute('await new Promise(() => {})')
   assert.is((await kernel.isComplete('1')).status, 'complete')
-  assert.ok(!run.hasEnded)
-  await kernel.request('kernel_info_request')
+  assert.ok((await kernel.complete('Math.ma', 7)).matches)
+  assert.not(run.hasEnded)
+  await kernel.interrupt('message')
   await run.done()
 })
 
 beyond('an error aborts the cells that wait, and none that is sent later', async ({ kernel }) => {
-  const runs = ["throw new Error('first')", "console.log('not run')", '1'].map((code) => kernel.execute(code))
+  const codes = ['await new Promise(() => {})', "console.log('not run')", '1']
+  const runs = codes.map((code) => kernel.execute(code))
   const later = runs[0]!.reply.then(() => kernel.execute("'later'").done())
-  assert.equal(await Promise.all(runs.map(async (run) => (await run.done()).reply.status)), [
-    'error',
-    'aborted',
-    'aborted',
-  ])
+  await kernel.request('kernel_info_request') // by then the cells have arrived, too
+  await kernel.interrupt('message')
+  const replies = await Promise.all(runs.map((run) => run.done()))
+  assert.equal(
+    replies.map(({ reply }) => reply.status),
+    ['error', 'aborted', 'aborted'],
+  )
   assert.equal(runs[1]!.outputs, [])
   assert.is((await later).reply.status, 'ok')
 })
 
 beyond('cells that were sent while one computes are aborted by its error, too', async ({ kernel }) => {
-  const busy = kernel.execute("const end = Date.now() + 80; while (Date.now() < end); throw new Error('after')")
-  const [next] = await Promise.all([kernel.execute("console.log('not run')").done(), busy.done()])
+  const code = "console.log('go'); const end = Date.now() + 400; while (Date.now() < end); throw new Error('after')"
+  const busy = kernel.execute(code)
+  await busy[Symbol.asyncIterator]().next()
+  const next = await kernel.execute("console.log('not run')").done() // nobody reads it before the error is there
+  assert.is((await busy.reply).status, 'error')
   assert.is(next.reply.status, 'aborted')
 })
 
@@ -304,10 +309,9 @@ beyond('a shutdown is answered, and the kernel is gone at once, whatever its cel
   await kernel
     .execute("import { createServer } from 'node:net'\nsetInterval(() => {}, 1_000); createServer().listen(0); 0")
     .done()
-  const askedMs = performance.now()
-  assert.is(await kernel.shutdown(), 'it exited with code 0')
-  const tookMs = performance.now() - askedMs
-  assert.ok(tookMs < 1_000, `${tookMs} ms`)
+  const reply = await kernel.request('shutdown_request', { restart: true }, { channel: 'control' })
+  assert.equal(reply, { status: 'ok', restart: true })
+  assert.is(await kernel.ended, 'it exited with code 0')
   shared = undefined
 })
 
