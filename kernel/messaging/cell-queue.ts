@@ -19,6 +19,8 @@ export interface CellRequest {
   end(reply: Readonly<Record<string, unknown>>): void
 }
 
+/** The name of the error with which an interrupted cell ends. */
+const INTERRUPTED = 'KeyboardInterrupt'
 /** Turns of the event loop in which what arrived while a cell computed is read: 512 messages each. */
 const TURNS = 2
 
@@ -53,7 +55,7 @@ export class CellQueue {
   /** Interrupts the cell that runs: what it waits for ends, and the jobs that it submitted are called off. */
   interrupt(): void {
     if (!this.#running) return
-    this.#running.controller.abort(aborted('the cell was interrupted'))
+    this.#running.controller.abort(interrupted())
     this.#language.interrupt()
   }
 
@@ -62,7 +64,7 @@ export class CellQueue {
       const controller = new AbortController()
       this.#running = { cell, controller }
       cell.begin()
-      const reply = await this.#run(cell, controller.signal)
+      const reply = await this.#run(cell, controller)
       const stops = reply.status === 'error' && cell.request.stop_on_error
       // What a front end sent before it could know of the error is here now, also when the cell computed all the time.
       for (let turn = 0; stops && turn < TURNS; turn++) await this.#clock.turn()
@@ -78,15 +80,23 @@ export class CellQueue {
   }
 
   /** The content of the reply. Never throws. */
-  async #run({ request, publish }: CellRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
+  async #run({ request, publish }: CellRequest, controller: AbortController): Promise<Record<string, unknown>> {
     const { code, silent } = request
     if (request.store_history && !silent) this.history.add(++this.#count, code)
     const number = this.#count
     if (!silent) publish('execute_input', { code, execution_count: number })
     const outputs = new CellOutputs(silent ? () => {} : publish, this.#clock, number)
     const ended = Promise.withResolvers<void>()
-    const cell: Cell = { number, signal, ended: ended.promise, put: (output) => outputs.put(output) }
+    const cell: Cell = {
+      number,
+      code,
+      signal: controller.signal,
+      ended: ended.promise,
+      put: (output) => outputs.put(output),
+    }
     const execution = await this.#execute(code, cell)
+    // Node itself ends a cell that computes; what that has begun is called off all the same.
+    if (execution.status === 'error' && execution.name === INTERRUPTED) controller.abort(interrupted())
     ended.resolve()
     const shown = await this.#show(execution, cell)
     if (shown.status === 'error') {
@@ -141,6 +151,10 @@ export class CellQueue {
 
 type Failure = Extract<Execution, { status: 'error' }>
 type Shown = { readonly status: 'ok'; readonly bundle?: MimeBundle } | Failure
+
+function interrupted(): Error {
+  return aborted('the cell was interrupted')
+}
 
 function failed(error: unknown): Failure {
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error))

@@ -83,6 +83,20 @@ queue('an interrupt aborts the signal of the cell that runs, and of no other', a
   assert.is(log.filter((line) => line.includes('error')).length, 2)
 })
 
+queue('a cell that a signal ended has its own signal aborted, as one that was waiting', async () => {
+  const signals: AbortSignal[] = []
+  const { run } = open(async (code, { signal }) => {
+    signals.push(signal)
+    return { ...failure, name: code }
+  })
+  await run('KeyboardInterrupt')
+  await run('Failure')
+  assert.equal(
+    signals.map(({ aborted }) => aborted),
+    [true, false],
+  )
+})
+
 queue('a value is shown as part of its cell; one that cannot be shown is an error', async () => {
   const { run, log } = open(async (code, cell) => ({
     status: 'ok',
