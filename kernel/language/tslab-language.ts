@@ -155,7 +155,7 @@ class TslabLanguage implements Language {
     const resources = new AsyncDisposableStack()
     cellScope().require = this.#modules.within(this.#bareRequire, resources)
     const thrown = await this.#execute(result)
-    if (!thrown) this.#declared = result.declOutput ?? ''
+    this.#declared = result.declOutput ?? '' // of a cell that failed, too: what it made before that is there
     const value = this.#takeValue(result)
     try {
       await resources.disposeAsync()

@@ -54,6 +54,16 @@ language('constants and classes are declared again, destructured, and await stan
   assert.is(await ok('sum'), 3)
 })
 
+language(
+  'what a cell made before it failed is there in later ones; a cell that was never run has made nothing',
+  async () => {
+    assert.is((await fails('const job = { id: "job-1" }\nthrow new Error("later")')).message, 'later')
+    assert.is(await ok('job.id'), 'job-1')
+    assert.match((await fails('const fine = 1\nconst wrong: string = 2')).message, /not assignable/)
+    assert.match((await fails('fine')).message, /Cannot find name 'fine'/)
+  },
+)
+
 language('what is written belongs to the cell that began it, also later', async () => {
   const { cell } = await run(
     'setTimeout(() => console.log("late"), 5); process.stderr.write("now\\n"); console.log("first")',
