@@ -79,9 +79,25 @@ try {
   const { sum } = await readParts(join(app, 'result'))
   assert.equal([...typedArrayOf(sum!)], [11, 22, 33, 44, 55, 66])
 
+  step('a notebook')
+  const cell =
+    "import { dense } from 'aivida'\nconsole.log(typeof dense, typeof cluster.train, tf.tensor1d([1, 2]).size)"
+  writeFileSync(join(app, 'try.ipynb'), notebookOf(cell))
+  run('npx', ['aivida', 'notebook', 'run', 'try.ipynb', '--out', 'ran.ipynb'], app)
+  assert.match(readFileSync(join(app, 'ran.ipynb'), 'utf8'), 'function function 2')
+
   console.log('the package works')
 } finally {
   rmSync(scratch, { recursive: true, force: true })
+}
+
+function notebookOf(cell: string): string {
+  return JSON.stringify({
+    cells: [{ cell_type: 'code', id: 'only', metadata: {}, source: cell, outputs: [], execution_count: null }],
+    metadata: { kernelspec: { name: 'aivida', display_name: 'Aivida', language: 'typescript' } },
+    nbformat: 4,
+    nbformat_minor: 5,
+  })
 }
 
 function step(what: string): void {
