@@ -1,5 +1,5 @@
 /**
- * Runs the test files, each in a process of its own, one more at once than there are cores. Arguments pick files or
+ * Runs the test files, each in a process of its own, as many at once as there are cores. Arguments pick files or
  * folders (`npm test -- log`, `npm test -- test/base/clock.test.ts`). The last line is `N passed, N failed, N skipped`.
  */
 import { existsSync, globSync } from 'node:fs'
@@ -19,8 +19,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 const outcomes: Outcome[] = []
 const waiting = files.values()
-const LANES = availableParallelism() + 1 // files wait for disks and clocks a third of their time
-await Promise.all(Array.from({ length: LANES }, runWaiting))
+await Promise.all(Array.from({ length: availableParallelism() }, runWaiting))
 
 for (const { file, skipReasons } of outcomes) for (const reason of skipReasons) console.log(`SKIP ${file}: ${reason}`)
 const sum = (key: 'passed' | 'failed' | 'skipped') => outcomes.reduce((total, outcome) => total + outcome[key], 0)
