@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KernelClient } from '../../kernel/client/index.ts'
 import { type Check, medianCheck } from '../report.ts'
 import { figuresOf } from './cell-figures.ts'
+import { bytesOfItsOwn } from './resident.ts'
 
 const MiB = 2 ** 20
 const BYTES = 256 * MiB
@@ -19,7 +19,7 @@ export async function put(kernel: KernelClient, nodePid: number): Promise<Check[
   const peaks: number[] = []
   for (let i = 0; i < TRIES; i++) {
     await sleep(500) // what the last one left in memory is given back
-    const before = residentBytes(kernel.pid) + residentBytes(nodePid)
+    const before = bytesOfItsOwn(kernel.pid) + bytesOfItsOwn(nodePid)
     let peak = before
     let isOver = false
     const cell = figuresOf(
@@ -37,7 +37,7 @@ export async function put(kernel: KernelClient, nodePid: number): Promise<Check[
       isOver = true
     })
     while (!isOver) {
-      peak = Math.max(peak, residentBytes(kernel.pid) + residentBytes(nodePid))
+      peak = Math.max(peak, bytesOfItsOwn(kernel.pid) + bytesOfItsOwn(nodePid))
       await Promise.race([cell, sleep(LOOK_MS)])
     }
     rates.push(...(await cell))
@@ -47,10 +47,4 @@ export async function put(kernel: KernelClient, nodePid: number): Promise<Check[
     medianCheck({ name: 'put_mb_s', unit: 'MB/s', goal: '>= 500' }, rates),
     medianCheck({ name: 'put_rss_x', unit: 'x', goal: '<= 2' }, peaks),
   ]
-}
-
-/** Memory of a process that is not shared with files: Linux' `RssAnon`. */
-function residentBytes(pid: number): number {
-  const kB = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Number(kB) * 1024
 }
