@@ -100,23 +100,23 @@ export interface JobJournalInit {
   readonly minEpoch?: number
   /** Whose groups are in it beside this node's: those of the coordinator whose place it takes. */
   readonly writtenBy?: Uint8Array
-  /** Called once, when the journal is closed. */
-  readonly onClosed?: () => void
+  /** Called as soon as the journal takes no more, with when it will be free for the next who opens it. */
+  readonly onClosing?: (free: Promise<void>) => void
 }
 
 /** The durable story of one job. Whoever holds the log's epoch is the job's coordinator; an older one is fenced. */
 export class JobJournal {
   readonly #log: Log
-  readonly #onClosed: (() => void) | undefined
+  readonly #onClosing: JobJournalInit['onClosing']
 
-  private constructor(log: Log, onClosed: (() => void) | undefined) {
+  private constructor(log: Log, onClosing: JobJournalInit['onClosing']) {
     this.#log = log
-    this.#onClosed = onClosed
+    this.#onClosing = onClosing
   }
 
   /** Takes the journal of a job over: its epoch rises. Throws `log.*`. */
   static async open(home: LogStore | FileStoreInit, job: string, init: JobJournalInit): Promise<JobJournal> {
-    const { clock, signer, seen, minEpoch, writtenBy, onClosed } = init
+    const { clock, signer, seen, minEpoch, writtenBy, onClosing } = init
     const key = logKey(job, signer, writtenBy && [writtenBy])
     const log = await openLog(home, {
       clock,
@@ -124,7 +124,7 @@ export class JobJournal {
       ...(seen && { seen }),
       ...(minEpoch !== undefined && { minEpoch }),
     })
-    return new JobJournal(log, onClosed)
+    return new JobJournal(log, onClosing)
   }
 
   /** For scrubbing and followers. */
@@ -194,8 +194,9 @@ export class JobJournal {
   }
 
   close(): Promise<void> {
-    this.#onClosed?.()
-    return this.#log.close()
+    const free = this.#log.close()
+    this.#onClosing?.(free)
+    return free
   }
 }
 

@@ -19,6 +19,8 @@ const LINGER_MS = 2_000
 export class Journals {
   readonly #init: JournalsInit
   readonly #open = new Map<string, JobJournal>()
+  /** Journals that are being closed: whoever opens one of them waits until it is free. */
+  readonly #closing = new Map<string, Promise<void>>()
   /** Journals of ended jobs that are being read. */
   readonly #reading = new Map<string, Promise<JobRecord | undefined>>()
   readonly #listeners = new Set<(job: string) => void>()
@@ -31,11 +33,15 @@ export class Journals {
   async open(job: string): Promise<JobJournal> {
     const { home, clock, signer } = this.#init
     await this.#open.get(job)?.close() // one that lingers
+    await this.#closing.get(job)
     await this.#reading.get(job)?.catch(() => {})
-    const onClosed = () => {
-      if (this.#open.get(job) === journal) this.#open.delete(job)
+    const onClosing = (free: Promise<void>) => {
+      if (this.#open.get(job) !== journal) return
+      this.#open.delete(job)
+      const freed = free.catch(() => {}).then(() => void this.#closing.delete(job))
+      this.#closing.set(job, freed)
     }
-    const journal = await JobJournal.open(home(job), job, { clock, signer, onClosed })
+    const journal = await JobJournal.open(home(job), job, { clock, signer, onClosing })
     this.#open.set(job, journal)
     const moved = () => {
       for (const listener of this.#listeners) listener(job)
@@ -60,6 +66,7 @@ export class Journals {
   /** Of a job that has ended: nobody else holds its journal. */
   async #read(job: string): Promise<JobRecord | undefined> {
     const { home, clock, signer } = this.#init
+    await this.#closing.get(job)
     const journal = await JobJournal.open(home(job), job, { clock, signer })
     try {
       return await journal.load()
