@@ -1,11 +1,12 @@
 import type { Clock } from '../../runtime/base/clock.ts'
+import { EventQueue } from '../simulation/event-queue.ts'
 
 /** A clock that stands still until told to move: minutes of protocol time pass in microseconds, always the same way. */
 export class VirtualClock implements Clock {
   #nowMs = 0
   #wallOffsetMs: number
-  #order = 0
-  readonly #timers = new Map<number, { atMs: number; fn: () => void }>()
+  #pending = 0
+  readonly #timers = new EventQueue()
 
   /** `wallMs` is the wall time at the start, ms since the Unix epoch. Default: 2026-01-01T00:00:00Z. */
   constructor(wallMs = Date.UTC(2026, 0, 1)) {
@@ -21,9 +22,20 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, fn: () => void): () => void {
-    const id = this.#order++
-    this.#timers.set(id, { atMs: this.#nowMs + Math.max(0, delayMs), fn })
-    return () => void this.#timers.delete(id)
+    let waits = true
+    const settled = () => {
+      if (waits) this.#pending--
+      waits = false
+    }
+    this.#pending++
+    const callOff = this.#timers.add(this.#nowMs + Math.max(0, delayMs), () => {
+      settled()
+      fn()
+    })
+    return () => {
+      settled()
+      callOff()
+    }
   }
 
   turn(): Promise<void> {
@@ -32,7 +44,7 @@ export class VirtualClock implements Clock {
 
   /** Timers set and neither run nor called off: 0 when everything was stopped properly. */
   get pending(): number {
-    return this.#timers.size
+    return this.#pending
   }
 
   /** Jumps the wall clock alone, as an operator or NTP does. */
@@ -55,15 +67,12 @@ export class VirtualClock implements Clock {
     this.#nowMs = endMs
   }
 
-  #runNext(endMs: number): boolean {
-    let dueId: number | undefined
-    let dueMs = Number.POSITIVE_INFINITY
-    for (const [id, { atMs }] of this.#timers) if (atMs < dueMs) [dueId, dueMs] = [id, atMs]
-    if (dueId === undefined || dueMs > endMs) return false
-    const { fn } = this.#timers.get(dueId)!
-    this.#timers.delete(dueId)
-    this.#nowMs = dueMs
-    fn()
+  #runNext(untilMs: number): boolean {
+    let due = this.#timers.take(untilMs)
+    while (due?.isOff) due = this.#timers.take(untilMs)
+    if (due === undefined) return false
+    this.#nowMs = due.atMs
+    due.fn()
     return true
   }
 }

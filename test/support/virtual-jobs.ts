@@ -23,6 +23,7 @@ import {
   type NodeEventBody,
   publicKeyOf,
 } from '../../runtime/protocol/index.ts'
+import { FakeEngineProcess } from './fake-engine-process.ts'
 import { rowsSource } from './row-source.ts'
 import type { VirtualNode, VirtualSwarm } from './virtual-swarm.ts'
 
@@ -151,6 +152,7 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     random,
     coWorkers: true,
     offended: (peer, error) => swarm.warden.judge(peer, error),
+    spawn: () => new FakeEngineProcess(), // a host has one ready, which this one never uses
   })
   const journals = new Journals({ home: (job) => journalHome(durable, job, life), clock, signer: key })
   const proofs = new AccountProofs({
