@@ -22,9 +22,14 @@ export type JobNews =
     }
   /**
    * What the node says of it: all of its parts from the first one on, with absolute paths of their files, its status, the steps
-   * of a training, its shards. The last one is a `job` whose state is not `running`.
+   * of a training, its shards. The last one is a `job` whose state is not `running`. `measured`: of a part of a training, what
+   * each of its steps measured, by metric; absent where its file cannot be read.
    */
-  | { readonly type: 'event'; readonly event: NodeEvent }
+  | {
+      readonly type: 'event'
+      readonly event: NodeEvent
+      readonly measured?: Readonly<Record<string, readonly number[]>>
+    }
   /** It was not taken, or, with a `job`, no more can be heard of it: it may well go on. Nothing follows. */
   | { readonly type: 'failed'; readonly error: AividaError; readonly job?: string }
 

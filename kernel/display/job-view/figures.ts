@@ -1,6 +1,6 @@
 import { count, duration } from '../../../runtime/node/record/report/figures.ts'
 import type { JobStatus } from '../../../runtime/protocol/index.ts'
-import type { JobView } from './job-view.ts'
+import { doneOf, type JobView } from './job-view.ts'
 
 /** A worker, for a row. */
 export interface WorkerRow {
@@ -25,19 +25,18 @@ export interface WorkerRow {
 const STRAGGLES = 2
 
 /** The workers of a job, the busiest first. */
-export function workerRows({ status, roundTotals }: JobView): WorkerRow[] {
+export function workerRows(view: JobView): WorkerRow[] {
+  const { status, roundTotals } = view
   if (!status) return []
-  const speed = ({ rows, computeMs }: JobStatus['workers'][number]) =>
-    rows > 0 && computeMs > 0 ? (1_000 * rows) / computeMs : undefined
-  const speeds = status.workers.flatMap((worker) => speed(worker) ?? []).sort((a, b) => a - b)
+  const workers = status.workers.map((worker) => withTold(view, worker))
+  const speeds = workers.flatMap(({ perSecond }) => perSecond ?? []).sort((a, b) => a - b)
   const middle = speeds[Math.floor(speeds.length / 2)] ?? 0
-  return status.workers
+  return workers
     .map((worker): WorkerRow => {
-      const perSecond = speed(worker)
+      const { peer, name, perSecond } = worker
       const slower = perSecond !== undefined && speeds.length > 1 ? middle / perSecond : 1
-      const { peer, name, state, shards, running, rows, computeMs } = worker
       return {
-        ...{ peer, state, shards, running, rows, perSecond, computeMs },
+        ...worker,
         name: name || peer.slice(-8),
         behind: slower >= STRAGGLES ? slower : undefined,
         counted: roundTotals.counted.get(peer) ?? 0,
@@ -46,6 +45,18 @@ export function workerRows({ status, roundTotals }: JobView): WorkerRow[] {
       }
     })
     .sort((a, b) => b.rows - a.rows || (a.peer < b.peer ? -1 : 1))
+}
+
+type Told = Pick<WorkerRow, 'peer' | 'name' | 'state' | 'shards' | 'running' | 'rows' | 'computeMs' | 'perSecond'>
+
+/** What a worker has done, the steps of a training among it that it has told of and whose part is not there yet. */
+function withTold(view: JobView, worker: JobStatus['workers'][number]): Told {
+  const { peer, name, state, shards, running, rows, computeMs } = worker
+  const [done, status] = [doneOf(view), view.status!]
+  const told = view.reached?.worker === peer ? done - status.rows.done : 0
+  const own = rows > 0 && computeMs > 0 ? (1_000 * rows) / computeMs : undefined
+  const perSecond = own ?? (told > 0 ? sampledSpeed(view.progress) : undefined)
+  return { peer, name, state, shards, running, rows: rows + told, computeMs, perSecond }
 }
 
 /** How fast a job goes, and how long it will take; of what is not known nothing. */
@@ -65,22 +76,19 @@ const FRESH_MS = 5_000
 
 /** The pace of a job at a moment of the wall clock. */
 export function paceOf(view: JobView, nowWallMs: number): Pace {
-  const { status, progress, steps } = view
+  const { status, progress, speeds } = view
   if (!status)
     return { elapsedMs: 0, share: undefined, perSecond: undefined, rowsPerSecond: undefined, leftMs: undefined }
   const { rows, state, createdWallMs, finishedWallMs } = status
+  const done = doneOf(view)
   const elapsedMs = Math.max(0, (finishedWallMs ?? nowWallMs) - createdWallMs)
-  const over = rows.done > 0 && elapsedMs > 0 ? (1_000 * rows.done) / elapsedMs : undefined
-  const [first, last] = [progress[0], progress.at(-1)]
-  const spanMs = first && last ? Math.max(last.atWallMs, nowWallMs) - first.atWallMs : 0
-  const lately = first && last && progress.length > 1 && spanMs > 0 ? (1_000 * (last.done - first.done)) / spanMs : over
-  const perSecond = state === 'running' ? lately : over
-  const fresh = [...steps.values()].filter(({ atWallMs }) => nowWallMs - atWallMs < FRESH_MS)
-  const left = rows.total === undefined ? undefined : rows.total - rows.done
+  const over = done > 0 && elapsedMs > 0 ? (1_000 * done) / elapsedMs : undefined
+  const perSecond = state === 'running' ? (sampledSpeed(progress, nowWallMs) ?? over) : over
+  const fresh = [...speeds.values()].filter(({ atWallMs }) => nowWallMs - atWallMs < FRESH_MS)
+  const left = rows.total === undefined ? undefined : rows.total - done
   return {
     elapsedMs,
-    share:
-      state === 'done' ? 1 : rows.total === undefined ? undefined : Math.min(1, rows.done / Math.max(1, rows.total)),
+    share: state === 'done' ? 1 : rows.total === undefined ? undefined : Math.min(1, done / Math.max(1, rows.total)),
     perSecond,
     rowsPerSecond:
       state === 'running' && fresh.length > 0
@@ -88,6 +96,14 @@ export function paceOf(view: JobView, nowWallMs: number): Pace {
         : undefined,
     leftMs: state === 'running' && left !== undefined && perSecond ? (1_000 * left) / perSecond : undefined,
   }
+}
+
+/** What was done a second between the first sample and the last, or now; of fewer than two samples nothing is known. */
+function sampledSpeed(progress: JobView['progress'], nowWallMs = 0): number | undefined {
+  const [first, last] = [progress[0], progress.at(-1)]
+  if (!first || !last || first === last) return undefined
+  const spanMs = Math.max(last.atWallMs, nowWallMs) - first.atWallMs
+  return spanMs > 0 ? (1_000 * (last.done - first.done)) / spanMs : undefined
 }
 
 /** A rate for people: four digits that matter at most. */
@@ -103,14 +119,16 @@ export function notTaken(job: string | undefined): string {
 
 /** What people should know of a running job that does not move, or not as they may think; the most pressing first. */
 export function notesOf(view: JobView): string[] {
-  const { status, failure, alone } = view
+  const { status, failure, alone, reached } = view
   if (!status) return []
-  const { state, shards, workers, refusals, rounds, error, adoption } = status
+  const { state, rows, shards, workers, refusals, rounds, error, adoption } = status
   const notes: string[] = []
   if (failure) notes.push(`no more can be heard of it: ${failure.code}: ${failure.message}`)
   if (error) notes.push(`${error.code}: ${error.message}`)
   if (adoption)
     notes.push(`it goes on at another node: ${adoption.by.slice(-8)} took it over from ${adoption.from.slice(-8)}`)
+  if (state !== 'running' && reached && reached.step > rows.done)
+    notes.push(`step ${count(reached.step)} was made; what is kept ends with step ${count(rows.done)}`)
   if (alone && workers.length < 2) notes.push('there is no other machine: this one computes alone')
   if (state !== 'running') return notes
   const refused = Object.entries(refusals).map(([reason, times]) => `${reason} ×${times}`)

@@ -7,7 +7,7 @@ import { page } from '../page.ts'
 import { counted as words } from '../plain.ts'
 import { type Curve, latest, pointsOf } from './curve.ts'
 import { notesOf, notTaken, type Pace, paceOf, rate, timeText, type WorkerRow, workerRows } from './figures.ts'
-import type { JobView } from './job-view.ts'
+import { doneOf, type JobView } from './job-view.ts'
 import { nameOf } from './text.ts'
 import { rankedTrials, trialText } from './trials.ts'
 
@@ -72,7 +72,7 @@ function tiles(view: JobView, status: JobStatus, pace: Pace): Markup {
   const shown: (readonly [what: string, value: string] | false | undefined)[] = [
     [
       rows.total === undefined ? unit : `of ${count(rows.total)} ${unit}`,
-      `${count(rows.done)}${pace.share !== undefined && status.state === 'running' ? ` (${percent(pace.share)})` : ''}`,
+      `${count(doneOf(view))}${pace.share !== undefined && status.state === 'running' ? ` (${percent(pace.share)})` : ''}`,
     ],
     pace.perSecond !== undefined && [`${unit} a second`, rate(pace.perSecond, '').replace(' /s', '')],
     pace.rowsPerSecond !== undefined && ['rows a second', count(pace.rowsPerSecond)],

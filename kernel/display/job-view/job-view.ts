@@ -1,5 +1,5 @@
 import { assertNever } from '../../../runtime/base/errors.ts'
-import type { JobStatus, NodeEvent, Parameter } from '../../../runtime/protocol/index.ts'
+import type { JobStatus, NodeEvent, Parameter, RoundOutcome } from '../../../runtime/protocol/index.ts'
 import type { JobNews, JobProgram } from '../../job-news.ts'
 import { addPoint, type Curve } from './curve.ts'
 import { closedRound, type RoundRow } from './rounds.ts'
@@ -29,12 +29,17 @@ export interface Mishap {
   lastWallMs: number
 }
 
-/** The newest steps of a worker of a training. */
-export interface Steps {
-  readonly step: number
-  readonly metrics: Readonly<Record<string, number>>
+/** How fast a worker of a training last said that it learns. */
+export interface Speed {
   readonly rowsPerSecond: number
   readonly atWallMs: number
+}
+
+/** How far a training by one worker has come by that worker's word, beyond the parts that are there. */
+export interface Reached {
+  readonly worker: string
+  /** Steps of the whole training that are made. */
+  readonly step: number
 }
 
 /** All that a view shows: a fold over the news of one job. {@link foldNews} alone changes it. */
@@ -50,12 +55,14 @@ export interface JobView {
   /** It was not taken, or no more can be heard of it. */
   failure: { readonly code: string; readonly message: string } | undefined
   status: JobStatus | undefined
+  /** Of a training by one worker: see {@link doneOf}. */
+  reached: Reached | undefined
   /** How much was done when, lately: what speed is taken from. */
   readonly progress: { readonly atWallMs: number; readonly done: number }[]
   /** By metric. */
   readonly curves: Map<string, Curve>
   /** By worker. */
-  readonly steps: Map<string, Steps>
+  readonly speeds: Map<string, Speed>
   readonly names: Map<string, string>
   readonly mishaps: Map<string, Mishap>
   /** The newest ones. */
@@ -77,7 +84,7 @@ const ROUNDS = 50
 export function beginJobView(): JobView {
   return {
     ...{ program: undefined, name: '', job: undefined, alone: false, sweep: undefined, failure: undefined },
-    ...{ status: undefined, progress: [], curves: new Map(), steps: new Map(), names: new Map() },
+    ...{ status: undefined, reached: undefined, progress: [], curves: new Map(), speeds: new Map(), names: new Map() },
     ...{ mishaps: new Map(), rounds: [], trials: new Map(), gaps: 0 },
     roundTotals: { counted: new Map(), missed: new Map(), late: new Map() },
   }
@@ -97,7 +104,7 @@ export function foldNews(view: JobView, news: JobNews): void {
       for (const { peer, name } of news.peers) if (name !== '') view.names.set(peer, name)
       return
     case 'event':
-      foldEvent(view, news.event)
+      foldEvent(view, news.event, news.measured)
       return
     case 'failed':
       view.failure = { code: news.error.code, message: news.error.message }
@@ -108,7 +115,18 @@ export function foldNews(view: JobView, news: JobNews): void {
   }
 }
 
-function foldEvent(view: JobView, event: NodeEvent): void {
+/**
+ * Rows, or steps, that are done: while a worker trains alone the steps that it has told of count too. Their part, and with it what
+ * is kept, comes when their shard ends; of a job that has ended, parts alone count.
+ */
+export function doneOf({ status, reached }: JobView): number {
+  const { state, rows } = status ?? { state: 'running', rows: { done: 0 } }
+  return state === 'running' ? Math.max(rows.done, reached?.step ?? 0) : rows.done
+}
+
+type Measured = Readonly<Record<string, readonly number[]>>
+
+function foldEvent(view: JobView, event: NodeEvent, measured: Measured | undefined): void {
   switch (event.type) {
     case 'job':
       foldStatus(view, event.status, event.atWallMs)
@@ -117,7 +135,7 @@ function foldEvent(view: JobView, event: NodeEvent): void {
       foldShard(view, event)
       break
     case 'part':
-      foldPart(view, event)
+      foldPart(view, event, measured)
       break
     case 'training':
       foldSteps(view, event)
@@ -133,10 +151,16 @@ function foldEvent(view: JobView, event: NodeEvent): void {
 function foldStatus(view: JobView, status: JobStatus, atWallMs: number): void {
   view.status = status
   for (const { peer, name } of status.workers) if (name !== '') view.names.set(peer, name)
+  progressed(view, atWallMs)
+}
+
+/** Takes down how much is done by now, for the speed. */
+function progressed(view: JobView, atWallMs: number): void {
   const { progress } = view
-  const last = progress.at(-1)
-  if (last && status.rows.done < last.done) progress.length = 0 // a retracted part, a round done again
-  if (!last || status.rows.done !== last.done) progress.push({ atWallMs, done: status.rows.done })
+  const [last, done] = [progress.at(-1), doneOf(view)]
+  if (last && done < last.done) progress.length = 0 // a retracted part, a round done again, a worker that took over
+  if (last?.done === 0 && done > 0) progress.length = 0 // until then it was prepared
+  if (progress.at(-1)?.done !== done) progress.push({ atWallMs, done })
   while (progress.length > 2 && (progress.length > SPEED_POINTS || atWallMs - progress[1]!.atWallMs > SPEED_MS))
     progress.shift()
 }
@@ -154,19 +178,31 @@ function foldShard(view: JobView, { phase, worker = '', reason = '', atWallMs }:
 }
 
 function foldSteps(view: JobView, { worker, step, metrics, rowsPerSecond, atWallMs }: Of<'training'>): void {
-  view.steps.set(worker, { step, metrics, rowsPerSecond, atWallMs })
+  view.speeds.set(worker, { rowsPerSecond, atWallMs })
   if (view.status?.rounds || view.status?.sweep) return // members count their own steps, trials theirs
+  view.reached = { worker, step }
+  progressed(view, atWallMs)
   for (const [metric, value] of Object.entries(metrics)) addPoint(view.curves, metric, 'training', [step, value])
 }
 
-function foldPart(view: JobView, { part }: Of<'part'>): void {
+function foldPart(view: JobView, { part }: Of<'part'>, measured: Measured = {}): void {
   const { checkpoint, round, trial, firstRow, rows } = part
-  if (trial) foldTrial(view, trial, checkpoint)
-  else if (checkpoint)
-    for (const [metric, value] of Object.entries(checkpoint.validation ?? {}))
-      addPoint(view.curves, metric, 'validation', [checkpoint.step, value])
-  if (!round) return
-  view.rounds.push(closedRound(round, firstRow + rows))
+  if (trial) {
+    foldTrial(view, trial, checkpoint)
+    return
+  }
+  if (round) foldRound(view, round, firstRow + rows)
+  for (const [metric, values] of Object.entries(measured)) {
+    if (round) addPoint(view.curves, metric, 'training', [firstRow + rows, mean(values)])
+    // in the place of those few that were told while it ran
+    else for (const [i, value] of values.entries()) addPoint(view.curves, metric, 'training', [firstRow + i + 1, value])
+  }
+  for (const [metric, value] of Object.entries(checkpoint?.validation ?? {}))
+    addPoint(view.curves, metric, 'validation', [checkpoint!.step, value])
+}
+
+function foldRound(view: JobView, round: RoundOutcome, step: number): void {
+  view.rounds.push(closedRound(round, step))
   if (view.rounds.length > ROUNDS) view.rounds.shift()
   const { counted, missed, late } = view.roundTotals
   for (const each of round.counted) {
@@ -174,13 +210,6 @@ function foldPart(view: JobView, { part }: Of<'part'>): void {
     if (each.round !== round.round) add(late, each.peer)
   }
   for (const { peer } of round.excluded) add(missed, peer)
-  // what a round measured is in its file; what its members said last in it comes close
-  const said = round.counted.map(({ peer }) => view.steps.get(peer)?.metrics ?? {})
-  for (const metric of new Set(said.flatMap((metrics) => Object.keys(metrics)))) {
-    const values = said.flatMap((metrics) => metrics[metric] ?? [])
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-    addPoint(view.curves, metric, 'training', [firstRow + rows, mean])
-  }
 }
 
 function foldTrial(
@@ -206,4 +235,8 @@ function foldTrial(
 
 function add(counts: Map<string, number>, peer: string): void {
   counts.set(peer, (counts.get(peer) ?? 0) + 1)
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }

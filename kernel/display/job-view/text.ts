@@ -3,7 +3,7 @@ import { unitOf } from '../../../runtime/protocol/unit.ts'
 import { aligned, brief, counted, plain } from '../plain.ts'
 import { latest } from './curve.ts'
 import { notesOf, notTaken, paceOf, rate, timeText, workerRows } from './figures.ts'
-import type { JobView } from './job-view.ts'
+import { doneOf, type JobView } from './job-view.ts'
 import { rankedTrials, trialText } from './trials.ts'
 
 const WORKERS = 16
@@ -17,7 +17,7 @@ export function jobText(view: JobView, nowWallMs: number): string {
   const pace = paceOf(view, nowWallMs)
   const unit = unitOf(status)
   const { rows, shards, rounds, sweep } = status
-  const done = `${count(rows.done)}${rows.total === undefined ? '' : ` of ${count(rows.total)}`} ${unit}`
+  const done = `${count(doneOf(view))}${rows.total === undefined ? '' : ` of ${count(rows.total)}`} ${unit}`
   const facts = [
     pace.share !== undefined && status.state === 'running' && percent(pace.share),
     done,

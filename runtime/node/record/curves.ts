@@ -16,8 +16,9 @@ export interface Curve {
 /** A measurement after `x` steps. */
 export type Point = readonly [x: number, y: number]
 
-/** Columns of a training's parts that measure nothing. */
-export const NOT_MEASURED: readonly string[] = ['row', 'step', 'learningRate', 'member']
+/** Columns of a training's parts that measure nothing; those of its evaluations are told by its checkpoints. */
+const NOT_MEASURED: readonly string[] = ['row', 'step', 'learningRate', 'member']
+const EVALUATED = 'validation.'
 /** Points of a line: more of them are no sharper on a screen. */
 const POINTS = 400
 
@@ -38,9 +39,7 @@ export async function curvesOf(
     for (const [name, value] of Object.entries(checkpoint?.validation ?? {}))
       of(name).validation.push([checkpoint!.step, value])
     if (rows === 0) continue
-    for (const [metric, tensor] of Object.entries(await read(part))) {
-      if (NOT_MEASURED.includes(metric) || tensor.dtype === 'string' || tensor.shape.length !== 1) continue
-      const values = Array.from<number | bigint, number>(typedArrayOf(tensor) as ArrayLike<number | bigint>, Number)
+    for (const [metric, values] of Object.entries(measuredIn(await read(part)))) {
       const line = of(metric)
       if (part.round) addRound(line, part, values)
       else for (const [i, value] of values.entries()) line.training.push([firstRow + i + 1, value])
@@ -54,6 +53,17 @@ export async function curvesOf(
       members: new Map([...members].map(([peer, points]) => [peer, thinned(points)])),
     }))
     .sort((a, b) => order(a.metric) - order(b.metric) || (a.metric < b.metric ? -1 : 1))
+}
+
+/** What each step of a part measured on what it learned from, by metric: of the columns of its file those that do. */
+export function measuredIn(columns: NamedTensors): Record<string, number[]> {
+  return Object.fromEntries(
+    Object.entries(columns).flatMap(([name, tensor]) => {
+      if (NOT_MEASURED.includes(name) || name.startsWith(EVALUATED)) return []
+      if (tensor.dtype === 'string' || tensor.shape.length !== 1) return []
+      return [[name, Array.from<number | bigint, number>(typedArrayOf(tensor) as ArrayLike<number | bigint>, Number)]]
+    }),
+  )
 }
 
 /** A curve that is being read. */

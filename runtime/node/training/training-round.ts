@@ -1,7 +1,6 @@
 import { readPart } from '../../data/sources/index.ts'
-import { typedArrayOf } from '../../data/tensor/index.ts'
 import type { BlobRef, RoundOutcome } from '../../protocol/index.ts'
-import { NOT_MEASURED } from '../record/curves.ts'
+import { measuredIn } from '../record/curves.ts'
 
 /** A worker that takes part; its name is empty where it is not known. */
 export interface NamedPeer {
@@ -85,17 +84,12 @@ export async function trainingRound({
 }
 
 async function meansOf(file: string, names?: readonly string[]): Promise<Record<string, number>> {
-  const columns = await readPart(file).catch(() => ({}) as Awaited<ReturnType<typeof readPart>>)
-  const means: Record<string, number> = {}
-  for (const name of names ?? Object.keys(columns).filter((name) => !NOT_MEASURED.includes(name))) {
-    const column = columns[name]
-    if (!column) continue
-    const values = typedArrayOf(column) as ArrayLike<number>
-    let sum = 0
-    for (let i = 0; i < values.length; i++) sum += values[i]!
-    if (values.length > 0) means[name] = sum / values.length
-  }
-  return means
+  const measured = measuredIn(await readPart(file).catch(() => ({})))
+  return Object.fromEntries(
+    Object.entries(measured)
+      .filter(([name, values]) => values.length > 0 && (names === undefined || names.includes(name)))
+      .map(([name, values]) => [name, values.reduce((sum, value) => sum + value, 0) / values.length]),
+  )
 }
 
 function bytesOf(blobs: readonly BlobRef[]): number {

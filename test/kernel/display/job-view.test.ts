@@ -47,10 +47,49 @@ test('the loss that steps and checkpoints tell is drawn, the newest figures told
   assert.match(html!, /aria-label="training, validation"/)
 })
 
+const told = (afterMs: number, step: number, loss: number, character = 'A') =>
+  at(afterMs, {
+    ...{ type: 'training', job: JOB, worker: peer(character), step, rowsPerSecond: 1 },
+    metrics: { loss },
+  })
+
+test('steps of a worker that trains alone count as it tells of them, before their shard has ended', () => {
+  const running = status({
+    program: 'train',
+    rows: { read: 0, done: 0, total: 1_000 },
+    workers: [share('A', { rows: 0 })],
+  })
+  const news = [at(0, { type: 'job', status: running }), told(2_000, 40, 1), told(3_000, 140, 1)]
+  const { 'text/plain': text, 'text/html': html } = shown(news, 3_000)
+  assert.match(text, /running: 14.0 %, 140 of 1,000 steps, 100 steps\/s, 1 rows\/s, for 3.0 s, 8.6 s left/)
+  assert.match(text, / {2}worker-a {2}alive {2}140 steps {2}100 steps\/s/)
+  assert.match(html!, /width:14.0%/)
+  const over = shown([...news, told(4_000, 20, 1, 'B')], 4_000)
+  assert.match(over['text/plain'], /20 of 1,000 steps/, 'another worker took over from the last checkpoint')
+  const ended = { ...running, state: 'cancelled', finishedWallMs: MADE_WALL_MS + 4_000 } as const
+  const kept = shown([...news, at(4_000, { type: 'job', status: ended })])['text/plain']
+  assert.match(kept, /cancelled: 0 of 1,000 steps.*\n! step 140 was made; what is kept ends with step 0/)
+})
+
+test('the curve goes to the last step: what a part measured takes the place of what was told meanwhile', () => {
+  const losses = Array.from({ length: 100 }, (_, i) => 2 - i / 100)
+  const part = { ...checkpointPart(100, {}), rows: 100, firstRow: 0 }
+  const event = { ...at(2, { type: 'part', job: JOB, part }), measured: { loss: losses } } as JobNews
+  const view = heard([told(0, 30, 9), told(1, 60, 9), event])
+  assert.equal(
+    view.curves.get('loss')!.training.points,
+    losses.map((loss, i) => [i + 1, loss]),
+  )
+})
+
+test('a round is one point, the mean of what its members measured', () => {
+  const round = at(0, { type: 'part', job: JOB, part: roundPart(1, ['A', 'B']) })
+  const view = heard([{ ...round, measured: { loss: [3, 1] } } as JobNews])
+  assert.equal(view.curves.get('loss')!.training.points, [[32, 2]])
+})
+
 test('steps that are done again take back what had been drawn', () => {
-  const step = (at_: number, step: number, loss: number) =>
-    at(at_, { type: 'training', job: JOB, worker: peer('A'), step, rowsPerSecond: 1, metrics: { loss } })
-  const view = heard([step(1, 10, 4), step(2, 20, 3), step(3, 30, 2), step(4, 20, 7)])
+  const view = heard([told(1, 10, 4), told(2, 20, 3), told(3, 30, 2), told(4, 20, 7)])
   assert.equal(view.curves.get('loss')!.training.points, [
     [10, 4],
     [20, 7],

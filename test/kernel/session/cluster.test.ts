@@ -78,6 +78,16 @@ test('a training is awaited, told step by step, and its model is used on rows in
   assert.is(news[1]?.type === 'submitted' && news[1].alone, false)
   const last = news.at(-1)
   assert.is(last?.type === 'event' && last.event.type === 'job' && last.event.status.state, 'done')
+  const measured = news.flatMap((each) => (each.type === 'event' && each.measured ? [each.measured] : []))
+  assert.equal(
+    measured.map((metrics) => Object.keys(metrics)),
+    trained.checkpoints.map(() => ['loss']),
+  )
+  assert.equal(
+    measured.flatMap(({ loss }) => loss!),
+    [...trained.metrics.getChild('loss')!],
+    'a view is told of each step',
+  )
   const { request } = await job.record()
   assert.equal(request.program === 'train' && request.script, { name: 'In [1]', text: 'cluster.train({ ... })' })
 
