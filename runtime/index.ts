@@ -79,13 +79,7 @@ export {
   uniform,
 } from './node/sweep/space.ts'
 export type { RankedTrial, SweepEvent, SweepHandle } from './node/sweep/sweep-handle.ts'
-export {
-  type Training,
-  type TrainingData,
-  type TrainingDefinition,
-  type TrainingRate,
-  training,
-} from './node/training/definition.ts'
+export type { TrainingData, TrainingDefinition, TrainingRate } from './node/training/definition.ts'
 export {
   type DilocoOptions,
   diloco,
@@ -98,6 +92,7 @@ export {
   type UpdateCompression,
   type UpdateCompressions,
 } from './node/training/rounds-definition.ts'
+export { type Training, training } from './node/training/training.ts'
 export type { TrainingEvent, TrainingHandle, TrainingMembers } from './node/training/training-handle.ts'
 export type { NamedPeer, RoundMember, TrainingRound } from './node/training/training-round.ts'
 export type {

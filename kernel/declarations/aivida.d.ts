@@ -930,12 +930,6 @@ declare module 'aivida' {
     model(options?: RequestOptions): Promise<Uint8Array>
   }
 
-  /** A {@link TrainingDefinition} that was looked over: what a file for `aivida train` exports as its default. */
-  interface Training {
-    readonly kind: 'aivida.training'
-    readonly definition: TrainingDefinition
-  }
-
   /**
    * Rows to learn from: a table, tensors whose axis 0 is the rows, or a path - of a row file, or of what `openSource` opens (CSV,
    * Parquet, JSON, Arrow, a folder of images), which is made one first. Columns are called as the step's inputs.
@@ -974,12 +968,6 @@ declare module 'aivida' {
 
   /** A learning rate: a number that stays, or a schedule. A cosine without an end ends with the training. */
   type TrainingRate = number | LearningRate | Omit<Extract<LearningRate, { kind: 'cosine' }>, 'totalSteps'>
-
-  /**
-   * Defines a training. Throws `train.option` for an option that there is none of, is missing, of another kind or does not
-   * go with another, `train.length` when it does not say how long, `train.share` for a share that leaves nothing to learn from or to measure on.
-   */
-  function training(definition: TrainingDefinition): Training
 
   /** What can be chosen about {@link diloco}; what is left out has a default for the kind of model. */
   interface DilocoOptions {
@@ -1084,6 +1072,18 @@ declare module 'aivida' {
   /** See {@link UpdateCompression}. */
   type UpdateCompressions = | UpdateCompression
   | { readonly up?: UpdateCompression; readonly down?: UpdateCompression }
+
+  /** A {@link TrainingDefinition} that was looked over: what a file for `aivida train` exports as its default. */
+  interface Training {
+    readonly kind: 'aivida.training'
+    readonly definition: TrainingDefinition
+  }
+
+  /**
+   * Defines a training. Throws `train.option` for an option that there is none of, is missing, of another kind or does not
+   * go with another, `train.length` when it does not say how long, `train.share` for a share that leaves nothing to learn from or to measure on.
+   */
+  function training(definition: TrainingDefinition): Training
 
   /**
    * Something that happened in a training: a worker made steps, a checkpoint is durable, and, with several workers, a round
@@ -3269,13 +3269,6 @@ declare module 'aivida' {
     readonly decays?: (parameter: Parameter) => boolean
   }
 
-  /**
-   * Builds a training step. Throws `graph.*` in words that name the layer: shapes that do not meet (`graph.shape`), a
-   * parameter that the loss does not depend on (`graph.unreached`), an operator without a gradient (`graph.no-gradient`),
-   * a batch that is not cut evenly (`graph.batch`), a setting out of its bounds (`graph.setting`).
-   */
-  function trainingStep(init: TrainingInit): TrainingStep
-
   /** What is trained, on what, how. */
   interface TrainingInit {
     /** A layer is given the first of the inputs. */
@@ -3304,6 +3297,13 @@ declare module 'aivida' {
     /** Default: `cpu`. */
     readonly target?: Target
   }
+
+  /**
+   * Builds a training step. Throws `graph.*` in words that name the layer: shapes that do not meet (`graph.shape`), a
+   * parameter that the loss does not depend on (`graph.unreached`), an operator without a gradient (`graph.no-gradient`),
+   * a batch that is not cut evenly (`graph.batch`), a setting out of its bounds (`graph.setting`).
+   */
+  function trainingStep(init: TrainingInit): TrainingStep
 
   /** A model that can be trained: plain ONNX graphs and the tensors that they begin with. */
   interface TrainingStep {

@@ -4,7 +4,8 @@ import type { TfjsModel } from '../../runtime/compute/graph/import/tfjs/artifact
 import type { TensorType } from '../../runtime/compute/graph/index.ts'
 import type { RowTable } from '../../runtime/data/rows/index.ts'
 import type { NamedTensors } from '../../runtime/data/tensor/index.ts'
-import type { Training, TrainingData, TrainingDefinition } from '../../runtime/node/training/definition.ts'
+import type { TrainingData, TrainingDefinition } from '../../runtime/node/training/definition.ts'
+import type { Training } from '../../runtime/node/training/training.ts'
 import type { TrainRequest } from '../../runtime/protocol/index.ts'
 import type { Cell } from '../cell.ts'
 import { isTfjsModel } from './model-input.ts'
@@ -35,7 +36,7 @@ export interface TrainOptions
 
 /** A training of what a cell says. Throws `train.*`, `input.*`, and of a model of TensorFlow.js `tfjs.*`. */
 export async function trainingFrom(options: TrainOptions): Promise<Training> {
-  const { training } = await import('../../runtime/node/training/definition.ts')
+  const { training } = await import('../../runtime/node/training/training.ts')
   if (options === null || typeof options !== 'object')
     throw userError('train.option', 'expected an object: cluster.train({ model, data, loss, optimizer, ... })')
   const { show: _, detach: __, data: given, validation: held, ...rest } = options

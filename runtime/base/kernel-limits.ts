@@ -1,4 +1,4 @@
-import type { Limit } from './limits.ts'
+import type { Limit } from './limit.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB

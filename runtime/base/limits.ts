@@ -1,11 +1,5 @@
 import { KERNEL_LIMITS } from './kernel-limits.ts'
-
-/** One bound: its value, its unit, and why it is what it is. */
-export interface Limit {
-  readonly value: number
-  readonly unit: 'bytes' | 'ms' | 'count' | 'characters' | 'rows'
-  readonly reason: string
-}
+import type { Limit } from './limit.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB

@@ -6,7 +6,7 @@ import type { AdopterInit } from '../job/following/index.ts'
 import { replaceFile, systemDisk } from '../log/disk.ts'
 import { type JobSpec, type ResultPart, signedCodec } from '../protocol/index.ts'
 import { whereabouts } from './followed-views.ts'
-import type { JobParts } from './job-ports.ts'
+import type { JobParts } from './job-parts.ts'
 import { openJobSource, scanJobModel } from './submission.ts'
 
 /** What adopting a job takes of this node's disk and blobs. */

@@ -12,7 +12,7 @@ import {
 } from '../job/following/index.ts'
 import type { Worker } from '../job/worker/index.ts'
 import type { Adoption, JobStatus, Signed } from '../protocol/index.ts'
-import type { JobParts } from './job-ports.ts'
+import type { JobParts } from './job-parts.ts'
 
 /** What {@link openJobFollowing} connects. */
 export interface JobFollowingInit

@@ -1,7 +1,7 @@
 import { statusOfRecord } from '../job/coordinator/index.ts'
 import { systemDisk } from '../log/index.ts'
 import type { JobStatus } from '../protocol/index.ts'
-import type { LocalServiceInit } from './local-service.ts'
+import type { LocalServiceInit } from './local-service-init.ts'
 import { journalledJobs, notResumed } from './submission.ts'
 
 /** What jobs are taken up from, and kept in when they have ended. */

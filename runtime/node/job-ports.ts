@@ -1,5 +1,5 @@
-import { type AividaError, type Clock, type Digest, type Logger, limit, peerError } from '../base/index.ts'
-import { type BlobStore, fetchBlob, type OpenProvider, treeOfBytes } from '../data/blob/index.ts'
+import { type AividaError, type Digest, type Logger, limit, peerError } from '../base/index.ts'
+import { type BlobStore, fetchBlob, treeOfBytes } from '../data/blob/index.ts'
 import { type Part, writeParts } from '../data/sources/index.ts'
 import {
   concatRows,
@@ -10,53 +10,16 @@ import {
   tensorOf,
 } from '../data/tensor/index.ts'
 import { type CoordinatorPorts, type OrderedPart, type Piece, VALIDATION } from '../job/coordinator/index.ts'
-import type { AccountProofs } from '../job/following/index.ts'
-import { type Journals, WorkerJournal } from '../job/journal/index.ts'
+import { WorkerJournal } from '../job/journal/index.ts'
 import type { WorkerPorts } from '../job/worker/index.ts'
-import { type Disk, type FileStoreInit, type LogStore, openLog, systemDisk } from '../log/index.ts'
-import {
-  type BlobRef,
-  type Device,
-  grantCodec,
-  type JobSpec,
-  type JobStatus,
-  logKey,
-  type Signer,
-  signDocument,
-} from '../protocol/index.ts'
-import type { NodeSwarm } from '../swarm/node-swarm.ts'
-import type { DataFolder } from './data-folder.ts'
-import type { EngineHost } from './engine-host.ts'
-import type { EventBus } from './events.ts'
+import { type FileStoreInit, type LogStore, openLog, systemDisk } from '../log/index.ts'
+import { type BlobRef, type Device, grantCodec, type JobSpec, logKey, signDocument } from '../protocol/index.ts'
+import type { JobParts } from './job-parts.ts'
 import { ReduceHost } from './rounds/reduce-host.ts'
 import { RoundBlobs } from './rounds/round-blobs.ts'
 import { statePorts } from './state-ports.ts'
 import { openJobSource, scanJobModel } from './submission.ts'
 import { TrainingHost } from './training-host.ts'
-
-/** What the ports of both sides of a job are made from. */
-export interface JobParts {
-  readonly swarm: NodeSwarm
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly signer: Signer
-  readonly folder: DataFolder
-  /** Of the jobs that are coordinated here. */
-  readonly journals: Journals
-  /** Who belongs to which account. */
-  readonly proofs: AccountProofs
-  /** Models and outputs, on disk. */
-  readonly blobs: BlobStore
-  /** Inputs of shards on their way, in memory. */
-  readonly inputs: BlobStore
-  readonly provider: (peer: string) => OpenProvider
-  readonly engines: EngineHost
-  readonly events: EventBus
-  /** A job has ended: its last status. */
-  readonly jobEnded: (status: JobStatus) => void
-  /** Where journals and parts are written. Default: the machine's own. */
-  readonly disk?: Disk
-}
 
 /** Owner of outputs that are owed to submitters. */
 const OWED = 'owed'

@@ -1,12 +1,8 @@
 import { statfs } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
-import { type Config, deadline, limit, peerError, type Random, userError } from '../base/index.ts'
-import type { DiskBudget } from '../data/blob/index.ts'
-import type { Coordinator } from '../job/coordinator/index.ts'
-import type { Worker } from '../job/worker/index.ts'
+import { deadline, limit, peerError, userError } from '../base/index.ts'
 import type {
   Adoption,
-  Device,
   JobRecordDocument,
   JobRequest,
   JobStatus,
@@ -14,21 +10,16 @@ import type {
   PeerView,
   ResultPart,
 } from '../protocol/index.ts'
-import type { Cluster, Door } from '../swarm/charter/index.ts'
 import { assertFreeFolder } from './adoption-ports.ts'
 import type { DataKeeper } from './data-shelf/data-entry.ts'
 import { followedViews } from './followed-views.ts'
-import type { JobArchive } from './job-archive.ts'
-import { type JobFollowing, readSlice } from './job-following.ts'
+import { readSlice } from './job-following.ts'
 import { keepEnded, resumeJobs } from './job-lives.ts'
-import type { JobParts } from './job-ports.ts'
-import type { Scrubbing } from './log-scrub.ts'
-import type { NodeKeys } from './membership.ts'
+import type { LocalServiceInit } from './local-service-init.ts'
 import { MembershipDesk } from './membership-desk.ts'
 import { nodeWarnings } from './node-warnings.ts'
 import { absentPeer, peerViews, strangerViews } from './peer-views.ts'
 import { RecordDesk } from './record/index.ts'
-import type { Sampler } from './samples.ts'
 import {
   type AdoptJobRequest,
   type CallOptions,
@@ -43,26 +34,6 @@ import {
 } from './service.ts'
 import { prepareJob } from './submission.ts'
 import { SOFTWARE, VERSION } from './version.ts'
-
-/** What the service of a running node works on. */
-export interface LocalServiceInit extends JobParts {
-  readonly config: Config
-  readonly name: string
-  readonly account: string | undefined
-  readonly cluster: Cluster
-  readonly door: Door
-  readonly keys: NodeKeys
-  readonly coordinator: Coordinator
-  readonly worker: Worker
-  readonly archive: JobArchive
-  readonly budget: DiskBudget
-  readonly shelf: DataKeeper
-  readonly random: Random
-  readonly devices: () => readonly Device[]
-  readonly sampler: Pick<Sampler, 'latest'>
-  readonly scrubbing: Scrubbing
-  readonly following: JobFollowing
-}
 
 /** What a running node can do, on the parts it is made of. */
 export class LocalService implements NodeService {

@@ -1,6 +1,6 @@
 import { limit } from '../base/index.ts'
 import { skewSentence } from '../swarm/membership/network-watch.ts'
-import type { LocalServiceInit } from './local-service.ts'
+import type { LocalServiceInit } from './local-service-init.ts'
 
 /** What the operator should know of a running node, in words. */
 export function nodeWarnings({

@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { LIMITS, type Limit, limit } from '../../runtime/base/limits.ts'
+import type { Limit } from '../../runtime/base/limit.ts'
+import { LIMITS, limit } from '../../runtime/base/limits.ts'
 
 const UNIT_ENDINGS: Partial<Record<Limit['unit'], string>> = { bytes: 'Bytes', ms: 'Ms', characters: 'Characters' }
 

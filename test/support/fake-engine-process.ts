@@ -1,8 +1,9 @@
 import { type Duplex, duplexPair } from 'node:stream'
+import type { Exit } from '../../runtime/compute/engine/child/endings.ts'
 import { type Frame, frameHead } from '../../runtime/compute/engine/child/frame.ts'
 import { FrameReader } from '../../runtime/compute/engine/child/frame-reader.ts'
 import type { Reply, Request } from '../../runtime/compute/engine/child/messages.ts'
-import type { EngineProcess, Exit } from '../../runtime/compute/engine/child/process.ts'
+import type { EngineProcess } from '../../runtime/compute/engine/child/process.ts'
 
 /** An engine child without a process: the test says what it answers, holds in memory, and whether it dies when killed. */
 export class FakeEngineProcess implements EngineProcess {

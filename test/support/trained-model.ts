@@ -1,5 +1,5 @@
 import { OnnxRuntimeEngine } from '../../runtime/compute/engine/onnxruntime.ts'
-import { RunStepper } from '../../runtime/compute/engine/stepper.ts'
+import { RunStepper } from '../../runtime/compute/engine/run-stepper.ts'
 import type { TrainingStep } from '../../runtime/compute/graph/index.ts'
 import { type NamedTensors, type Tensor, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
 import { someNumbers } from './gradient-check.ts'

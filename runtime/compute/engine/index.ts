@@ -7,7 +7,6 @@
 
 export type {
   ChildReplica,
-  Content,
   ContributionForm,
   MergedRounds,
   ReducedSlice,
@@ -20,9 +19,8 @@ export type {
   StepFeed,
   StepGroup,
   Stepped,
+  SteppedModel,
   SteppingOptions,
-  TensorSource,
-  TrainingInit,
 } from './child/child-training.ts'
 export {
   type ChildSettings,
@@ -32,9 +30,11 @@ export {
   engineCommand,
   gpuEnvironment,
 } from './child/command.ts'
+export type { Exit } from './child/endings.ts'
 export { AHEAD, EngineChild, type EngineChildInit } from './child/engine-child.ts'
 export { EnginePool, type EnginePoolInit, type LentEngine, type PoolKey } from './child/pool.ts'
-export { type EngineProcess, type Exit, spawnEngine } from './child/process.ts'
+export { type EngineProcess, spawnEngine } from './child/process.ts'
+export type { Content, TensorSource } from './child/tensor-source.ts'
 export type * from './engine.ts'
 export { OnnxRuntimeEngine } from './onnxruntime.ts'
 export { type SplitForm, SplitStepper, type SplitStepperInit } from './split-stepper.ts'

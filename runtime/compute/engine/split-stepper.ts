@@ -2,7 +2,8 @@ import { invariant } from '../../base/errors.ts'
 import { elementCount } from '../../data/tensor/check.ts'
 import type { NamedTensors, Tensor } from '../../data/tensor/tensor.ts'
 import type { EngineSession } from './engine.ts'
-import { RunStepper, type Stepper, type StepperInit, scalarOf } from './stepper.ts'
+import { RunStepper, scalarOf } from './run-stepper.ts'
+import type { Stepper, StepperInit } from './stepper.ts'
 
 /** How a step's two graphs fit together: numbers are those of tensors of the state. */
 export interface SplitForm {

@@ -1,7 +1,7 @@
 import { type Digest, isAividaError, userError } from '../../base/index.ts'
 import type { SafetensorsSource } from '../../data/tensor/safetensors.ts'
 import type { Replica } from '../../protocol/index.ts'
-import type { ChildReplica, ChildSession, ChildTraining, TrainingInit } from '../engine/index.ts'
+import type { ChildReplica, ChildSession, ChildTraining, SteppedModel } from '../engine/index.ts'
 import type { StepSignature } from '../graph/training/step-signature.ts'
 import { layoutOf, type SharedLayout, sliceEnds } from '../update/index.ts'
 import { checkReplicaNames, innerIn, momentumIn } from './replica-files.ts'
@@ -30,7 +30,7 @@ export interface ReplicaSessions {
   /** The step, or the half of it that gives gradients ... */
   readonly session: ChildSession
   /** ... and then the other half, and how they fit. */
-  readonly split?: NonNullable<TrainingInit['split']> | undefined
+  readonly split?: NonNullable<SteppedModel['split']> | undefined
 }
 
 /**

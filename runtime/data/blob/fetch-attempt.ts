@@ -2,7 +2,7 @@ import { AividaError, aborted, isAividaError, limit, peerError, sleep, toAividaE
 import type { BlobRef } from '../../protocol/index.ts'
 import { wrongChunk } from './blob-errors.ts'
 import { ChunkPlan } from './chunk-plan.ts'
-import type { DroppedProvider, FetchOptions, FetchReport } from './fetch.ts'
+import type { DroppedProvider, FetchOptions, FetchReport } from './fetch-options.ts'
 import { type Asked, type Opened, type OpenProvider, Provider } from './provider.ts'
 import { Recruits } from './recruits.ts'
 import type { PartialBlob } from './store.ts'

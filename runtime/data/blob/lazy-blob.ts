@@ -2,7 +2,7 @@ import { AividaError, aborted, limit, sleep, toAividaError } from '../../base/in
 import { Arrival } from './arrival.ts'
 import { wrongChunk } from './blob-errors.ts'
 import { ChunkSession } from './chunk-session.ts'
-import type { FetchOptions } from './fetch.ts'
+import type { FetchOptions } from './fetch-options.ts'
 import type { Asked, OpenProvider } from './provider.ts'
 import { type BlobTree, chunkDigest, chunkLength } from './tree.ts'
 

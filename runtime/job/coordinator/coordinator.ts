@@ -17,7 +17,8 @@ import {
   type SchedulerInstruction,
   step,
 } from '../scheduler/index.ts'
-import { type GivenUp, giveUp, journalRolledBack } from './giving-up.ts'
+import { giveUp, journalRolledBack } from './giving-up.ts'
+import type { GivenUp } from './job-end.ts'
 import { JobRun } from './job-run.ts'
 import { countRefusals, statusOf } from './job-status.ts'
 import { Notices } from './notices.ts'

@@ -1,51 +1,10 @@
 import { AividaError, peerError } from '../../base/index.ts'
-import { groupEntries, groupsIn } from '../../log/index.ts'
-import {
-  type Adoption,
-  adoptionCodec,
-  type JobStatus,
-  type JournalHead,
-  outranks,
-  type Signed,
-} from '../../protocol/index.ts'
-import { framesFrom, type JobEntry, type JobJournal, jobEntryCodec } from '../journal/index.ts'
+import { type Adoption, adoptionCodec, type JobStatus, outranks, type Signed } from '../../protocol/index.ts'
+import type { JobJournal } from '../journal/index.ts'
+import { type GivenUp, whatIsLeft } from './job-end.ts'
 import type { JobRun } from './job-run.ts'
 
-/** What is left of a job's journal to whoever takes the job over. */
-export interface GivenUp {
-  readonly head: JournalHead
-  /** Frames of sealed groups. */
-  readonly groups: readonly Uint8Array[]
-}
-
-/** Groups that an adopter is given at once; it has followed the journal, and lacks little. */
-const GIVEN_UP_BYTES = 32 << 20
-
 const ROLLED_BACK = 'log.rolled-back'
-
-/** Where a journal stands, and its groups from an entry on (default: none), but for the one that ends the job. */
-export async function whatIsLeft(job: string, { log }: JobJournal, fromSeq?: number): Promise<GivenUp> {
-  const frames = fromSeq === undefined ? [] : await framesFrom(log, fromSeq, GIVEN_UP_BYTES)
-  const groups = frames.filter((frame) => {
-    const [group] = groupsIn(frame)
-    return group && !groupEntries(group).some((entry) => jobEntryCodec.decode(entry).type === 'ended')
-  })
-  return { head: { job, ...log.head }, groups }
-}
-
-/** What the journal says of a job's end. */
-export function endOf(
-  { finishedWallMs = 0, error, adoption }: Pick<JobRun, 'finishedWallMs' | 'error' | 'adoption'>,
-  state: Exclude<JobStatus['state'], 'running'>,
-): JobEntry {
-  return {
-    type: 'ended',
-    state,
-    atWallMs: finishedWallMs,
-    ...(error && { error }),
-    ...(state === 'adopted' && adoption && { adoption }),
-  }
-}
 
 /**
  * Gives a job up to the node that adopts it; asked again, it answers the same. One that ended otherwise is not given up:

@@ -2,8 +2,9 @@ import { resolve } from 'node:path'
 import { type TrainingStep, trainingStep } from '../../compute/graph/index.ts'
 import { stepsPerEpoch } from '../../compute/training/index.ts'
 import type { JobRequest, LearningRate } from '../../protocol/index.ts'
-import { isShare, type Training, type TrainingDefinition } from './definition.ts'
+import { isShare, type TrainingDefinition } from './definition.ts'
 import { type RequestedRounds, roundsOf } from './rounds-definition.ts'
+import type { Training } from './training.ts'
 import { TrainingFolder } from './training-folder.ts'
 
 /** A training as a request whose files are there. */

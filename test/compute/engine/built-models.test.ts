@@ -10,7 +10,7 @@ import { gpuEnvironment } from '../../../runtime/compute/engine/child/command.ts
 import { EngineChild } from '../../../runtime/compute/engine/child/engine-child.ts'
 import type { Engine, LoadOptions } from '../../../runtime/compute/engine/engine.ts'
 import { OnnxRuntimeEngine } from '../../../runtime/compute/engine/onnxruntime.ts'
-import { RunStepper } from '../../../runtime/compute/engine/stepper.ts'
+import { RunStepper } from '../../../runtime/compute/engine/run-stepper.ts'
 import { TfjsEngine } from '../../../runtime/compute/engine/tfjs/engine.ts'
 import {
   adam,

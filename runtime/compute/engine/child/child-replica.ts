@@ -1,10 +1,10 @@
 import type { Digest } from '../../../base/hash.ts'
 import { limit } from '../../../base/limits.ts'
 import type { Aggregation, Compression, OuterStep } from '../../../protocol/update.ts'
-import type { TensorSource } from './child-training.ts'
 import type { EngineChild } from './engine-child.ts'
 import { protocol } from './frame.ts'
 import type { ReplicaPart, Request } from './messages.ts'
+import type { Content } from './tensor-source.ts'
 
 /** What makes a training a replica. */
 export interface ReplicaBeginning {
@@ -17,9 +17,6 @@ export interface ReplicaBeginning {
   /** Of the outer step: `length - plain` f32. Default: zeros. */
   readonly momentum?: Content
 }
-
-/** Bytes that are somewhere else yet. */
-export type Content = Pick<TensorSource, 'content' | 'sizeBytes'>
 
 /** Rounds to apply: the updates of each, a slice each. */
 export interface MergedRounds {

@@ -3,7 +3,7 @@ import { limit } from '../../../base/limits.ts'
 import type { NamedTensors } from '../../../data/tensor/tensor.ts'
 import type { ModelReport } from '../../model/scan.ts'
 import type { EngineSession, RunOptions, RunResult } from '../engine.ts'
-import { ChildTraining, type TrainingInit } from './child-training.ts'
+import { ChildTraining, type SteppedModel } from './child-training.ts'
 import type { EngineChild } from './engine-child.ts'
 import { protocol } from './frame.ts'
 
@@ -47,7 +47,7 @@ export class ChildSession implements EngineSession {
   }
 
   /** Takes the model, a training step, into training. Throws as {@link ChildTraining.begin} does. */
-  train(init: TrainingInit, signal?: AbortSignal): Promise<ChildTraining> {
+  train(init: SteppedModel, signal?: AbortSignal): Promise<ChildTraining> {
     return ChildTraining.begin(this.#child, this.number, init, signal)
   }
 

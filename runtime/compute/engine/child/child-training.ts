@@ -1,35 +1,25 @@
 import type { Digest } from '../../../base/hash.ts'
 import { limit } from '../../../base/limits.ts'
-import type { DType, NamedTensors } from '../../../data/tensor/tensor.ts'
+import type { NamedTensors } from '../../../data/tensor/tensor.ts'
 import type { SplitForm } from '../split-stepper.ts'
 import { ChildReplica, type ReplicaBeginning } from './child-replica.ts'
-import type { ChildSession } from './child-session.ts'
 import type { EngineChild } from './engine-child.ts'
 import { protocol } from './frame.ts'
 import { headsOf, type Request, type StepHead } from './messages.ts'
-
-/** A tensor that is somewhere else yet: a file, a blob. */
-export interface TensorSource {
-  readonly name: string
-  readonly dtype: DType
-  readonly shape: readonly number[]
-  readonly sizeBytes: number
-  /** The bytes, in order. */
-  readonly content: (signal?: AbortSignal) => AsyncIterable<Uint8Array>
-}
+import type { TensorSource } from './tensor-source.ts'
 
 /** What a training begins with. */
-export interface TrainingInit {
+export interface SteppedModel {
   /** In the order in which it is hashed; `next`: the output that holds it after a step. */
   readonly state: readonly (TensorSource & { readonly next: string })[]
   readonly frozen: readonly TensorSource[]
   /** Scalar f32 outputs of each step. */
   readonly metrics: readonly string[]
   /**
-   * When the session is but the first half of a step: how it fits the other half, a session of the same child. Steps compute
+   * When the session is but the first half of a step: how it fits the other half, by the number of its session in the same child. Steps compute
    * gradients then, and a {@link ChildReplica} applies them.
    */
-  readonly split?: SplitForm & { readonly update: ChildSession }
+  readonly split?: SplitForm & { readonly update: { readonly number: number } }
 }
 
 /** What one step is fed beside the state. */
@@ -57,7 +47,7 @@ export interface Stepped {
 
 /** Some bytes of a state. */
 export interface StatePiece {
-  /** Which tensor of {@link TrainingInit.state}. */
+  /** Which tensor of {@link SteppedModel.state}. */
   readonly tensor: number
   readonly bytes: Uint8Array
 }
@@ -78,9 +68,9 @@ const READ_BYTES = 8 << 20
 export class ChildTraining {
   readonly #child: EngineChild
   readonly #session: number
-  readonly #init: TrainingInit
+  readonly #init: SteppedModel
 
-  private constructor(child: EngineChild, session: number, init: TrainingInit) {
+  private constructor(child: EngineChild, session: number, init: SteppedModel) {
     this.#child = child
     this.#session = session
     this.#init = init
@@ -93,7 +83,7 @@ export class ChildTraining {
   static async begin(
     child: EngineChild,
     session: number,
-    init: TrainingInit,
+    init: SteppedModel,
     signal?: AbortSignal,
   ): Promise<ChildTraining> {
     const training = new ChildTraining(child, session, init)
@@ -145,7 +135,7 @@ export class ChildTraining {
    * its scalar f32 outputs `metrics` for each.
    */
   evaluate(
-    model: ChildSession,
+    model: { readonly number: number },
     metrics: readonly string[],
     groups: AsyncIterable<StepGroup>,
     options: SteppingOptions,

@@ -1,5 +1,13 @@
 import { AividaError } from '../../../base/errors.ts'
-import type { Exit } from './process.ts'
+
+/** How a child ended. */
+export interface Exit {
+  /** Exit code; `undefined` when a signal ended it or it never started. */
+  readonly code?: number
+  readonly signal?: string
+  /** The end of what it wrote to stderr, or why it did not start. */
+  readonly lastWords: string
+}
 
 /** The child took too long: `engine.timeout`. Another machine, or a smaller shard, may do it. */
 export function timeout(what: string, limitMs: number): AividaError {

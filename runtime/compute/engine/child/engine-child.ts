@@ -8,11 +8,11 @@ import { type ReducedSlice, reduceIn, type SliceReduction } from './child-replic
 import { ChildSession } from './child-session.ts'
 import { type StepGroup, type SteppingOptions, steppedOf } from './child-training.ts'
 import { type ChildSettings, engineCommand } from './command.ts'
-import { tooLarge } from './endings.ts'
+import { type Exit, tooLarge } from './endings.ts'
 import { frameHead, protocol } from './frame.ts'
 import { ChildLink } from './link.ts'
 import { packInputs, partsOf, type Request, unpackResults } from './messages.ts'
-import { type EngineProcess, type Exit, spawnEngine } from './process.ts'
+import { type EngineProcess, spawnEngine } from './process.ts'
 
 /** What an {@link EngineChild} needs. */
 export interface EngineChildInit {

@@ -5,16 +5,7 @@ import type { Duplex, Readable } from 'node:stream'
 import { limit } from '../../../base/limits.ts'
 import { CHANNEL_FD, type Command, LIFELINE_FD } from './command.ts'
 import { emptyFolder } from './empty-folder.ts'
-import { died } from './endings.ts'
-
-/** How a child ended. */
-export interface Exit {
-  /** Exit code; `undefined` when a signal ended it or it never started. */
-  readonly code?: number
-  readonly signal?: string
-  /** The end of what it wrote to stderr, or why it did not start. */
-  readonly lastWords: string
-}
+import { died, type Exit } from './endings.ts'
 
 /** A running child as its parent sees it; tests bring their own. */
 export interface EngineProcess {

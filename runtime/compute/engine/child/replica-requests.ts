@@ -5,7 +5,7 @@ import { protocol } from './frame.ts'
 import { GradientReplica } from './gradient-replica.ts'
 import { type Reply, type Request, scalarsOf, taker } from './messages.ts'
 import { Replica } from './replica.ts'
-import type { Answer, Asked, Training } from './trainings.ts'
+import type { Answer, Asked, Training } from './training-requests.ts'
 
 /** Requests that are about a replica. */
 export type ReplicaRequest = Asked<'begin-replica' | 'merge' | 'contribute' | 'restore' | 'read-replica'>

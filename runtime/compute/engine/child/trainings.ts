@@ -5,36 +5,12 @@ import { checkTensors } from '../../../data/tensor/check.ts'
 import type { NamedTensors, Tensor } from '../../../data/tensor/tensor.ts'
 import { checkInputs } from '../../model/tensor-spec.ts'
 import type { EngineSession } from '../engine.ts'
+import { RunStepper, scalarOf } from '../run-stepper.ts'
 import { SplitStepper } from '../split-stepper.ts'
-import { RunStepper, type Stepper, scalarOf } from '../stepper.ts'
 import { protocol } from './frame.ts'
-import type { GradientReplica } from './gradient-replica.ts'
-import { type Reply, type Request, type StepHead, scalarsOf, taker, tensorsOf } from './messages.ts'
-import type { Replica } from './replica.ts'
+import { type StepHead, scalarsOf, taker, tensorsOf } from './messages.ts'
 import { replicate } from './replica-requests.ts'
-
-/** Requests that are about a training. */
-export type TrainingRequest = Exclude<Request, { op: 'load' | 'run' | 'close' | 'reduce' }>
-
-/** A reply and its parts. */
-export type Answer = [Reply, readonly Uint8Array[]]
-/** A request of this name. */
-export type Asked<O extends TrainingRequest['op']> = Extract<TrainingRequest, { op: O }>
-
-/** A model in training. */
-export interface Training {
-  readonly session: EngineSession
-  readonly stepper: Stepper
-  /** Of the state's tensors, in order. */
-  readonly names: readonly string[]
-  readonly frozen: NamedTensors
-  /** Whether a step's inputs were held against the graph; the engine itself looks at those that follow. */
-  checked: boolean
-  /** When it is one of many. */
-  replica?: Replica | GradientReplica
-  /** Why a step failed: those that were sent after it must not be run on the state before it. */
-  failed: unknown
-}
+import type { Answer, Asked, Training, TrainingRequest } from './training-requests.ts'
 
 /** Requests that look at no state, or settle it themselves. */
 const STATELESS: ReadonlySet<TrainingRequest['op']> = new Set(['begin-training', 'steps', 'end-training'])

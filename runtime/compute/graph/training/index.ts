@@ -21,4 +21,5 @@ export {
   withStepSignature,
 } from './step-signature.ts'
 export { type ModelSignature, modelSignatureOf, trainedModel, trainedModelParts } from './trained-model.ts'
+export * from './training-init.ts'
 export * from './training-step.ts'

@@ -9,7 +9,7 @@ import { type Model, writeModel } from '../onnx/model.ts'
 import { withWeights } from '../onnx/weights.ts'
 import { batched, outputsOf } from './model-pass.ts'
 import { type ModelSignature, withModelSignature } from './trained-model.ts'
-import type { TrainingInit } from './training-step.ts'
+import type { TrainingInit } from './training-init.ts'
 
 type Adapters = Map<string, Adapter>
 

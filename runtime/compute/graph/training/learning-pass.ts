@@ -8,7 +8,7 @@ import { accumulated } from './accumulation.ts'
 import { columnBounds } from './column-bounds.ts'
 import { batched, outputsOf } from './model-pass.ts'
 import type { StepSignature } from './step-signature.ts'
-import type { TrainingInit } from './training-step.ts'
+import type { TrainingInit } from './training-init.ts'
 
 /** A graph from a batch to the gradients of its loss. */
 export interface LearningPass {

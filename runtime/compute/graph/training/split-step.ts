@@ -12,7 +12,7 @@ import {
   withUpdateSignature,
 } from './split-signature.ts'
 import { nextOf, stateHeads, updated } from './step-state.ts'
-import type { TrainingInit } from './training-step.ts'
+import type { TrainingInit } from './training-init.ts'
 
 /** A step in two graphs; run one after the other they are the step. */
 export interface SplitStep {

@@ -1,6 +1,6 @@
 import { invariant } from '../../../base/index.ts'
 import type { Compression, RoundRecipe } from '../../../protocol/index.ts'
-import { defaultRecipe } from './default-recipe.ts'
+import { defaultRecipe, type ModelKind } from './default-recipe.ts'
 
 /** What came and went in a round, and how long it took beyond the steps of the slowest member. */
 export interface MeasuredExchange {
@@ -20,8 +20,7 @@ export interface MeasuredRounds {
   readonly steps: number
   /** One at least; two of different sizes tell what an exchange costs whatever its size. */
   readonly exchanges: readonly MeasuredExchange[]
-  /** Attention wants its replicas together more often. */
-  readonly kind: 'transformer' | 'other'
+  readonly kind: ModelKind
   /** Whether there is the step in two parts, without which nobody can exchange gradients. Default: `true`. */
   readonly inParts?: boolean
 }

@@ -1,8 +1,7 @@
 import type { RoundRecipe, RoundsRequest } from '../../../protocol/index.ts'
-import type { MeasuredRounds } from './choose-recipe.ts'
 
 /** What decides how often replicas should meet: attention wants them together more often. */
-export type ModelKind = MeasuredRounds['kind']
+export type ModelKind = 'transformer' | 'other'
 
 /** Batches of a member below which a training is short: its replicas meet more often. */
 const SHORT = 1_000

@@ -1,11 +1,11 @@
 import type { Compression, RoundRecipe, RoundsRequest } from '../../../protocol/index.ts'
-import { chooseRecipe, exchangedBytes, type MeasuredExchange } from './choose-recipe.ts'
+import { chooseRecipe, exchangedBytes } from './choose-recipe.ts'
 import { defaultRecipe } from './default-recipe.ts'
 import { addRound, removeRound } from './history.ts'
 import { giveUpLate } from './late.ts'
 import { releaseAll } from './releases.ts'
 import { batchesIn } from './sample-account.ts'
-import type { OpenRound } from './state.ts'
+import type { OpenRound, Probe } from './state.ts'
 import type { Turn } from './turn.ts'
 
 /** Rounds on trial, by what is sent: the second and the last are measured, since members fetch what a round came to in the one after it. */
@@ -15,14 +15,6 @@ const MEASURED = [1, 3]
 const STEPS = 2
 /** Of a training, the rounds on trial may be this part at most. */
 const SHARE = 0.1
-
-/** Rounds on trial: nothing of them counts, and nothing is journalled. */
-export interface Probe {
-  /** Those that are over. */
-  done: number
-  readonly exchanges: MeasuredExchange[]
-  stepMs: number
-}
 
 /** How replicas are kept together, from the first round on; begins rounds on trial where that is to be measured. */
 export function beginRecipe(turn: Turn, members: number): void {

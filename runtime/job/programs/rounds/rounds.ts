@@ -13,6 +13,7 @@ import type { RoundsState } from './state.ts'
 import { stop } from './stopping.ts'
 import { takeBack } from './taking-back.ts'
 import { Turn } from './turn.ts'
+import { viewOf } from './view.ts'
 import { STUCK_MS } from './waking.ts'
 
 /**
@@ -25,7 +26,7 @@ export function rounds(options: RoundsOptions): JobProgram<RoundsState> {
     start(nowMs) {
       const turn = new Turn(options, resumed(options), nowMs)
       begin(turn)
-      return turn.answer()
+      return turn.answer(viewOf(turn))
     },
     step(state, event, nowMs) {
       const turn = new Turn(options, state, nowMs)
@@ -33,7 +34,7 @@ export function rounds(options: RoundsOptions): JobProgram<RoundsState> {
         hear(turn, event)
         goOn(turn)
       }
-      return turn.answer()
+      return turn.answer(viewOf(turn))
     },
   }
 }

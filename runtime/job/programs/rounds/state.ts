@@ -11,8 +11,8 @@ import type {
 } from '../../../protocol/index.ts'
 import type { ShardFailure } from '../../scheduler/index.ts'
 import type { Progress } from '../training.ts'
+import type { MeasuredExchange } from './choose-recipe.ts'
 import type { History } from './history.ts'
-import type { Probe } from './probing.ts'
 import type { SampleAccount } from './sample-account.ts'
 
 /** What is known of a peer that was ever here or took part. */
@@ -140,6 +140,14 @@ export interface KeptShard {
   readonly kind: 'train' | 'reduce' | 'snapshot'
   readonly round: number
   readonly peer: string
+}
+
+/** Rounds on trial: nothing of them counts, and nothing is journalled. */
+export interface Probe {
+  /** Those that are over. */
+  done: number
+  readonly exchanges: MeasuredExchange[]
+  stepMs: number
 }
 
 /** Where a training by rounds stands. */

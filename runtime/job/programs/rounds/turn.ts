@@ -1,10 +1,9 @@
 import type { Digest } from '../../../base/index.ts'
-import type { BlobRef, RoundManifest, ShardSpec } from '../../../protocol/index.ts'
+import type { BlobRef, RoundManifest, RoundsView, ShardSpec } from '../../../protocol/index.ts'
 import { shardId } from '../../../protocol/index.ts'
 import type { PartOrder, PlacedShard, ProgramStep } from '../program.ts'
 import type { RoundsOptions } from './options.ts'
 import type { KeptShard, RoundsState, Standing } from './state.ts'
-import { viewOf } from './view.ts'
 import { wakeAt } from './waking.ts'
 
 type Done = NonNullable<ProgramStep<RoundsState>['done']>
@@ -93,10 +92,9 @@ export class Turn {
     return !this.state.standings.get(peer)?.isGone
   }
 
-  /** What the program answers. */
-  answer(): ProgramStep<RoundsState> {
+  /** What the program answers, and what people are shown. */
+  answer(view: RoundsView): ProgramStep<RoundsState> {
     const wakeAtMs = wakeAt(this.state, this.nowMs)
-    const view = viewOf(this)
     const isNews = JSON.stringify(view) !== JSON.stringify(this.state.shown)
     this.state.shown = view
     return {

@@ -6,7 +6,7 @@ import type {
   ChildTraining,
   StepGroup,
   Stepped,
-  TrainingInit,
+  SteppedModel,
 } from '../../../../runtime/compute/engine/child/child-training.ts'
 import { gpuEnvironment } from '../../../../runtime/compute/engine/child/command.ts'
 import { EngineChild } from '../../../../runtime/compute/engine/child/engine-child.ts'
@@ -40,7 +40,7 @@ function source(name: string, tensor: Tensor) {
   }
 }
 
-function initOf(state = linearState()): TrainingInit {
+function initOf(state = linearState()): SteppedModel {
   return {
     state: Object.entries(state).map(([name, tensor]) => ({ ...source(name, tensor), next: `${name}.next` })),
     frozen: [],

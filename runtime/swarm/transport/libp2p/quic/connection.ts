@@ -1,10 +1,9 @@
-import type { ComponentLogger, PeerId, StreamMuxerFactory } from '@libp2p/interface'
+import type { ComponentLogger, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { AbstractMultiaddrConnection } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { ConnectionGuard } from '../guard.ts'
 import type { NativeConnection } from './binding.ts'
-import { QuicMuxer } from './muxer.ts'
 
 /** One QUIC connection as libp2p sees it: it carries streams and no bytes of its own. */
 export class QuicConnection extends AbstractMultiaddrConnection {
@@ -26,12 +25,6 @@ export class QuicConnection extends AbstractMultiaddrConnection {
     this.remotePeer = peerIdFromString(remoteAddr.getComponents().at(-1)?.value ?? '')
     const onClosed = () => this.onTransportClosed()
     native.closed().then(onClosed, onClosed)
-  }
-
-  /** What libp2p's upgrader needs to know instead of encrypting and multiplexing by itself. */
-  upgrade(): { skipEncryption: true; skipProtection: true; remotePeer: PeerId; muxerFactory: StreamMuxerFactory } {
-    const muxerFactory = { protocol: 'quic', createStreamMuxer: () => new QuicMuxer(this) }
-    return { skipEncryption: true, skipProtection: true, remotePeer: this.remotePeer, muxerFactory }
   }
 
   override sendData(): never {

@@ -12,6 +12,7 @@ import { limit } from '../../../../base/index.ts'
 import type { ConnectionGuard } from '../guard.ts'
 import type { NativeServer } from './binding.ts'
 import { QuicConnection } from './connection.ts'
+import { upgradeOf } from './muxer.ts'
 
 /** Opens a listening socket; port 0 is any free one. */
 export type OpenServer = (ip: string, port: number) => NativeServer
@@ -70,7 +71,7 @@ export class QuicListener extends TypedEventEmitter<ListenerEvents> implements L
     this.#connections.add(connection)
     connection.addEventListener('close', () => this.#connections.delete(connection), { once: true })
     try {
-      await this.#upgrader.upgradeInbound(connection, { ...connection.upgrade(), signal: this.#stop.signal })
+      await this.#upgrader.upgradeInbound(connection, { ...upgradeOf(connection), signal: this.#stop.signal })
     } catch (error) {
       connection.abort(error as Error)
     }

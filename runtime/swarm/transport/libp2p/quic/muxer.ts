@@ -1,4 +1,4 @@
-import type { CreateStreamOptions } from '@libp2p/interface'
+import type { CreateStreamOptions, PeerId, StreamMuxerFactory } from '@libp2p/interface'
 import { AbstractStreamMuxer } from '@libp2p/utils'
 import { abortable, limit, sleep } from '../../../../base/index.ts'
 import { TokenBucket } from '../../../conduct/token-bucket.ts'
@@ -79,4 +79,15 @@ export class QuicMuxer extends AbstractStreamMuxer<QuicStream> {
   }
 
   override onData(): void {} // a QUIC connection carries no bytes outside its streams
+}
+
+/** What libp2p's upgrader needs to know of a connection instead of encrypting and multiplexing by itself. */
+export function upgradeOf(connection: QuicConnection): {
+  skipEncryption: true
+  skipProtection: true
+  remotePeer: PeerId
+  muxerFactory: StreamMuxerFactory
+} {
+  const muxerFactory = { protocol: 'quic', createStreamMuxer: () => new QuicMuxer(connection) }
+  return { skipEncryption: true, skipProtection: true, remotePeer: connection.remotePeer, muxerFactory }
 }

@@ -18,6 +18,7 @@ import type { ConnectionGuard } from '../guard.ts'
 import type { NativeClient, NativeConfig, QuicBinding } from './binding.ts'
 import { QuicConnection } from './connection.ts'
 import { hostAndPort, QuicListener } from './listener.ts'
+import { upgradeOf } from './muxer.ts'
 
 interface Components {
   readonly privateKey: PrivateKey
@@ -96,7 +97,7 @@ class QuicTransport implements Transport {
       const expected = address.getComponents().find((part) => part.name === 'p2p')?.value
       const found = connection.remotePeer.toString()
       if (expected !== undefined && expected !== found) throw mismatch(expected, found)
-      return await options.upgrader.upgradeOutbound(connection, { ...connection.upgrade(), signal: options.signal })
+      return await options.upgrader.upgradeOutbound(connection, { ...upgradeOf(connection), signal: options.signal })
     } catch (error) {
       connection.abort(error as Error)
       throw error
