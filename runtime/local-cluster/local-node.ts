@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { AividaError, controlSocketPath } from '../base/index.ts'
 import { Client } from '../node/control/index.ts'
+import { shareCache } from './shared-cache.ts'
 
 /** How to start one node of a local cluster. */
 export interface LocalNodeInit {
@@ -43,6 +44,7 @@ export class LocalNode {
 
   /** Starts `aivida node` on a folder that is a member already, or holds a ticket; resolves when it takes work. */
   static async start(init: LocalNodeInit): Promise<LocalNode> {
+    await shareCache(init.dataDir)
     const node = new LocalNode(init)
     await node.#ready()
     return node
