@@ -473,6 +473,8 @@ declare module 'aivida' {
      * `job.output-exists`, `source.*`.
      */
     adopt(id: string, request?: AdoptJobRequest, options?: RequestOptions): Promise<JobHandle>
+    /** Jobs of other nodes that this node's account may read, as far as those are here: `client.job(ID)` opens one. */
+    shared(options?: RequestOptions): Promise<JobStatus[]>
     /** Jobs of other nodes of this account that could be adopted here. */
     followed(options?: RequestOptions): Promise<FollowedView[]>
     /** Sends a table to the node, for use as an input. Throws `request.too-large`, `data.full`. */
@@ -574,6 +576,13 @@ declare module 'aivida' {
      * `job.ended`, `scale.single` for a training on one worker, `scale.workers` for more or fewer than it can have.
      */
     scale(settings: { readonly workers: number }, options?: RequestOptions): Promise<JobStatus>
+    /**
+     * Lets the nodes of an account (`ac_...`) read it: status, record, results and model, and nothing else. Survives restarts of the
+     * node. Throws `share.read-only`, `share.too-many`, `job.adopted`.
+     */
+    share(account: string, options?: RequestOptions): Promise<JobStatus>
+    /** Lets them read it no longer. What they have fetched stays theirs. Throws as {@link share} does. */
+    unshare(account: string, options?: RequestOptions): Promise<JobStatus>
     /** Stops the job; one that has ended is left as it is. Answers with its state afterwards. */
     cancel(reason?: string, options?: RequestOptions): Promise<JobStatus>
   }
@@ -1730,6 +1739,13 @@ declare module 'aivida' {
       from: string
       by: string
       atWallMs: number
+    } | undefined
+    /** Accounts whose nodes may read it, beside those of its own. */
+    sharedWith?: string[] | undefined
+    /** It is another node's, and read here: that node, and what it is called. */
+    sharedBy?: {
+      node: string
+      name: string
     } | undefined
   }
 

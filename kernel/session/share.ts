@@ -5,12 +5,9 @@ import { writeWhole } from '../../runtime/base/whole-file.ts'
 import { type ArchiveFile, tarOf } from '../../runtime/data/archive/index.ts'
 import { readPart } from '../../runtime/data/sources/parts.ts'
 import type { JobHandle } from '../../runtime/node/control/job-handle.ts'
-import { MODEL_FILE } from '../../runtime/node/model-file.ts'
 import { reportOf } from '../../runtime/node/record/report/index.ts'
-import type { JobRecordDocument } from '../../runtime/protocol/index.ts'
-
-/** Files of an output folder that go along, where they are there. */
-const RESULTS = [MODEL_FILE, `${MODEL_FILE}.data`, 'best.safetensors', 'last.safetensors', 'trials.arrow'] as const
+import { withoutPaths } from '../../runtime/node/record/without-paths.ts'
+import { RESULT_FILES } from '../../runtime/node/sharing/result-files.ts'
 
 /** Writes what others may have of a job; see `Job.share`. Throws `share.file`. */
 export async function shareJob(handle: JobHandle, file: string): Promise<string> {
@@ -26,23 +23,11 @@ export async function shareJob(handle: JobHandle, file: string): Promise<string>
   const report = Buffer.from(page)
   if (kind === '.html') return (await writeWhole(file, [report])).path
   const files: ArchiveFile[] = [{ name: 'report.html', sizeBytes: report.byteLength, content: () => [report] }]
-  const named = RESULTS.map((name) => ({ name, path: join(outputDir, name) }))
+  const named = RESULT_FILES.map((name) => ({ name, path: join(outputDir, name) }))
   const rows = parts.filter((part) => part.rows > 0).map((part) => ({ name: basename(part.file), path: part.file }))
   for (const { name, path } of [...named, ...rows]) {
     const bytes = await readFile(path).catch(() => undefined)
     if (bytes) files.push({ name, sizeBytes: bytes.byteLength, content: () => [bytes] })
   }
   return (await writeWhole(file, tarOf(files))).path
-}
-
-/** A record with the names of files alone: whoever is given it learns nothing of this machine's folders. */
-export function withoutPaths(record: JobRecordDocument): JobRecordDocument {
-  const short = (value: unknown): unknown => {
-    if (typeof value === 'string')
-      return value.includes('/') || value.includes('\\') ? basename(value.replaceAll('\\', '/')) : value
-    if (Array.isArray(value)) return value.map(short)
-    if (value === null || typeof value !== 'object') return value
-    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, key === 'script' ? each : short(each)]))
-  }
-  return { ...record, request: short(record.request) as JobRecordDocument['request'] }
 }

@@ -1,5 +1,6 @@
 import { KERNEL_LIMITS } from './kernel-limits.ts'
 import type { Limit } from './limit.ts'
+import { SHARING_LIMITS } from './sharing-limits.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -368,6 +369,7 @@ export const LIMITS = {
   startMs: { value: 30_000, unit: 'ms', reason: 'a daemon that is not ready by then will not be' },
   drainMs: { value: 10_000, unit: 'ms', reason: 'work in progress after SIGTERM' },
   ...KERNEL_LIMITS,
+  ...SHARING_LIMITS,
 } as const satisfies Record<string, Limit>
 
 /** The value of a limit, in its own unit. */

@@ -33,6 +33,8 @@ export interface BlobDeskInit {
   readonly worker: Pick<Worker, 'owes' | 'shares' | 'givesMembers'>
   /** Whether models are passed on to co-workers. Default: they are. */
   readonly passesOn?: boolean
+  /** Whether a peer may read this blob as a file of a job that it may read. Default: there is none. */
+  readonly shared?: (peer: string, blob: Digest) => Promise<boolean>
   /** The job of an adoption that lets a peer read this blob of a model. Throws `grant.*`, `adoption.*`. Default: none does. */
   readonly adopted?: (peer: string, blob: Digest, adoption: Signed) => string
   readonly isMember: (peer: string) => boolean
@@ -47,7 +49,8 @@ export const providersOver =
 
 /**
  * Serves blobs to members: a job's inputs and model to whoever holds its grant, outputs to whom they are owed, and as a
- * worker the models of its jobs to co-workers, as far as they are here, and to members of a round what it made for them.
+ * worker the models of its jobs to co-workers, as far as they are here, and to members of a round what it made for them; files of
+ * jobs to those who read them.
  */
 export function openBlobDesk(init: BlobDeskInit): void {
   const { swarm, clock, stores, coordinator, worker } = init
@@ -61,7 +64,9 @@ export function openBlobDesk(init: BlobDeskInit): void {
     await serveBlobs(channel, store, {
       spread,
       turns,
-      authorise: (peer, { blob, grant }) => {
+      authorise: async (peer, { blob, grant }) => {
+        job = undefined
+        if (!grant && (await init.shared?.(peer, blob))) return undefined
         const granted = reported(swarm, peer, () => {
           const shown = grant ? openGrant(init, peer, blob, grant) : undefined
           if (shown || worker.owes(peer, blob)) return shown

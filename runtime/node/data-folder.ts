@@ -22,6 +22,8 @@ export interface DataFolder {
   readonly followed: string
   /** The worker's journal of leases and receipts. */
   readonly worker: string
+  /** What was fetched of jobs of other nodes, a folder a job. */
+  readonly shared: string
   /** Results that were not given a folder of their own. */
   readonly results: string
   readonly uploads: string
@@ -50,6 +52,7 @@ export function dataFolder(root: string): DataFolder {
     jobs: at('jobs'),
     followed: at('followed'),
     worker: at('worker'),
+    shared: at('shared'),
     results: at('results'),
     uploads: at('uploads'),
     data: at('data'),

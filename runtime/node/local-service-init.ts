@@ -10,7 +10,9 @@ import type { JobFollowing } from './job-following.ts'
 import type { JobParts } from './job-parts.ts'
 import type { Scrubbing } from './log-scrub.ts'
 import type { NodeKeys } from './membership.ts'
+import type { RecordDesk } from './record/index.ts'
 import type { Sampler } from './samples.ts'
+import type { SharedJobs, Shares } from './sharing/index.ts'
 
 /** What the service of a running node works on. */
 export interface LocalServiceInit extends JobParts {
@@ -30,4 +32,7 @@ export interface LocalServiceInit extends JobParts {
   readonly sampler: Pick<Sampler, 'latest'>
   readonly scrubbing: Scrubbing
   readonly following: JobFollowing
+  readonly shares: Shares
+  readonly sharedJobs: SharedJobs
+  readonly records: RecordDesk
 }

@@ -19,7 +19,6 @@ import type { LocalServiceInit } from './local-service-init.ts'
 import { MembershipDesk } from './membership-desk.ts'
 import { nodeWarnings } from './node-warnings.ts'
 import { absentPeer, peerViews, strangerViews } from './peer-views.ts'
-import { RecordDesk } from './record/index.ts'
 import {
   type AdoptJobRequest,
   type CallOptions,
@@ -32,6 +31,7 @@ import {
   type PendingView,
   unknownJob,
 } from './service.ts'
+import { type JobReference, parseJobReference, readOnly, type SharedJobs } from './sharing/index.ts'
 import { prepareJob } from './submission.ts'
 import { SOFTWARE, VERSION } from './version.ts'
 
@@ -42,7 +42,6 @@ export class LocalService implements NodeService {
   readonly restored: Promise<void>
   readonly #init: LocalServiceInit
   readonly #membership: MembershipDesk
-  readonly #records: RecordDesk
   readonly #startedWallMs: number
   readonly #end = Promise.withResolvers<void>()
   readonly #restored = Promise.withResolvers<void>()
@@ -52,7 +51,6 @@ export class LocalService implements NodeService {
   constructor(init: LocalServiceInit) {
     this.#init = init
     this.#membership = new MembershipDesk(init)
-    this.#records = new RecordDesk(init)
     this.#startedWallMs = Math.floor(init.clock.wallMs())
     this.ended = this.#end.promise
     this.restored = this.#restored.promise
@@ -150,21 +148,35 @@ export class LocalService implements NodeService {
 
   async job(id: string): Promise<JobStatus> {
     await this.restored
-    const status = this.#init.coordinator.status(id) ?? (await this.#init.archive.load(id))?.status
+    const status = (await this.#own(id)) ?? (await this.#shared(id, (sharedJobs, job) => sharedJobs.status(job)))
     if (!status) throw unknownJob(id, this.#statuses(), await this.followed())
     return status
   }
 
   async cancel(id: string, reason: string): Promise<JobStatus> {
-    await this.job(id)
+    await this.#ours(id)
     await this.#init.coordinator.cancel(id, reason)
     return this.job(id)
   }
 
   async scale(id: string, workers: number): Promise<JobStatus> {
-    await this.job(id)
+    await this.#ours(id)
     await this.#init.coordinator.scale(id, workers)
     return this.job(id)
+  }
+
+  async share(id: string, account: string): Promise<JobStatus> {
+    await this.#ours(id)
+    return (await this.#init.shares.set(id, account, true)) ?? this.job(id)
+  }
+
+  async unshare(id: string, account: string): Promise<JobStatus> {
+    await this.#ours(id)
+    return (await this.#init.shares.set(id, account, false)) ?? this.job(id)
+  }
+
+  async shared(): Promise<readonly JobStatus[]> {
+    return this.#init.sharedJobs.list()
   }
 
   async adopt(id: string, { input, outputDir, force = false }: AdoptJobRequest): Promise<JobStatus> {
@@ -198,11 +210,15 @@ export class LocalService implements NodeService {
   }
 
   async record(id: string): Promise<JobRecordDocument> {
-    return this.#records.record(await this.job(id))
+    await this.restored
+    const own = await this.#own(id)
+    if (own) return this.#init.records.record(own)
+    const told = await this.#shared(id, (sharedJobs, job) => sharedJobs.record(job))
+    return told?.record ?? this.#init.records.record(await this.job(id))
   }
 
   async bundle(id: string, options: { readonly data: boolean }): Promise<AsyncIterable<Uint8Array>> {
-    return this.#records.bundle(await this.job(id), options)
+    return this.#init.records.bundle(await this.#ours(id), options)
   }
 
   async peers(): Promise<readonly PeerView[]> {
@@ -260,6 +276,25 @@ export class LocalService implements NodeService {
   /** See the function of that name. */
   keepEnded(status: JobStatus): Promise<void> {
     return keepEnded(this.#init, status)
+  }
+
+  /** A job of this node; also by `JOB@NODE`. */
+  async #own(id: string): Promise<JobStatus | undefined> {
+    const { coordinator, archive, swarm } = this.#init
+    const job = id.endsWith(`@${swarm.self}`) ? id.slice(0, -swarm.self.length - 1) : id
+    return coordinator.status(job) ?? (await archive.load(job))?.status
+  }
+
+  /** What can only be asked for at the node of a job. Throws `job.unknown`, `share.read-only`. */
+  async #ours(id: string): Promise<JobStatus> {
+    const status = await this.job(id)
+    if (status.sharedBy) throw readOnly(status)
+    return status
+  }
+
+  async #shared<T>(id: string, ask: (sharedJobs: SharedJobs, job: JobReference) => Promise<T>): Promise<T | undefined> {
+    const reference = parseJobReference(id)
+    return reference && ask(this.#init.sharedJobs, reference)
   }
 
   #statuses(): JobStatus[] {

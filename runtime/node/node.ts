@@ -35,8 +35,11 @@ import { knownPeers } from './known-peers.ts'
 import { LocalService } from './local-service.ts'
 import { startScrubbing } from './log-scrub.ts'
 import { loadKeys, openCluster, openDoor } from './membership.ts'
+import { peerViews } from './peer-views.ts'
+import { RecordDesk } from './record/index.ts'
 import { Sampler } from './samples.ts'
 import type { NodeService } from './service.ts'
+import { SHARED_OWNER, ShareDesk, SharedJobs, Shares } from './sharing/index.ts'
 import { SOFTWARE } from './version.ts'
 
 /** A node that runs in this process. */
@@ -53,6 +56,8 @@ const SAVE_PEERS_MS = 5_000
 const FAREWELL_MS = 500
 /** Of the disk budget: what data that the operator brought may take, so that jobs have the rest. */
 const DATA_SHARE = 0.5
+/** Of the disk budget: copies of files that readers of shared jobs are fetching. */
+const SHARED_SHARE = 0.25
 /** Memory for inputs of shards on their way, in and out. */
 const INPUT_MEMORY_BYTES = 1 << 30
 
@@ -74,8 +79,8 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const known = await knownPeers(folder.peers, config.seeds)
 
   const budget = new DiskBudget(config.diskBudgetBytes)
-  const quotaBytes = (owner: string) =>
-    owner === DATA_OWNER ? config.diskBudgetBytes * DATA_SHARE : Number.POSITIVE_INFINITY
+  const quotas: Readonly<Record<string, number>> = { [DATA_OWNER]: DATA_SHARE, [SHARED_OWNER]: SHARED_SHARE }
+  const quotaBytes = (owner: string) => config.diskBudgetBytes * (quotas[owner] ?? Number.POSITIVE_INFINITY)
   const blobs = await directoryBlobStore({ dir: folder.blobs, clock, budget, quotaBytes })
   const stopCounting = await countFolders(budget, clock, {
     journals: [folder.jobs, folder.followed, folder.worker, folder.cluster],
@@ -186,8 +191,23 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     endedJob: async (job) => (await archive.load(job))?.status,
     adoptionNoted: async (status) => archive.keep(status, (await archive.load(status.job))?.parts ?? []),
   })
+  const shares = new Shares({ ...parts, coordinator, archive })
+  const records = new RecordDesk(parts)
+  const shareDesk = new ShareDesk({ ...parts, shares, record: (status) => records.record(status) })
+  const sharedJobs = new SharedJobs({
+    ...parts,
+    here: () =>
+      peerViews(swarm, clock)
+        .filter(({ state }) => state === 'alive')
+        .map(({ peer }) => peer),
+    nameOf: (peer) => swarm.cardOf(peer)?.name ?? '',
+    folder: folder.shared,
+  })
   const service: LocalService = new LocalService({
     ...parts,
+    shares,
+    sharedJobs,
+    records,
     following,
     scrubbing,
     archive,
@@ -212,6 +232,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     coordinator,
     worker,
     passesOn: config.shareBlobs,
+    shared: (peer, blob) => shareDesk.gives(peer, blob),
     adopted: (peer, blob, signed) => following.adoptedBlob(peer, blob, signed),
     isMember: (peer) => cluster.roster.member(peer) !== undefined,
   })
@@ -241,6 +262,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   worker.start(devices)
   coordinator.start()
   following.start()
+  shareDesk.start()
   await service.resumeJobs()
   await swarm.start()
   sampler.start(

@@ -157,12 +157,24 @@ export interface NodeService {
   submit(request: JobRequest, options?: CallOptions): Promise<JobStatus>
   /** Every job this node still knows, newest first. */
   jobs(): Promise<readonly JobStatus[]>
-  /** Throws `job.unknown`, made by {@link unknownJob}. */
+  /**
+   * A job of this node or, also by `JOB@NODE`, one of another that this node's account may read. Throws `job.unknown`, made by
+   * {@link unknownJob}, and `share.*`.
+   */
   job(id: string): Promise<JobStatus>
   /** Stops a job; one that has ended is left as it is. Answers with its state afterwards. Throws `job.unknown`. */
   cancel(id: string, reason: string): Promise<JobStatus>
   /** Lets a running job have so many workers at once, more or fewer. Throws `job.unknown`, `job.ended`, `scale.*`. */
   scale(id: string, workers: number): Promise<JobStatus>
+  /**
+   * Lets the nodes of an account read a job of this node. Throws `job.unknown`, `share.read-only`, `share.too-many`,
+   * `job.adopted`, `job.ending`.
+   */
+  share(id: string, account: string): Promise<JobStatus>
+  /** Lets them read it no longer; what they have fetched stays theirs. Throws as {@link share} does. */
+  unshare(id: string, account: string): Promise<JobStatus>
+  /** Jobs of other nodes that this node's account may read, as far as those nodes are here, newest first. */
+  shared(): Promise<readonly JobStatus[]>
   /**
    * Goes on with a job of another node of this account, which may be gone; that one is fenced.
    * Throws `adopt.*` (`adopt.coordinator-alive` unless forced), `job.ended`, `job.output-exists`, `source.*`.

@@ -214,6 +214,10 @@ export const jobStatusSchema = z.object({
   error: errorRecordSchema.optional(),
   /** The job changed its coordinator: from which node to which. Where it is `done`, it was adopted unaware of that. */
   adoption: z.object({ from: peerIdSchema, by: peerIdSchema, atWallMs: countSchema }).optional(),
+  /** Accounts whose nodes may read it, beside those of its own. */
+  sharedWith: z.array(accountIdSchema).max(limit('sharesPerJob')).optional(),
+  /** It is another node's, and read here: that node, and what it is called. */
+  sharedBy: z.object({ node: peerIdSchema, name: z.string() }).optional(),
 })
 
 /** See {@link jobStatusSchema}. */

@@ -237,6 +237,7 @@ export const PROTOCOLS = {
   control: '/aivida/control/1',
   blob: '/aivida/blob/1',
   journal: '/aivida/journal/1',
+  sharing: '/aivida/sharing/1',
 } as const
 
 /** The first thing said on a connection, by the side that dialled: who I am and why you should let me in. */

@@ -9,6 +9,7 @@ import { keptTargets } from './targets/kept.ts'
 import { kernelTargets } from './targets/kernel.ts'
 import { keyTargets } from './targets/keys.ts'
 import { modelTargets } from './targets/models.ts'
+import { sharingTargets } from './targets/sharing.ts'
 import { updateTargets } from './targets/updates.ts'
 import { wireTargets } from './targets/wire.ts'
 
@@ -18,6 +19,7 @@ export const TARGETS: readonly Target[] = [
   ...documentTargets,
   ...gossipTargets,
   ...journalTargets,
+  ...sharingTargets,
   ...keyTargets,
   ...dataTargets,
   ...modelTargets,

@@ -20,6 +20,7 @@ import { JobArchive } from '../../runtime/node/job-archive.ts'
 import type { JobFollowing } from '../../runtime/node/job-following.ts'
 import { coordinatorPorts, workerPorts } from '../../runtime/node/job-ports.ts'
 import { LocalService } from '../../runtime/node/local-service.ts'
+import type { LocalServiceInit } from '../../runtime/node/local-service-init.ts'
 import { startScrubbing } from '../../runtime/node/log-scrub.ts'
 import { RoundBlobs } from '../../runtime/node/rounds/round-blobs.ts'
 import {
@@ -266,6 +267,8 @@ export class SimNode implements Site {
         ...Array.from(journals.entries(), ([job, { log }]): [string, Log] => [job, log]),
       ])
     const scrubbing = startScrubbing({ clock, logger, logs, everyMs: SCRUB_MS })
+    // Nobody reads another's jobs here.
+    const unread = {} as Pick<LocalServiceInit, 'shares' | 'sharedJobs' | 'records'>
     const service: LocalService = new LocalService({
       ...parts,
       archive: new JobArchive(FOLDER.jobs, disk),
@@ -277,6 +280,7 @@ export class SimNode implements Site {
       scrubbing,
       following: undefined as unknown as JobFollowing, // jobs are not adopted here yet
       shelf: undefined as unknown as DataKeeper, // no data are brought here
+      ...unread,
       devices: () => devices,
       sampler: { latest: { cpu: 0, rssBytes: 0, loopDelayP99Ms: 0 } },
     })

@@ -139,6 +139,20 @@ export class FakeNodeService implements NodeService {
     return this.update(id, { maxWorkers: workers })
   }
 
+  async share(id: string, account: string): Promise<JobStatus> {
+    const { sharedWith = [] } = await this.job(id)
+    return this.update(id, { sharedWith: [...sharedWith, account] })
+  }
+
+  async unshare(id: string, account: string): Promise<JobStatus> {
+    const { sharedWith = [] } = await this.job(id)
+    return this.update(id, { sharedWith: sharedWith.filter((each) => each !== account) })
+  }
+
+  async shared(): Promise<JobStatus[]> {
+    return [...this.statuses.values()].filter(({ sharedBy }) => sharedBy)
+  }
+
   async adopt(id: string, { force, outputDir }: AdoptJobRequest): Promise<JobStatus> {
     this.calls.push(`adopt ${id}${force ? ' --force' : ''}${outputDir ? ` to ${outputDir}` : ''}`)
     return this.job(id)

@@ -101,6 +101,8 @@ export interface JobNode extends VirtualNode {
   readonly inputs: BlobStore
   readonly journals: Journals
   readonly following: JobFollowing
+  /** Whom its blob desk gives files of jobs, beside those who compute. Default: nobody. */
+  readonly readers: { give: (peer: string, blob: string) => Promise<boolean> }
   readonly kept: Kept
   readonly published: NodeEventBody[]
   /** `resumed`: jobs that an earlier process left; they are taken up before anybody is met, as in production. */
@@ -212,8 +214,10 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
       return { sizeBytes: bytes.byteLength, bytes }
     },
   })
+  const readers: JobNode['readers'] = { give: async () => false }
   openBlobDesk({
     ...{ swarm, clock, stores: [inputs, blobs], coordinator, worker },
+    shared: (peer, blob) => readers.give(peer, blob),
     adopted: (peer, blob, signed) => following.adoptedBlob(peer, blob, signed),
     isMember: (peer) => node.cluster.roster.member(peer) !== undefined,
   })
@@ -242,6 +246,7 @@ export async function withJobs({ clock, network }: VirtualSwarm, node: VirtualNo
     die,
     journals,
     following,
+    readers,
   }
   return Object.assign(node, jobs)
 }

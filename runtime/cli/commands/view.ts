@@ -7,6 +7,7 @@ import { formatBytes, formatCount, formatDuration, formatTable } from '../figure
 import { describeProgress } from '../progress.ts'
 import { describeSweep } from '../sweep-progress.ts'
 import { recordCommands } from './record.ts'
+import { listShared, shareCommands } from './share.ts'
 
 /** `status`, `peers`, `jobs` with what is below it, `job`, `cancel`: what a node knows, and how to stop a job or take one over. */
 export function viewCommands(cli: Cli): void {
@@ -47,6 +48,7 @@ export function viewCommands(cli: Cli): void {
     description: 'list jobs, newest first',
     async action(session) {
       if (session.options.followed) return listFollowed(session)
+      if (session.options.shared) return listShared(session)
       const jobs = await (await session.client()).jobs(session.request)
       session.print(jobs, () =>
         formatTable(
@@ -64,9 +66,10 @@ export function viewCommands(cli: Cli): void {
     },
   })
   jobs.option('--followed', 'instead: jobs of other nodes of the account that could be adopted here')
+  jobs.option('--shared', 'instead: jobs of other nodes that may be read here')
   cli.command({
     usage: 'job <id>',
-    description: 'show one job, its workers, and where its result lies',
+    description: 'show one job (of another node: JOB@NODE), its workers, and where its result lies',
     async action(session, [id]) {
       const status = await (await session.client()).job(id!).status(session.request)
       session.print(status, () => describeJob(status, session.io.clock.wallMs()))
@@ -121,6 +124,7 @@ export function viewCommands(cli: Cli): void {
     .option('--input <path>', 'where the input is, when it is not where the job read it before')
     .option('--out <folder>', "folder for the result's Arrow files; default: one in the node's data folder")
     .option('--force', 'take it over even from a node that is alive')
+  shareCommands(cli, jobs)
   recordCommands(cli, jobs)
 }
 
@@ -201,6 +205,9 @@ export function describeJob(status: JobStatus, nowWallMs: number): string {
     `moved    ${formatBytes(sent)} out, ${formatBytes(received)} in, through this node`,
     `result   ${status.outputDir}`,
   ]
+  if (status.sharedBy)
+    lines.push(`read     at ${status.sharedBy.name || 'its node'} (${status.sharedBy.node}), of ${status.account}`)
+  if (status.sharedWith) lines.push(`shared   with ${status.sharedWith.join(', ')}`)
   if (status.adoption) lines.push(`adopted  by ${status.adoption.by}, from ${status.adoption.from}`)
   if (status.error) lines.push(`error    ${status.error.code}: ${status.error.message}`)
   const workers = status.workers.map((worker) => [

@@ -172,6 +172,23 @@ export class Coordinator {
     await run.scaling.to(workers)
   }
 
+  /**
+   * From now on nodes of these accounts, and of no others beside its own, may read a job. Whether that was journalled: the journal
+   * of one that has ended is closed, see {@link noteShares}. Throws `log.*`.
+   */
+  async share(job: string, accounts: readonly string[]): Promise<boolean> {
+    const run = this.#runs.get(job)
+    if (!run || !(run.state === 'running' || run.isKeeping)) return false
+    await run.sharing.to(accounts)
+    this.#statuses.touch(job)
+    return true
+  }
+
+  /** Of a job that has ended, whose journal says so. */
+  noteShares(job: string, accounts: readonly string[]): void {
+    this.#runs.get(job)?.sharing.noted(accounts)
+  }
+
   /** A follower has seen more of a job's journal than there is: going on would give entries out twice. */
   async rolledBack(job: string, seen: { readonly seq: number; readonly by: string }): Promise<void> {
     await this.#runs.get(job)?.fail(journalRolledBack(job, seen))

@@ -26,6 +26,7 @@ import { Results, type VerifiedResult } from './results.ts'
 import { overShards, RunRounds } from './run-rounds.ts'
 import type { RunScheduling } from './run-scheduling.ts'
 import { Scaling } from './scaling.ts'
+import { Sharing } from './sharing.ts'
 import { stepsOf } from './sweep-of.ts'
 import { Tally } from './tally.ts'
 import { snapshotOf, stateToBring, trainedBy } from './trained-results.ts'
@@ -74,6 +75,7 @@ export class JobRun {
   readonly #over: Set<Digest>
   readonly rounds: RunRounds
   readonly scaling: Scaling
+  readonly sharing: Sharing
   #workers: readonly AvailableWorker[] = []
   #started = false
 
@@ -92,6 +94,7 @@ export class JobRun {
     this.tally = new Tally(before.parts)
     this.#over = new Set(overShards(before))
     this.adoption = before.adoption
+    this.sharing = new Sharing(journal, before.sharedWith)
     this.workforce = new Workforce(spec.job, journal, ports.logger, before.workers)
     this.tally.rows.total = stepsOf(spec)
     if (isInference(spec))
@@ -146,10 +149,7 @@ export class JobRun {
       failed: (error) => this.fail(toAividaError(error)),
     })
     this.scaling = new Scaling({
-      spec,
-      journal,
-      before: before.maxWorkers,
-      scheduling,
+      ...{ spec, journal, scheduling, before: before.maxWorkers },
       hear: (said) => this.#hear(said),
     })
     this.#program = programOf(spec, before, ports.clock.wallMs() - ports.clock.monoMs())

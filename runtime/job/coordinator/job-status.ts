@@ -41,6 +41,7 @@ export function statusOf(run: JobRun, scheduler: SchedulerState, nameOf: (peer: 
     outputDir: spec.outputDir,
     ...(!run.isKeeping && run.error && { error: run.error }),
     ...(run.adoption && { adoption: adoptionView(run.adoption) }),
+    ...(run.sharing.accounts.length > 0 && { sharedWith: [...run.sharing.accounts] }),
   }
 }
 
@@ -61,7 +62,10 @@ function countShards(run: JobRun, record: JobRecord | undefined) {
 }
 
 /** An ended job as its journal tells it, when nothing else is left. */
-export function statusOfRecord({ spec, parts, ended, adoption }: JournalledJob, epoch: number): JobStatus {
+export function statusOfRecord(
+  { spec, parts, ended, adoption, sharedWith = [] }: JournalledJob,
+  epoch: number,
+): JobStatus {
   const changed = ended?.adoption ?? adoption
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const done = parts.flatMap(shardsOf).length
@@ -82,6 +86,7 @@ export function statusOfRecord({ spec, parts, ended, adoption }: JournalledJob, 
     outputDir: spec.outputDir,
     ...(ended?.error && { error: ended.error }),
     ...(changed && { adoption: adoptionView(changed) }),
+    ...(sharedWith.length > 0 && { sharedWith: [...sharedWith] }),
   }
 }
 

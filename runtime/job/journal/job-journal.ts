@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { type Clock, type Codec, codec } from '../../base/index.ts'
+import { type Clock, type Codec, codec, limit } from '../../base/index.ts'
 import { type FileStoreInit, type Log, type LogStore, openLog, type SeenEntry } from '../../log/index.ts'
 import {
+  accountIdSchema,
   errorRecordSchema,
   type JobSpec,
   jobSpecSchema,
@@ -30,6 +31,8 @@ const entrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('round'), manifest: roundManifestSchema }),
   /** So many workers may work on it at once from now on. */
   z.object({ type: z.literal('scaled'), workers: z.number().int().min(1) }),
+  /** From now on the nodes of these accounts, and of no others, may read it. */
+  z.object({ type: z.literal('shared'), accounts: z.array(accountIdSchema).max(limit('sharesPerJob')) }),
   /**
    * This node coordinates the job now, in another's place. Parts count from here on: those of before that are kept are
    * journalled again.
@@ -57,10 +60,10 @@ export type JobEntry = z.infer<typeof entrySchema>
 /** Kept form of a {@link JobEntry}. */
 export const jobEntryCodec: Codec<JobEntry> = codec({
   name: 'job-entry',
-  version: 7,
+  version: 8,
   schema: entrySchema,
   // Version 2 added `worker`, version 3 `adopted` and `source`, version 4 jobs that train, version 5 `round`, version 6 sweeps,
-  // version 7 `scaled`.
+  // version 7 `scaled`, version 8 `shared`.
   upgrades: {
     1: (entry) => entry,
     2: (entry) => entry,
@@ -68,6 +71,7 @@ export const jobEntryCodec: Codec<JobEntry> = codec({
     4: (entry) => entry,
     5: (entry) => entry,
     6: (entry) => entry,
+    7: (entry) => entry,
   },
 })
 
@@ -86,6 +90,8 @@ export interface JobRecord {
   readonly rounds?: readonly RoundManifest[]
   /** Workers that it may have at once, where that was said after it began. */
   readonly maxWorkers?: number
+  /** Accounts whose nodes may read it; absent where that was never said. */
+  readonly sharedWith?: readonly string[]
   readonly ended?: Extract<JobEntry, { type: 'ended' }>
 }
 
@@ -162,6 +168,7 @@ export class JobJournal {
     let source: string | undefined
     const rounds = new Map<number, RoundManifest>()
     let maxWorkers: number | undefined
+    let sharedWith: readonly string[] | undefined
     for await (const { entry } of this.#log.read(1)) {
       const event = jobEntryCodec.decode(entry)
       if (event.type === 'created') spec = event.spec
@@ -169,6 +176,7 @@ export class JobJournal {
       else if (event.type === 'worker') workers.add(event.peer)
       else if (event.type === 'source') source = event.identity
       else if (event.type === 'scaled') maxWorkers = event.workers
+      else if (event.type === 'shared') sharedWith = event.accounts
       else if (event.type === 'round') rounds.set(event.manifest.round, event.manifest)
       else if (event.type === 'adopted') {
         parts.clear() // its input may lie elsewhere, too: it begins anew
@@ -188,6 +196,7 @@ export class JobJournal {
         ...(source !== undefined && { source }),
         ...(rounds.size > 0 && { rounds: [...rounds.values()].sort((a, b) => a.round - b.round) }),
         ...(maxWorkers !== undefined && { maxWorkers }),
+        ...(sharedWith && { sharedWith }),
         ...(ended && { ended }),
       }
     )

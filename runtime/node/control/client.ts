@@ -131,6 +131,11 @@ export class Client implements AsyncDisposable {
     return this.job(id)
   }
 
+  /** Jobs of other nodes that this node's account may read, as far as those are here: `client.job(ID)` opens one. */
+  shared(options?: RequestOptions): Promise<JobStatus[]> {
+    return this.#connection.call('shared', {}, options)
+  }
+
   /** Jobs of other nodes of this account that could be adopted here. */
   followed(options?: RequestOptions): Promise<FollowedView[]> {
     return this.#connection.call('followed', {}, options)

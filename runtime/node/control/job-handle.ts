@@ -103,6 +103,19 @@ export class JobHandle {
     return this.#connection.call('scale', { params: { id: this.id }, body: { workers } }, options)
   }
 
+  /**
+   * Lets the nodes of an account (`ac_...`) read it: status, record, results and model, and nothing else. Survives restarts of the
+   * node. Throws `share.read-only`, `share.too-many`, `job.adopted`.
+   */
+  share(account: string, options?: RequestOptions): Promise<JobStatus> {
+    return this.#connection.call('share', { params: { id: this.id }, body: { account } }, options)
+  }
+
+  /** Lets them read it no longer. What they have fetched stays theirs. Throws as {@link share} does. */
+  unshare(account: string, options?: RequestOptions): Promise<JobStatus> {
+    return this.#connection.call('unshare', { params: { id: this.id, account } }, options)
+  }
+
   /** Stops the job; one that has ended is left as it is. Answers with its state afterwards. */
   cancel(reason?: string, options?: RequestOptions): Promise<JobStatus> {
     return this.#connection.call('cancel', { params: { id: this.id }, body: { reason } }, options)

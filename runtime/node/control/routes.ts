@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { limit } from '../../base/index.ts'
 import {
+  accountIdSchema,
   EVENT_TYPES,
   errorRecordSchema,
   jobRecordSchema,
@@ -35,7 +36,8 @@ export interface Route {
   readonly reply: z.ZodType
 }
 
-const jobParams = z.object({ id: z.string().min(1).max(64) })
+/** An id, or `JOB@NODE` for one that another node shares. */
+export const jobParams = z.object({ id: z.string().min(1).max(128) })
 const peerParams = z.object({ peer: peerIdSchema })
 const reason = z.string().min(1).max(256)
 const nothing = z.object({})
@@ -75,6 +77,27 @@ export const ROUTES = {
     params: jobParams,
     body: z.object({ workers: z.number().int().min(1).max(1_000_000) }).strict(),
     reply: jobStatusSchema,
+  },
+  share: {
+    method: 'POST',
+    path: '/v1/jobs/:id/shares',
+    summary: 'Lets the nodes of an account read a job',
+    params: jobParams,
+    body: z.object({ account: accountIdSchema }).strict(),
+    reply: jobStatusSchema,
+  },
+  unshare: {
+    method: 'DELETE',
+    path: '/v1/jobs/:id/shares/:account',
+    summary: 'Lets them read it no longer',
+    params: jobParams.extend({ account: accountIdSchema }),
+    reply: jobStatusSchema,
+  },
+  shared: {
+    method: 'GET',
+    path: '/v1/shared',
+    summary: 'Jobs of other nodes that may be read here',
+    reply: z.array(jobStatusSchema),
   },
   adopt: {
     method: 'POST',
@@ -196,7 +219,7 @@ export const uploadSchema = z.object({ path: z.string(), sizeBytes: z.number().i
 /** Query of the event stream. */
 export const eventsQuerySchema = z.object({
   after: z.coerce.number().int().nonnegative().optional().describe('go on after this seq; absent: a snapshot first'),
-  job: z.string().min(1).max(64).optional().describe('only this job'),
+  job: z.string().min(1).max(128).optional().describe('only this job'),
   type: z.enum(EVENT_TYPES).optional().describe('only events of this type, and gaps'),
 })
 

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { z } from 'zod'
 import { type Clock, userError } from '../../base/index.ts'
 import { dataEntrySchema } from '../data-shelf/data-entry.ts'
 import type { NodeService } from '../service.ts'
@@ -15,6 +14,7 @@ import {
   CONTROL_VERSION,
   envelope,
   eventsQuerySchema,
+  jobParams,
   putDataParams,
   putDataQuerySchema,
   TAR,
@@ -49,9 +49,10 @@ export function streamRoutes(instance: FastifyInstance, { service, uploads, cloc
       } as { querystring: typeof eventsQuerySchema },
     },
     async (request, reply) => {
-      const { after, job, type } = request.query
+      const { after, type } = request.query
       await service.restored
-      if (job !== undefined) await service.job(job) // an unknown job is an error, not silence
+      // An unknown job is an error, not silence; one of another node is named with it.
+      const job = request.query.job === undefined ? undefined : (await service.job(request.query.job)).job
       const signal = AbortSignal.any([hangUp(reply), closing])
       const events = service.events.subscribe({
         signal,
@@ -70,9 +71,9 @@ export function streamRoutes(instance: FastifyInstance, { service, uploads, cloc
       schema: {
         operationId: 'result',
         summary: 'The result of a job that is done, as one Arrow stream',
-        params: z.object({ id: z.string().min(1).max(64) }),
+        params: jobParams,
         produces: [ARROW_STREAM],
-      } as { params: z.ZodObject<{ id: z.ZodString }> },
+      } as { params: typeof jobParams },
     },
     async (request, reply) => {
       const { job, state } = await service.job(request.params.id)
@@ -98,10 +99,10 @@ export function streamRoutes(instance: FastifyInstance, { service, uploads, cloc
       schema: {
         operationId: 'bundle',
         summary: 'A training as one file that can be done again anywhere',
-        params: z.object({ id: z.string().min(1).max(64) }),
+        params: jobParams,
         querystring: bundleQuerySchema,
         produces: [TAR],
-      } as { params: z.ZodObject<{ id: z.ZodString }>; querystring: typeof bundleQuerySchema },
+      } as { params: typeof jobParams; querystring: typeof bundleQuerySchema },
     },
     async (request, reply) => {
       const bundle = await service.bundle(request.params.id, { data: request.query.data === 'true' })

@@ -96,6 +96,19 @@ test('what the largest round comes to fits into one entry', async () => {
   assert.equal(record?.rounds, [manifest(3, members)])
 })
 
+test('the accounts that may read a job are those that were named last, also once it has ended or was adopted', async () => {
+  const [one, other] = [`ac_${'2'.repeat(40)}`, `ac_${'3'.repeat(40)}`]
+  const adoption = { kind: 'adoption/1', body: new Uint8Array(), by: new Uint8Array(32), sig: new Uint8Array(64) }
+  const record = await replayed(
+    { type: 'shared', accounts: [one] },
+    { type: 'ended', state: 'done', atWallMs: 1 },
+    { type: 'shared', accounts: [one, other] },
+    { type: 'adopted', adoption, outputDir: '/other' },
+  )
+  assert.equal([record?.sharedWith, record?.ended?.state], [[one, other], 'done'])
+  assert.equal((await replayed({ type: 'shared', accounts: [one] }, { type: 'shared', accounts: [] }))?.sharedWith, [])
+})
+
 test('entries of older versions are read', () => {
   for (let version = 1; version < jobEntryCodec.version; version++) {
     const entry: JobEntry = { type: 'part', part: part(0) }
