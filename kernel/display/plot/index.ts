@@ -10,7 +10,10 @@ import { confusionChart, heatmapChart, type MatrixOptions } from './matrix.ts'
  * it; `display(chart)` does in between. Each throws `plot.data`, `plot.column`.
  */
 export interface Plot {
-  /** Lines: `plot.line(metrics, { x: 'step', y: ['loss', 'accuracy'] })`. Default: all columns of numbers, by row. */
+  /**
+   * Lines: `plot.line(metrics, { x: 'step', y: ['loss', 'accuracy'] })`. Default: all columns of numbers, by row. A line runs from
+   * left to right, whatever order its rows have; of metrics of several workers each has one (`by`).
+   */
   line(data: PlotData, options?: PlotOptions): Chart
   /** Dots: `plot.scatter(table, { x: 'size', y: 'loss' })`. */
   scatter(data: PlotData, options?: PlotOptions): Chart

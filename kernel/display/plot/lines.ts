@@ -12,6 +12,11 @@ export interface PlotOptions {
   readonly x?: string
   /** Columns. Default: all that hold numbers, but for `x`. */
   readonly y?: string | readonly string[]
+  /**
+   * A column that says which line, or which colour of dots, a row belongs to; `false`: none. Default of lines: `member`, where a table
+   * has it and `x` is given, as the metrics of a training by several workers do.
+   */
+  readonly by?: string | false
   /** Stands below the axis. Default: the name of the column, where there is one. */
   readonly xLabel?: string
   /** As `xLabel`, beside the axis. */
@@ -20,29 +25,38 @@ export interface PlotOptions {
 
 type Point = readonly [x: number, y: number]
 
+/** What one line is drawn of. */
+interface Series {
+  readonly name: string
+  readonly points: readonly Point[]
+}
+
 /** Points of a line: more of them are no sharper; each pair of neighbours' least and greatest stay. */
 const LINE_POINTS = 1_200
 const DOTS = 3_000
 const SPEC_ROWS = 5_000
 const SERIES = 16
 
-/** Lines, or dots, of columns against another one. */
+/** Lines, or dots, of columns against another one. A line runs from left to right: its points are sorted by `x`. */
 export function seriesChart(data: PlotData, options: PlotOptions, kind: 'line' | 'point'): Chart {
   const columns = columnsOf(data)
   const { x, title = '' } = options
-  const names = seriesNames(columns, options)
+  const by = options.by === false ? undefined : (options.by ?? membersIn(columns, options, kind))
+  const metrics = metricNames(columns, options, by)
   const first = columns.values().next().value ?? []
   const xs = x === undefined ? first.map((_, i) => i) : column(columns, x).map(numberOf)
   const isTime = x !== undefined && column(columns, x).some((value) => value instanceof Date)
-  const series = names.map((name): Point[] =>
-    column(columns, name).flatMap((value, i) => {
-      const point: Point = [xs[i] ?? Number.NaN, numberOf(value)]
-      return Number.isFinite(point[0]) && Number.isFinite(point[1]) ? [point] : []
-    }),
-  )
+  const kept = metrics.flatMap((name): Series[] => {
+    const points = column(columns, name).map((value, i): Point => [xs[i] ?? Number.NaN, numberOf(value)])
+    const all = by === undefined ? [{ name, points }] : splitBy(by, column(columns, by), points, name, metrics.length)
+    return all.map((line) => ({ name: line.name, points: line.points.filter((point) => point.every(Number.isFinite)) }))
+  })
+  const drawnSeries = kept.slice(0, SERIES)
+  const names = drawnSeries.map(({ name }) => name)
+  const series = drawnSeries.map(({ points }) => (kind === 'line' ? points.toSorted(([a], [b]) => a - b) : points))
   const points = series.flat()
   const xLabel = options.xLabel ?? x ?? 'row'
-  const yLabel = options.yLabel ?? (names.length === 1 ? names[0]! : '')
+  const yLabel = options.yLabel ?? (metrics.length === 1 ? metrics[0]! : '')
   const range = points.length === 0 ? ([0, 1] as const) : widened(points.map(([at]) => at))
   const {
     x: toX,
@@ -65,11 +79,17 @@ export function seriesChart(data: PlotData, options: PlotOptions, kind: 'line' |
     const path = thinned(line).map(([a, b], j) => `${j === 0 ? 'M' : 'L'}${place(toX(a))} ${place(toY(b))}`)
     return html`<path d="${path.join('')}" fill="none" stroke="${colour}" stroke-width="1.8" stroke-linejoin="round"/>`
   })
-  const skipped = names.length * first.length - points.length
+  const skipped = metrics.length * first.length - kept.reduce((sum, line) => sum + line.points.length, 0)
+  const repeats = kind === 'line' && series.some((line) => line.some(([at], i) => i > 0 && line[i - 1]![0] === at))
+  const notes = [
+    skipped > 0 && `${skipped.toLocaleString('en')} values that are no numbers are left out`,
+    kept.length > SERIES && `the first ${SERIES} of ${kept.length} lines`,
+    repeats && `some ${xLabel} have several values; { by: column } draws a line for each value of a column`,
+  ].filter((note) => note !== false)
   return new Chart({
     ...{ title, width: 640, height: 300, content: html`${axes}${drawn}`, legend: names },
     words: `${kind === 'line' ? 'lines' : 'dots'} over ${xLabel}: ${names.map((name, i) => `${name} ${rangeText(series[i]!)}`).join('; ')}`,
-    ...(skipped > 0 && { note: `${skipped.toLocaleString('en')} values that are no numbers are left out` }),
+    ...(notes.length > 0 && { note: notes.join('; ') }),
     spec: {
       data: {
         values: series.flatMap((line, i) =>
@@ -86,12 +106,44 @@ export function seriesChart(data: PlotData, options: PlotOptions, kind: 'line' |
   })
 }
 
-function seriesNames(columns: Columns, { x, y }: PlotOptions): readonly string[] {
+function metricNames(columns: Columns, { x, y }: PlotOptions, by: string | undefined): readonly string[] {
   if (y !== undefined) return [y].flat()
   return [...columns]
-    .filter(([name, values]) => name !== x && values.some((value) => Number.isFinite(numberOf(value))))
+    .filter(([name, values]) => name !== x && name !== by && values.some((value) => Number.isFinite(numberOf(value))))
     .map(([name]) => name)
     .slice(0, SERIES)
+}
+
+/** The column by which metrics of a training tell its workers apart. */
+const MEMBER = 'member'
+
+function membersIn(columns: Columns, { x, y }: PlotOptions, kind: 'line' | 'point'): string | undefined {
+  return kind === 'line' && x !== undefined && ![x, y].flat().includes(MEMBER) && columns.has(MEMBER)
+    ? MEMBER
+    : undefined
+}
+
+/** The points of each value of a column, in the order of the values. */
+function splitBy(
+  by: string,
+  keys: readonly unknown[],
+  points: readonly Point[],
+  metric: string,
+  metrics: number,
+): Series[] {
+  const lines = new Map<string, Point[]>()
+  for (const [i, point] of points.entries()) {
+    const key = String(keys[i])
+    const line = lines.get(key) ?? []
+    lines.set(key, line)
+    line.push(point)
+  }
+  const isOne = lines.size === 1
+  const told = [...lines].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
+  return told.map(([key, own]) => {
+    const name = isOne ? metric : metrics === 1 ? `${by} ${key}` : `${metric}, ${by} ${key}`
+    return { name, points: own }
+  })
 }
 
 function rangeText(line: readonly Point[]): string {

@@ -43,6 +43,31 @@ test('lines of a table, an object of columns, rows, or values alone, in every fo
   assert.match(shown(plot.line([]))['text/plain'], 'lines over row')
 })
 
+test('a line runs from left to right, and rows of several workers are a line each', () => {
+  const path = (chart: { svg: string }) => [...chart.svg.matchAll(/<path d="([^"]*)"/g)].map(([, d]) => d!)
+  const xs = (d: string) => [...d.matchAll(/[ML]([\d.]+) /g)].map(([, x]) => Number(x))
+  const isSorted = (values: number[]) => values.every((x, i) => i === 0 || values[i - 1]! <= x)
+  // as the parts of rounds have them: each member's steps, one member after the other
+  const metrics = {
+    step: [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6],
+    member: [0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1],
+    loss: [9, 8, 7, 9, 7, 6, 5, 4, 3, 5, 3, 2],
+  }
+  const split = plot.line(metrics, { x: 'step', y: 'loss' })
+  assert.is(path(split).length, 2)
+  assert.ok(path(split).every((d) => isSorted(xs(d)) && xs(d).length === 6))
+  assert.is(shown(split)['text/plain'], 'lines over step: member 0 9 to 3 (6 points); member 1 9 to 2 (6 points)')
+  assert.match(shown(split)['text/html']!, '>member 1<')
+  const { member: worker, ...others } = metrics
+  assert.is(path(plot.line({ ...others, worker }, { x: 'step', y: 'loss', by: 'worker' })).length, 2)
+  assert.match(shown(plot.line({ ...metrics, lr: metrics.step }, { x: 'step' }))['text/plain'], 'loss, member 1 9 to 2')
+  const whole = plot.line(metrics, { x: 'step', y: 'loss', by: false })
+  assert.is(path(whole).length, 1)
+  assert.ok(isSorted(xs(path(whole)[0]!)))
+  assert.match(shown(whole)['text/html']!, 'some step have several values')
+  assert.is(path(plot.line(others, { x: 'step', y: 'loss' })).length, 1)
+})
+
 test('a million points are few, and what sticks out stays', () => {
   const values = new Float64Array(1_000_000)
   values[777_777] = 10
