@@ -7,7 +7,10 @@ export type JobProgram = 'infer' | 'train' | 'sweep'
 
 /** What a live view of a job is told, in this order: the session tells it (`session/`), the display draws it (`display/`). */
 export type JobNews =
-  /** The cell has asked for it, and the node does not have it yet: a model is built, data are sent. */
+  /**
+   * The cell has asked for it, and the node does not have it yet: a model is built, data are sent. `name`: what it is called here,
+   * which of a job without a name may be that of its model.
+   */
   | { readonly type: 'submitting'; readonly program: JobProgram; readonly name?: string }
   /**
    * The node has it. `alone`: there is no other machine, so that it runs on this one. `peers`: who is about, this node among

@@ -4595,7 +4595,10 @@ declare module 'aivida/session' {
    * it; `display(chart)` does in between. Each throws `plot.data`, `plot.column`.
    */
   interface Plot {
-    /** Lines: `plot.line(metrics, { x: 'step', y: ['loss', 'accuracy'] })`. Default: all columns of numbers, by row. */
+    /**
+     * Lines: `plot.line(metrics, { x: 'step', y: ['loss', 'accuracy'] })`. Default: all columns of numbers, by row. A line runs from
+     * left to right, whatever order its rows have; of metrics of several workers each has one (`by`).
+     */
     line(data: PlotData, options?: PlotOptions): Chart
     /** Dots: `plot.scatter(table, { x: 'size', y: 'loss' })`. */
     scatter(data: PlotData, options?: PlotOptions): Chart
@@ -4620,6 +4623,11 @@ declare module 'aivida/session' {
     readonly x?: string
     /** Columns. Default: all that hold numbers, but for `x`. */
     readonly y?: string | readonly string[]
+    /**
+     * A column that says which line, or which colour of dots, a row belongs to; `false`: none. Default of lines: `member`, where a table
+     * has it and `x` is given, as the metrics of a training by several workers do.
+     */
+    readonly by?: string | false
     /** Stands below the axis. Default: the name of the column, where there is one. */
     readonly xLabel?: string
     /** As `xLabel`, beside the axis. */

@@ -90,7 +90,7 @@ export function jobsCard(jobs: readonly JobStatus[], nowWallMs: number): MimeBun
       const share = rows.total === undefined || rows.total === 0 ? '' : ` (${percent(rows.done / rows.total)})`
       return [
         job.job,
-        job.name,
+        job.name || '-',
         job.program,
         { text: job.state, tone: tones[job.state] },
         `${count(rows.done)} ${unitOf(job)}${share}`,

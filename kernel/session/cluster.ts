@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { systemClock } from '../../runtime/base/clock.ts'
 import { userError } from '../../runtime/base/errors.ts'
 import type { NodeInfo } from '../../runtime/node/service.ts'
@@ -78,7 +79,7 @@ export class Cluster implements Displayable {
    */
   infer(options: InferOptions): InferenceJob {
     const submission = submitJob({
-      ...this.#submission('infer', options ?? {}, options?.name),
+      ...this.#submission('infer', options ?? {}, options?.name ?? modelName(options?.model)),
       prepare: async (signal) => {
         const { preparedInference } = await import('./inference-options.ts')
         return this.#init.link.ask((client) => preparedInference(client, options, signal))
@@ -198,6 +199,11 @@ export class Cluster implements Displayable {
     if (program === expected) return id
     throw userError('job.other-program', `expected ${id} to be of program ${expected}, it is of ${program}`)
   }
+}
+
+/** What an inference without a name is called in its cell: as the file of its model. */
+function modelName(model: unknown): string | undefined {
+  return typeof model === 'string' ? basename(model) : undefined
 }
 
 /** Loaded with the first of them. */

@@ -27,6 +27,7 @@ export interface PreparedRequest {
 export interface SubmissionInit extends JobOptions {
   readonly link: NodeLink
   readonly program: JobProgram
+  /** What its view calls it until the node, or where the node, knows no name. */
   readonly name?: string | undefined
   /** Makes the request: builds graphs, sends data. Stops when the signal fires. */
   readonly prepare: (signal: AbortSignal) => Promise<PreparedRequest>

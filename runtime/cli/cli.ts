@@ -109,10 +109,10 @@ export class Cli {
   }
 }
 
-/** An option's value as a whole number. */
+/** An option's or an argument's value as a whole number. */
 export function parseCount(text: string): number {
   if (/^\d+$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('expected a whole number')
+  throw new InvalidArgumentError(`expected a whole number, found ${text}`)
 }
 
 /** Flags for settings, from the one table of options. Returns the options' keys. */

@@ -108,6 +108,9 @@ test('status, peers, jobs and members are text for people and JSON for programs'
   assert.match((await aivida(control, 'peers')).out, /fake \(this\) {2}alive {2}self/)
   assert.match((await aivida(control, 'jobs')).out, new RegExp(`${JOB} {2}ocr {3}running {2}5/10`))
   assert.match((await aivida(control, 'job', JOB)).out, /state {4}running: 5\/10 rows/)
+  control.service.update(JOB, { name: '' })
+  assert.match((await aivida(control, 'jobs')).out, new RegExp(`${JOB} {2}- +running`))
+  assert.match((await aivida(control, 'job', JOB)).out, `${JOB} (infer)`)
   assert.match((await aivida(control, 'job', JOB)).out, '0 running, 0 being written, 0 done')
   assert.match((await aivida(control, 'members')).out, FAKE_PEER)
   assert.match((await aivida(control, 'pending')).out, 'newcomer')
@@ -152,6 +155,12 @@ test('a job that is not here is told with the one that was meant, or with who ha
     await said(job),
     `error job.unknown: ${job} is a job of lab-1 (${FAKE_PEER}), and only followed here; see: aivida jobs --followed\n`,
   )
+})
+
+test('how many workers a job may have is a whole number', async () => {
+  await using control = await startTestControl()
+  const { err } = await aivida(control, 'jobs', 'scale', JOB, 'many')
+  assert.match(err, 'error usage.invalid-argument: expected a whole number, found many; see aivida jobs scale --help')
 })
 
 test('an invitation prints the ticket alone, so that a script can take it', async () => {

@@ -8,6 +8,7 @@ import { counted as words } from '../plain.ts'
 import { type Curve, latest, pointsOf } from './curve.ts'
 import { notesOf, notTaken, type Pace, paceOf, rate, timeText, type WorkerRow, workerRows } from './figures.ts'
 import { doneOf, type JobView } from './job-view.ts'
+import { aboutOf, labelOf } from './label.ts'
 import { nameOf } from './text.ts'
 import { rankedTrials, trialText } from './trials.ts'
 
@@ -24,7 +25,7 @@ export function jobHtml(view: JobView, nowWallMs: number): string {
   if (!status) return page(beforeStatus(view))
   const pace = paceOf(view, nowWallMs)
   const workers = workerRows(view)
-  return page(html`${head(status, pace)}
+  return page(html`${head(view, status, pace)}
 ${notesOf(view).map((note) => html`<p class="${status.error ? 'bad' : 'warn'}">${note}</p>`)}
 ${tiles(view, status, pace)}
 ${curveOf(view)}
@@ -36,11 +37,12 @@ ${ending(view, status)}`)
 }
 
 /** Of a job that its node has not told of yet, or that it did not take. */
-function beforeStatus({ name, program, job, failure }: JobView): Markup {
+function beforeStatus(view: JobView): Markup {
+  const { job, failure } = view
   const state = failure
     ? html`<span class="bad">${notTaken(job)}</span>`
     : html`<span class="soft">${job === undefined ? 'being submitted' : 'submitted'}</span>`
-  return html`<div class="head"><b>${name || program || 'job'}</b> ${state} <code class="soft">${job}</code></div>${failure && html`<p class="bad">${failure.code}: ${failure.message}</p>`}`
+  return html`<div class="head"><b>${labelOf(view)}</b> ${state} <code class="soft">${aboutOf(view)}</code></div>${failure && html`<p class="bad">${failure.code}: ${failure.message}</p>`}`
 }
 
 const TONES: Readonly<Record<JobStatus['state'], string>> = {
@@ -51,11 +53,11 @@ const TONES: Readonly<Record<JobStatus['state'], string>> = {
   adopted: 'warn',
 }
 
-function head(status: JobStatus, pace: Pace): Markup {
-  const { name, program, state, job } = status
+function head(view: JobView, status: JobStatus, pace: Pace): Markup {
+  const { state } = status
   const width = pace.share === undefined ? (state === 'running' ? 0 : 100) : 100 * pace.share
   const tone = TONES[state] === 'soft' ? '' : TONES[state]
-  return html`<div class="head"><b>${name || job}</b> <span class="${TONES[state]}">${state}</span> <span class="soft">${program} · ${timeText(pace, status)}</span> <code class="soft">${job}</code></div>
+  return html`<div class="head"><b>${labelOf(view)}</b> <span class="${TONES[state]}">${state}</span> <span class="soft">${timeText(pace, status)}</span> <code class="soft">${aboutOf(view)}</code></div>
 <div class="bar" role="progressbar" aria-valuenow="${Math.round(width)}"><div class="${tone}" style="width:${width.toFixed(1)}%"></div></div>`
 }
 

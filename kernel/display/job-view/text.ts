@@ -4,6 +4,7 @@ import { aligned, brief, counted, plain } from '../plain.ts'
 import { latest } from './curve.ts'
 import { notesOf, notTaken, paceOf, rate, timeText, workerRows } from './figures.ts'
 import { doneOf, type JobView } from './job-view.ts'
+import { aboutOf, labelOf } from './label.ts'
 import { rankedTrials, trialText } from './trials.ts'
 
 const WORKERS = 16
@@ -36,7 +37,7 @@ export function jobText(view: JobView, nowWallMs: number): string {
   })
   const workers = workerRows(view)
   const lines = [
-    `${status.job} (${brief(status.name, 60)}, ${status.program}) ${status.state}: ${facts.filter(Boolean).join(', ')}`,
+    `${heading(view)} ${status.state}: ${facts.filter(Boolean).join(', ')}`,
     ...notesOf(view).map((note) => `! ${note}`),
     ...(measured.length > 0 ? [measured.join('; ')] : []),
     ...(sweep ? [trialText(sweep)] : []),
@@ -73,10 +74,16 @@ export function jobText(view: JobView, nowWallMs: number): string {
   return plain(lines.filter((line) => line !== '').join('\n'))
 }
 
-function beforeStatus({ name, program, job, failure }: JobView): string {
-  const what = [job, name, program].filter(Boolean).join(', ')
+function beforeStatus(view: JobView): string {
+  const { job, failure } = view
+  const what = heading(view)
   if (!failure) return plain(`${what}: ${job === undefined ? 'being submitted' : 'submitted'}`)
   return plain(`${what}: ${notTaken(job)}\n! ${failure.code}: ${failure.message}`)
+}
+
+function heading(view: JobView): string {
+  const about = aboutOf(view)
+  return `${brief(labelOf(view), 60)}${about === '' ? '' : ` (${about})`}`
 }
 
 /** A worker as people call it. */

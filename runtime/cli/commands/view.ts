@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
-import { userError } from '../../base/index.ts'
 import type { NodeInfo } from '../../node/service.ts'
 import { type ConductView, type JobStatus, type NetworkView, type RoundsView, unitOf } from '../../protocol/index.ts'
-import type { Cli, Session } from '../cli.ts'
+import { type Cli, parseCount, type Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 import { describeProgress } from '../progress.ts'
 import { describeSweep } from '../sweep-progress.ts'
@@ -55,7 +54,7 @@ export function viewCommands(cli: Cli): void {
           ['JOB', 'NAME', 'STATE', 'ROWS', 'WORKERS', 'AGE'],
           jobs.map((job) => [
             job.job,
-            job.name,
+            job.name || '-',
             stateOf(job),
             `${formatCount(job.rows.done)}${job.rows.total === undefined ? '' : `/${formatCount(job.rows.total)}`}`,
             String(job.workers.length),
@@ -95,7 +94,7 @@ export function viewCommands(cli: Cli): void {
       usage: 'scale <id> <workers>',
       description: 'let a running job have so many workers at once, more or fewer',
       async action(session, [id, workers]) {
-        const request = { workers: countOf(workers!) }
+        const request = { workers: parseCount(workers!) }
         const status = await (await session.client()).job(id!).scale(request, session.request)
         session.print(status, `${status.job} has at most ${status.maxWorkers} workers at once from now on\n`)
       },
@@ -142,7 +141,7 @@ async function listFollowed(session: Session): Promise<void> {
       ['JOB', 'NAME', 'STATE', 'ROWS', 'COORDINATOR', 'IS', 'PEER'],
       followed.map(({ job, name, ended, rows, from, coordinator }) => [
         job,
-        name,
+        name || '-',
         ended ? 'ended' : coordinator?.state === 'alive' ? 'runs there' : 'can be adopted',
         formatCount(rows),
         coordinator?.name || '-',
@@ -195,7 +194,7 @@ export function describeJob(status: JobStatus, nowWallMs: number): string {
   const elapsedMs = (status.finishedWallMs ?? nowWallMs) - status.createdWallMs
   const { sent, received } = status.bytes
   const lines = [
-    `job      ${status.job} (${status.name}, ${status.program})`,
+    `job      ${status.job} (${[status.name, status.program].filter((part) => part !== '').join(', ')})`,
     `state    ${status.state}: ${describeProgress(status, elapsedMs)}`,
     `shards   ${Object.entries(status.shards)
       .map(([what, count]) => `${count} ${what === 'writing' ? 'being written' : what}`)
@@ -246,9 +245,4 @@ function formatConduct(conduct: ConductView | undefined, nowWallMs: number): str
   const { code, count, gatedUntilWallMs } = conduct
   const gated = gatedUntilWallMs === undefined ? '' : `, out for ${formatDuration(gatedUntilWallMs - nowWallMs)}`
   return `${code} x${count}${gated}`
-}
-
-function countOf(text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text)
-  throw userError('usage.workers', `expected a number of workers, 1 or more, found ${text}`)
 }

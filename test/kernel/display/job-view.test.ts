@@ -173,13 +173,26 @@ test('a job that its node does not have yet, did not take, or can no more be hea
   const submitting = { type: 'submitting', program: 'train', name: 'digits' } as const
   const error = userError('node.not-running', 'no node; cluster.start()')
   const failed = { type: 'failed', error } as const
-  assert.is(shown([submitting])['text/plain'], 'digits, train: being submitted')
-  assert.is(shown([submitting, submitted])['text/plain'], `${JOB}, digits, train: submitted`)
+  assert.is(shown([submitting])['text/plain'], 'digits (train): being submitted')
+  assert.is(shown([submitting, submitted])['text/plain'], `digits (train, ${JOB}): submitted`)
   const refused = shown([submitting, failed])
-  assert.is(refused['text/plain'], 'digits, train: not submitted\n! node.not-running: no node; cluster.start()')
+  assert.is(refused['text/plain'], 'digits (train): not submitted\n! node.not-running: no node; cluster.start()')
   assert.match(refused['text/html']!, 'node.not-running: no node')
   const lost = shown([submitting, submitted, at(0, { type: 'job', status: status() }), { ...failed, job: JOB }])
   assert.match(lost['text/plain'], /! no more can be heard of it: node.not-running/)
+})
+
+test('a job without a name is called as its model, or as what it does', () => {
+  const submitting = { type: 'submitting', program: 'infer' } as const
+  assert.is(shown([])['text/plain'], 'job: being submitted')
+  assert.match(shown([])['text/html']!, '<b>job</b>')
+  assert.is(shown([submitting])['text/plain'], 'inference: being submitted')
+  const unnamed = at(0, { type: 'job', status: status({ name: '' }) })
+  const { 'text/plain': text, 'text/html': html } = shown([submitting, submitted, unnamed])
+  assert.ok(text.startsWith(`inference (${JOB}) running: `), text)
+  assert.match(html!, '<b>inference</b>')
+  const named = shown([{ ...submitting, name: 'resnet.onnx' }, submitted, unnamed])['text/plain']
+  assert.ok(named.startsWith(`resnet.onnx (infer, ${JOB}) running: `), named)
 })
 
 test.run()
