@@ -1705,7 +1705,6 @@ declare module 'aivida' {
       provider?: number
       memory?: number
       kind?: number
-      disk?: number
       epoch?: number
       class?: number
       'not-exact'?: number
@@ -1918,7 +1917,6 @@ declare module 'aivida' {
       provider?: number
       memory?: number
       kind?: number
-      disk?: number
       epoch?: number
       class?: number
       'not-exact'?: number

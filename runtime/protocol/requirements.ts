@@ -59,7 +59,6 @@ export const refusalReasonSchema = z.enum([
   'busy', // every slot and queue place is taken
   'quota', // the account's share of this worker is used up
   'draining', // the node is shutting down
-  'disk',
   'not-leased-here', // the lease names another worker or device
   'signature',
   'epoch', // a newer coordinator has spoken for this job

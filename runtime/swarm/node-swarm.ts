@@ -17,13 +17,13 @@ import { Conversations } from './membership/conversations.ts'
 import { type Acquaintance, Directory } from './membership/directory.ts'
 import { Gossip } from './membership/gossip.ts'
 import { Greeter } from './membership/greeter.ts'
+import { Heartbeats } from './membership/heartbeats.ts'
 import { Links } from './membership/links.ts'
 import { initialLiveness } from './membership/liveness.ts'
 import type { Member } from './membership/member.ts'
 import { MemberTable } from './membership/member-table.ts'
 import { NetworkWatch } from './membership/network-watch.ts'
 import { CARD_MS, type CardContent, OwnCard } from './membership/own-card.ts'
-import { Pulse } from './membership/pulse.ts'
 import type { Seed } from './membership/seed.ts'
 import type { ControlHandler, Swarm, SwarmEvents } from './swarm.ts'
 import type { StreamOptions, Transport } from './transport/transport.ts'
@@ -58,7 +58,7 @@ const ADDRESSES_MS = 5_000
 /**
  * The swarm of a real node. It puts together who is known ({@link Directory}) and how that spreads ({@link Gossip}),
  * who is connected ({@link MemberTable}) and ought to be ({@link Links}), who is let in ({@link Greeter}), what is said
- * ({@link Conversations}, {@link Announcements}, {@link Pulse}), and whether all is well ({@link NetworkWatch}).
+ * ({@link Conversations}, {@link Announcements}, {@link Heartbeats}), and whether all is well ({@link NetworkWatch}).
  */
 export class NodeSwarm implements Swarm {
   readonly self: string
@@ -74,7 +74,7 @@ export class NodeSwarm implements Swarm {
   readonly #conversations: Conversations
   readonly #announcements: Announcements
   readonly #gossip: Gossip
-  readonly #pulse: Pulse
+  readonly #heartbeats: Heartbeats
   readonly #watch: NetworkWatch
 
   constructor(init: NodeSwarmInit) {
@@ -108,7 +108,7 @@ export class NodeSwarm implements Swarm {
         if (card) this.#announcements.hearCard(member, card)
         if (isOurs) this.#gossip.compare(member)
       },
-      released: (peer) => this.#pulse.skew.forget(peer),
+      released: (peer) => this.#heartbeats.skew.forget(peer),
     })
     this.#conversations = new Conversations({ ...shared, hear: (member, message) => this.#hear(member, message) })
     this.#announcements = new Announcements({
@@ -125,16 +125,16 @@ export class NodeSwarm implements Swarm {
         this.refreshCard()
       },
     })
-    this.#pulse = new Pulse({ ...shared, keeps: (member) => this.#links.keeps(member) })
+    this.#heartbeats = new Heartbeats({ ...shared, keeps: (member) => this.#links.keeps(member) })
     this.#watch = new NetworkWatch({
       ...shared,
-      skew: this.#pulse.skew,
+      skew: this.#heartbeats.skew,
       seeds: () => this.#links.dialler.seeds(),
     })
     this.#members.listeners.add({
       lost: (peer) => {
         this.#directory.away(peer, init.clock.monoMs() + limit('awayMs'), init.clock.wallMs())
-        this.#pulse.skew.forget(peer)
+        this.#heartbeats.skew.forget(peer)
       },
     })
   }
@@ -311,7 +311,7 @@ export class NodeSwarm implements Swarm {
   #hear(member: Member, message: ControlMessage): void {
     switch (message.type) {
       case 'heartbeat':
-        this.#pulse.hear(member, message)
+        this.#heartbeats.hear(member, message)
         return
       case 'card':
         this.#announcements.hearCard(member, message.card)
@@ -334,7 +334,7 @@ export class NodeSwarm implements Swarm {
   }
 
   #beat(): void {
-    this.#pulse.beat(this.#members.all())
+    this.#heartbeats.beat(this.#members.all())
     this.#members.observe({ type: 'tick' })
     this.#links.closeUnused()
   }

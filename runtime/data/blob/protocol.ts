@@ -2,9 +2,6 @@ import { z } from 'zod'
 import { bytesSchema, codec, limit } from '../../base/index.ts'
 import { countSchema, digestSchema, peerIdSchema } from '../../protocol/index.ts'
 
-/** The stream protocol that {@link serveBlobs} answers and {@link fetchBlob} speaks. */
-export const BLOB_PROTOCOL = '/aivida/blob/1'
-
 /**
  * What a fetcher asks. `open` names the blob that later `chunk` requests of this stream mean; its answer is the content
  * itself when that is one chunk or less (one round trip), else the tree if wanted. Requests may be sent ahead; answers

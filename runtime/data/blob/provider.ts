@@ -6,7 +6,7 @@ import type { ChunkOrder } from './chunk-plan.ts'
 import { blobReplyCodec, blobRequestCodec } from './protocol.ts'
 import { type BlobTree, chunkCount, treeOfBytes, unpackTree } from './tree.ts'
 
-/** How to reach one node that may have the blob: opens a stream of {@link BLOB_PROTOCOL} to it. */
+/** How to reach one node that may have the blob: opens a stream of `PROTOCOLS.blob` to it. */
 export type OpenProvider = (options: { readonly signal: AbortSignal }) => Promise<Channel>
 
 /** What is asked of every provider. */

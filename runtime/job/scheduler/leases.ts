@@ -40,18 +40,6 @@ export function forget(state: SchedulerState, lease: LeaseRecord): void {
   lease.shard.leases.delete(lease)
 }
 
-/**
- * Queues the shard of a lease whose worker has fallen silent: behind all that nobody is at. Most come back, some with the
- * result, before it is begun a second time.
- */
-export function queueCopy({ job, shard }: { readonly job: LeaseRecord['job']; readonly shard: ShardRecord }): void {
-  if (shard.state === 'done' || shard.only !== undefined) return
-  shard.state = 'pending'
-  if (shard.queued > 0) return // its worker comes and goes
-  shard.queued++
-  job.pending.push(shard.id)
-}
-
 /** Puts a lease's shard at the head of the queue: it has waited longest. One that is placed waits for its peer. */
 export function requeue({ job, shard }: { readonly job: LeaseRecord['job']; readonly shard: ShardRecord }): void {
   if (shard.state === 'done') return

@@ -1,5 +1,6 @@
+import { straggler } from './copies.ts'
 import { highWater, lowWater, noteLease } from './depth.ts'
-import { fits } from './fitting.ts'
+import { fits, holds, mayEmploy } from './fitting.ts'
 import { takePlaced } from './placed.ts'
 import type {
   DeviceRecord,
@@ -150,17 +151,6 @@ function takePending(state: SchedulerState, job: JobRecord, device: DeviceRecord
   return undefined
 }
 
-/** Whether the device may be given shards that any worker may compute: not where the job has as many workers as it may. */
-function mayEmploy(state: SchedulerState, job: JobRecord, device: DeviceRecord): boolean {
-  const { employed, maxWorkers } = job
-  if (employed.size >= maxWorkers) {
-    const answering = [...employed.keys()].filter((peer) => state.workers.get(peer)?.state === 'alive')
-    const at = answering.indexOf(device.worker.peer) // the first ones stay when there are to be fewer
-    if ((at === -1 ? answering.length : at) >= maxWorkers) return false
-  }
-  return fits(job, device)
-}
-
 function passHead(job: JobRecord): void {
   const shard = job.shards.get(job.pending[job.pendingFrom++]!)
   if (shard && shard.queued > 0) shard.queued-- // none is left of one that was emitted anew
@@ -172,11 +162,6 @@ function wanted(job: JobRecord, id: string): boolean {
   return shard !== undefined && shard.state !== 'done' && ![...shard.leases].some(isLive)
 }
 
-/** Whether the device's worker is at work on the shard; a lapsed lease of its does not bar it from another. */
-function holds(shard: ShardRecord, device: DeviceRecord): boolean {
-  return [...shard.leases].some((lease) => lease.state !== 'lapsed' && lease.device.worker === device.worker)
-}
-
 /** A worker that failed on a shard gets it again only when nobody else can try. */
 function failedOnlyHere(state: SchedulerState, job: JobRecord, shard: ShardRecord, device: DeviceRecord): boolean {
   if (!shard.failures.some((failure) => failure.peer === device.worker.peer)) return false
@@ -185,23 +170,6 @@ function failedOnlyHere(state: SchedulerState, job: JobRecord, shard: ShardRecor
     for (const other of worker.devices.values()) if (fits(job, other)) return true
   }
   return false
-}
-
-/** The oldest lease worth computing twice: far older than the median, held by one worker only. */
-function straggler(state: SchedulerState, device: DeviceRecord, nowMs: number): LeaseRecord | undefined {
-  let oldest: LeaseRecord | undefined
-  for (const job of state.turn) {
-    if (job.durationsMs.length < 3 || job.leases >= job.maxLeases || !mayEmploy(state, job, device)) continue
-    const median = [...job.durationsMs].sort((a, b) => a - b)[job.durationsMs.length >> 1]!
-    const minAgeMs = Math.max(state.options.stragglerMinMs, median * state.options.stragglerFactor)
-    for (const shard of job.shards.values()) {
-      if (shard.leases.size !== 1 || shard.state === 'done' || shard.only !== undefined) continue
-      const [lease] = shard.leases
-      if (!lease || lease.state === 'lapsed' || holds(shard, device) || nowMs - lease.offeredMs < minAgeMs) continue
-      if (!oldest || lease.offeredMs < oldest.offeredMs) oldest = lease
-    }
-  }
-  return oldest
 }
 
 function grant(

@@ -34,11 +34,11 @@ export interface SchedulerOptions {
 
 /** The defaults of {@link SchedulerOptions}. */
 export const SCHEDULER_DEFAULTS: SchedulerOptions = {
-  leaseMs: 60_000,
+  leaseMs: limit('leaseMs'),
   prefetchPerSlot: 1,
   aheadMs: 200,
   maxAhead: 160,
-  shardAttempts: 4,
+  shardAttempts: limit('shardAttempts'),
   stragglerFactor: 3,
   stragglerMinMs: 2_000,
   workerFailures: 3,

@@ -2,7 +2,6 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { seededRandom, systemClock } from '../../../runtime/base/index.ts'
 import {
-  BLOB_PROTOCOL,
   type BlobStore,
   fetchBlob,
   memoryBlobStore,
@@ -10,6 +9,7 @@ import {
   serveBlobs,
 } from '../../../runtime/data/blob/index.ts'
 import { decodeTensors, digestOfTensors, encodeTensors, tensorOf } from '../../../runtime/data/tensor/index.ts'
+import { PROTOCOLS } from '../../../runtime/protocol/index.ts'
 import { memoryNetwork, type Transport } from '../../../runtime/swarm/transport/index.ts'
 import { channel } from '../../../runtime/swarm/wire/index.ts'
 
@@ -23,7 +23,7 @@ async function started(peer: string): Promise<Transport> {
 
 async function serving(peer: string, store: BlobStore): Promise<Transport> {
   const transport = await started(peer)
-  transport.handle(BLOB_PROTOCOL, (stream) => serveBlobs(channel(stream), store, { authorise: () => undefined }))
+  transport.handle(PROTOCOLS.blob, (stream) => serveBlobs(channel(stream), store, { authorise: () => undefined }))
   return transport
 }
 
@@ -41,7 +41,7 @@ test('tensors travel over framed streams from two nodes at once and are read whe
   const opens = await Promise.all(
     providers.map(async (provider): Promise<OpenProvider> => {
       await me.connect(provider.addresses())
-      return async ({ signal }) => channel(await me.open(provider.peer, BLOB_PROTOCOL, { signal }))
+      return async ({ signal }) => channel(await me.open(provider.peer, PROTOCOLS.blob, { signal }))
     }),
   )
   const store = await memoryBlobStore({ clock: systemClock })

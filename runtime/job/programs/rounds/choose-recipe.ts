@@ -1,4 +1,5 @@
 import { invariant } from '../../../base/index.ts'
+import { compressorOf } from '../../../compute/update/index.ts'
 import type { Compression, RoundRecipe } from '../../../protocol/index.ts'
 import { defaultRecipe, type ModelKind } from './default-recipe.ts'
 
@@ -42,18 +43,13 @@ const I8 = { kind: 'i8' }
 const I4 = { kind: 'i4', block: 64 }
 const Q2 = { kind: 'q2', block: 128 }
 
-/** Bits of an element, its share of the block's scale included. */
-const BITS: Readonly<Record<string, number>> = { f32: 32, i8: 8.0625, i4: 4.25, q2: 2.125, s1: 1.0625 }
-
 /**
  * What one round sends one way through the line of its busiest member: contributions first, aggregates after them. From 4
  * members up each of them reduces a slice, under that one of them reduces all (see `roundManifestSchema`).
  */
-export function exchangedBytes(parameters: number, workers: number, { kind }: Compression): number {
-  const bits = BITS[kind]
-  invariant(bits !== undefined, `${kind} is a compressor of known size`)
+export function exchangedBytes(parameters: number, workers: number, compression: Compression): number {
   const carried = workers < 4 ? workers - 1 : (workers - 1) / workers
-  return (2 * carried * parameters * bits) / 8
+  return 2 * carried * compressorOf(compression).leastBytes(parameters)
 }
 
 /**

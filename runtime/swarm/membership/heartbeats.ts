@@ -4,8 +4,8 @@ import { ClockSkew } from './clock-skew.ts'
 import type { Member } from './member.ts'
 import type { OwnCard } from './own-card.ts'
 
-/** What a {@link Pulse} is made from. */
-export interface PulseInit {
+/** What a {@link Heartbeats} is made from. */
+export interface HeartbeatsInit {
   readonly card: OwnCard
   readonly clock: Clock
   readonly refusalsOf: (peer: string) => RefusalCounts
@@ -18,14 +18,14 @@ export interface PulseInit {
 const REMEMBERED = 64
 
 /** Heartbeats, both ways: that a node is there, whether it keeps the link, and how its clock stands to ours. */
-export class Pulse {
+export class Heartbeats {
   readonly skew = new ClockSkew()
-  readonly #init: PulseInit
+  readonly #init: HeartbeatsInit
   /** When our heartbeats went out, by sequence. */
   readonly #sentMs = new Map<number, number>()
   #sequence = 0
 
-  constructor(init: PulseInit) {
+  constructor(init: HeartbeatsInit) {
     this.#init = init
   }
 
