@@ -2,12 +2,12 @@ import { type Clock, isAividaError, type Logger, slices, toAividaError, userErro
 import { groupsIn } from '../../log/index.ts'
 import {
   type Adoption,
+  adoptedEpoch,
   adoptionCodec,
   type InferenceJob,
   isInference,
   type JobSpec,
   type JobStatus,
-  nextGeneration,
   publicKeyOf,
   type ResultPart,
   type Signed,
@@ -118,7 +118,7 @@ export class Adopter {
       account: spec.account,
       node: swarm.self,
       from,
-      epoch: nextGeneration(head.epoch),
+      epoch: adoptedEpoch(head.epoch, swarm.self),
       seq: head.seq,
       hash: head.hash,
       atWallMs: Math.floor(clock.wallMs()),

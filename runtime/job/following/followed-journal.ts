@@ -9,7 +9,7 @@ import {
   type LogStore,
   NO_HASH,
 } from '../../log/index.ts'
-import { type JobSpec, type JournalHead, nextGeneration, publicKeyOf, verifySignature } from '../../protocol/index.ts'
+import { type JobSpec, type JournalHead, publicKeyOf, termOf, verifySignature } from '../../protocol/index.ts'
 import { adoptedSpec, jobEntryCodec } from '../journal/index.ts'
 
 /** What is known of a job whose journal is followed. */
@@ -102,7 +102,7 @@ export class FollowedJournal {
         throw this.#broken(`entry ${group.firstSeq} does not follow entry ${this.#seq}`)
       if (last === head.seq && groupHash(group) !== head.hash)
         throw this.#broken(`entry ${last} is not the one announced`)
-      const earlier = nextGeneration(group.epoch) < nextGeneration(head.epoch)
+      const earlier = termOf(group.epoch) < termOf(head.epoch)
       if (!earlier && !(isSigned(group) && isSignedBy(group, this.#key)))
         throw this.#broken(`the group of entry ${group.firstSeq} is not signed by its coordinator`)
       await this.#store.append(group, { epoch: this.#epoch })

@@ -1,6 +1,6 @@
 import { type AividaError, type Logger, limit, userError } from '../../base/index.ts'
 import type { LogStore } from '../../log/index.ts'
-import { type JournalHead, nextGeneration } from '../../protocol/index.ts'
+import { type JournalHead, termOf } from '../../protocol/index.ts'
 import { type FollowedJob, FollowedJournal } from './followed-journal.ts'
 
 /** Where copies of journals are kept. */
@@ -71,7 +71,7 @@ export class FollowedJournals {
     const known = this.#open.get(head.job)
     if (known && known.from === peer) return known
     if (known) {
-      if (nextGeneration(known.view.head.epoch) >= nextGeneration(head.epoch)) return undefined
+      if (termOf(known.view.head.epoch) >= termOf(head.epoch)) return undefined
       await this.remove(head.job) // adopted by `peer`: its journal is the one that counts
     }
     if (!(await this.#hasRoom(head.job))) return undefined

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { limit } from '../../../runtime/base/index.ts'
 import { AccountProofs } from '../../../runtime/job/following/index.ts'
 import { askJournal } from '../../../runtime/job/following/journal-requests.ts'
-import { adoptionCodec, nextGeneration, PROTOCOLS } from '../../../runtime/protocol/index.ts'
+import { adoptedEpoch, adoptionCodec, PROTOCOLS } from '../../../runtime/protocol/index.ts'
 import { codeOf } from '../../log/scratch.ts'
 import { stateOf } from '../../support/job-cluster.ts'
 import {
@@ -73,7 +73,7 @@ test('an heir adopts the job of a killed submitter; the result is the undisturbe
   assert.is(new Set(runs).size, 20)
   assert.ok(runs.length <= 20 + 2, `${runs.length} computations of 20 shards: what was known was given again`)
   const { epoch, adoption } = heir.coordinator.status(job)!
-  assert.ok(epoch >= nextGeneration(1))
+  assert.ok(epoch >= adoptedEpoch(1, heir.peer))
   assert.equal([adoption?.from, adoption?.by], [s.peer, heir.peer])
   await swarm.stop()
 })
@@ -269,7 +269,14 @@ test('who asks again for a job that was given up is given the same, also after a
     binding: heir.owner!.binding,
     memberAccount: () => undefined,
   })
-  const terms = { job, account: spec!.account, node: heir.peer, from: s.peer, epoch: nextGeneration(1), atWallMs: 0 }
+  const terms = {
+    job,
+    account: spec!.account,
+    node: heir.peer,
+    from: s.peer,
+    epoch: adoptedEpoch(1, heir.peer),
+    atWallMs: 0,
+  }
   const signed = proofs.signAdoption({ ...terms, seq: head.seq, hash: head.hash }, heir.key)
   const ask = async () => {
     const asking = { swarm: heir.swarm, clock: swarm.clock, proofs }
@@ -288,11 +295,45 @@ test('who asks again for a job that was given up is given the same, also after a
   await swarm.stop()
 })
 
+test('of two nodes that adopt a job at once, without a word of each other, one goes on', async () => {
+  const { swarm, s, heir, a, b } = await family()
+  const bare = await swarm.node('other heir')
+  swarm.bind(owner, bare)
+  const other = await withJobs(swarm, bare)
+  other.devices = []
+  await other.startJobs()
+  const { job } = await submit(s, { rows: 60, rowsPerShard: 1 })
+  await swarm.until(() => [heir, other].every((node) => (followed(node, job)?.parts ?? 0) >= 4), 30_000)
+  s.die()
+  for (const [one, far] of [
+    [heir, b],
+    [other, a],
+    [heir, other],
+  ] as const)
+    swarm.cut(one, far)
+  await Promise.all([adopt(swarm, heir, job), adopt(swarm, other, job)])
+  await swarm.pass(3_000)
+  assert.equal([stateOf(heir, job), stateOf(other, job)], ['running', 'running'], 'each has a worker to itself')
+  for (const [one, far] of [
+    [heir, b],
+    [other, a],
+    [heir, other],
+  ] as const)
+    swarm.heal(one, far)
+  const ends = () => [heir, other].map((node) => stateOf(node, job)).sort()
+  await swarm.until(() => ends().join() === 'adopted,done', 200_000, 'one goes on, the other stops')
+  const [winner, loser] = stateOf(heir, job) === 'done' ? [heir, other] : [other, heir]
+  assert.equal(resultOf(winner, job), doubled(60))
+  assert.is(loser.coordinator.status(job)?.adoption?.by, winner.peer, 'and says who goes on')
+  assert.ok(winner.coordinator.status(job)!.epoch > loser.coordinator.status(job)!.epoch)
+  await swarm.stop()
+})
+
 test('workers take leases from no other node than the adopter, whose account is proven', async () => {
   const { swarm, s, heir, stranger, a } = await family()
   const { job } = await submit(s, { rows: 30, rowsPerShard: 1 })
   await swarm.until(() => a.worker.accountOf(job) !== undefined, 5_000)
-  const epoch = nextGeneration(1)
+  const epoch = adoptedEpoch(1, stranger.peer)
   const proofs = new AccountProofs({
     clock: swarm.clock,
     cluster: s.cluster.charter.state.cluster,
