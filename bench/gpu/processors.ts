@@ -49,6 +49,5 @@ export async function processors(): Promise<{ found: readonly Processor[]; skipp
 }
 
 function startEngine(settings: Omit<ChildSettings, 'memoryBytes'>): EngineChild {
-  const { compileCacheDir: _, ...rest } = settings // gone by then
-  return new EngineChild({ clock: systemClock, settings: rest })
+  return new EngineChild({ clock: systemClock, settings })
 }

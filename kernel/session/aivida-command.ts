@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { AividaError, fromRecord } from '../../runtime/base/errors.ts'
+import { COMMAND_FILE } from '../../runtime/node/command-file.ts'
 
 /**
  * Runs an `aivida` command in a process of its own and gives what it prints as JSON: a node is started and stopped by the
@@ -11,7 +11,7 @@ export async function aivida(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<unknown> {
-  const child = spawn(process.execPath, [mainFile(), ...argv, '--json'], {
+  const child = spawn(process.execPath, [COMMAND_FILE, ...argv, '--json'], {
     env: { ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -34,10 +34,4 @@ function lastJson(words: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** The command's entry: our own TypeScript needs no loader. */
-function mainFile(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return fileURLToPath(new URL(`../../runtime/cli/main.${extension}`, import.meta.url))
 }

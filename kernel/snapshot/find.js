@@ -3,20 +3,11 @@
  * ends; so everything that it holds or depends on is in its name. Plain JavaScript, for kernel/launch.js.
  */
 import { createHash } from 'node:crypto'
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { cpus, homedir } from 'node:os'
+import { cpus } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { cacheFolder as packageCache } from '../../runtime/launch/cache-folder.js'
 
 const root = resolve(import.meta.dirname, '../..')
 const isCheckout = existsSync(join(root, 'kernel/kernel.ts'))
@@ -79,12 +70,9 @@ export function markStarting(blob) {
   return mark
 }
 
-/** `.cache` beside the packages, else the user's: of this package's modules, compiled, and its snapshots. */
+/** Of this package's modules, compiled, and its snapshots. */
 export function cacheFolder() {
-  if (process.env.KERNEL_CACHE) return process.env.KERNEL_CACHE
-  const packages = basename(dirname(root)) === 'node_modules' ? dirname(root) : join(root, 'node_modules')
-  const beside = join(packages, '.cache', 'aivida')
-  return isWritable(beside) ? beside : join(usersCache(), 'aivida')
+  return process.env.KERNEL_CACHE ?? packageCache()
 }
 
 /** Whether a process that marked its start is gone without having taken the mark away. */
@@ -130,20 +118,4 @@ function keyOf({ typescript, modules, tslab, typesFile, nodeTypes, entry }) {
 function stampOf(path) {
   const { size, mtimeMs } = statSync(path)
   return `${path} ${size} ${mtimeMs}`
-}
-
-function isWritable(folder) {
-  try {
-    mkdirSync(folder, { recursive: true })
-    accessSync(folder, constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function usersCache() {
-  if (process.env.XDG_CACHE_HOME) return process.env.XDG_CACHE_HOME
-  if (process.platform === 'win32') return process.env.LOCALAPPDATA ?? join(homedir(), 'AppData/Local')
-  return process.platform === 'darwin' ? join(homedir(), 'Library/Caches') : join(homedir(), '.cache')
 }

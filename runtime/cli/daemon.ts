@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { AividaError, fromRecord, isAividaError, limit, sleep, timedOut } from '../base/index.ts'
+import { COMMAND_FILE } from '../node/command-file.ts'
 import type { Client } from '../node/control/client.ts'
 import { dataFolder } from '../node/data-folder.ts'
 import type { NodeInfo } from '../node/service.ts'
@@ -32,7 +32,7 @@ export async function startDaemon(session: Session): Promise<{ info: NodeInfo; r
   mkdirSync(logs, { recursive: true, mode: 0o700 })
   const startLog = join(logs, 'start.log')
   const output = openSync(startLog, 'w', 0o600)
-  const child = spawn(process.execPath, [mainFile(), 'node', '--background', '--json', ...session.configFlags], {
+  const child = spawn(process.execPath, [COMMAND_FILE, 'node', '--background', '--json', ...session.configFlags], {
     detached: true,
     stdio: ['ignore', output, output],
     cwd: config.dataDir, // not whatever folder we were called in: that one shall stay removable
@@ -80,12 +80,6 @@ export async function stopDaemon(session: Session, client: Client, { pid }: Node
       })
     await sleep(clock, POLL_MS, signal)
   }
-}
-
-/** The command's entry. Node runs it as it is: our own TypeScript needs no loader, and a daemon does without its weight. */
-function mainFile(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return fileURLToPath(new URL(`./main.${extension}`, import.meta.url))
 }
 
 function isRunning(pid: number): boolean {

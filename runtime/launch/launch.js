@@ -3,10 +3,11 @@
  * JavaScript for any Node >= 18, because it runs before anything is installed.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, realpathSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import module, { createRequire } from 'node:module'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { cacheFolder } from './cache-folder.js'
 
 const NODE_MAJOR = 24
 const WATCH_MS = 500
@@ -15,6 +16,7 @@ const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']
 const here = fileURLToPath(import.meta.url)
 const root = resolve(dirname(here), '../..')
 const lockfile = join(root, 'package-lock.json') // never published, so only a checkout has it
+const installedLockfile = join(root, 'node_modules/.package-lock.json')
 
 /** Runs `entry` (a path inside the package) with `args` under Node 24, in this process when it is one. */
 export async function launch(entry, args) {
@@ -24,20 +26,26 @@ export async function launch(entry, args) {
   if (process.send) followLauncher()
   const file = resolve(root, entry)
   process.argv.splice(1, Number.POSITIVE_INFINITY, file, ...args)
-  if (file.endsWith('.ts')) await import('tsx')
+  // Types are stripped, and code compiled, once: from then on a command starts in a third of the time.
+  module.enableCompileCache(cacheFolder())
   await import(pathToFileURL(file).href)
 }
 
 /** Whether node_modules differs from the lockfile. Optional packages may be absent: most are for other platforms. */
 function isStale() {
+  if (changedMs(installedLockfile) > changedMs(lockfile)) return false // npm has read it since
   const wanted = packagesOf(lockfile)
-  const installed = packagesOf(join(root, 'node_modules/.package-lock.json'))
+  const installed = packagesOf(installedLockfile)
   const differs = (at) => {
     const { version, integrity, optional, peer } = wanted[at]
     if (!installed[at]) return !optional && !peer
     return installed[at].version !== version || (integrity && installed[at].integrity !== integrity)
   }
   return Object.keys(wanted).some((at) => at !== '' && differs(at)) || Object.keys(installed).some((at) => !wanted[at])
+}
+
+function changedMs(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 function packagesOf(file) {

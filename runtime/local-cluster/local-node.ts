@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { AividaError, controlSocketPath } from '../base/index.ts'
+import { COMMAND_FILE } from '../node/command-file.ts'
 import { Client } from '../node/control/index.ts'
 import { shareCache } from './shared-cache.ts'
 
@@ -109,7 +109,7 @@ export class LocalNode {
 }
 
 function spawnNode(init: LocalNodeInit, listen: readonly string[]): { child: ChildProcess; exited: Promise<void> } {
-  const child = spawn(process.execPath, [...importing(init), entry(), ...nodeArguments(init, listen)], {
+  const child = spawn(process.execPath, [...importing(init), COMMAND_FILE, ...nodeArguments(init, listen)], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // the IPC channel ends with us, and the node with it
   })
   const output = createWriteStream(join(init.dataDir, 'output.log'), { flags: 'a' })
@@ -130,10 +130,4 @@ function nodeArguments({ name, dataDir, role, slots, flags = [] }: LocalNodeInit
     ...['--listen', listen.join(), '--no-mdns'],
     ...flags,
   ]
-}
-
-/** The `aivida` command: our own TypeScript needs no loader under Node 24, and starts sooner without one. */
-function entry(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return fileURLToPath(new URL(`../cli/main.${extension}`, import.meta.url))
 }

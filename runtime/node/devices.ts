@@ -7,7 +7,7 @@ import { type ChildSettings, EngineChild, gpuEnvironment, type LoadOptions } fro
 /** What {@link NodeDevices} needs. */
 export interface NodeDevicesInit {
   readonly config: Pick<Config, 'engine' | 'devices' | 'slots' | 'threadsPerSlot'>
-  /** Of compiled code and of proofs. */
+  /** Of proofs. */
   readonly cacheDir: string
   readonly clock: Clock
   /** Of this process: it says where GPUs are. */
@@ -33,7 +33,7 @@ export class NodeDevices {
   constructor(init: NodeDevicesInit) {
     this.#init = init
     const environment = gpuEnvironment(init.env)
-    this.settings = { engine: init.config.engine, environment, compileCacheDir: init.cacheDir }
+    this.settings = { engine: init.config.engine, environment }
     // Programs such as nvidia-smi need a PATH, which engines do not.
     this.system = thisSystem({ ...init.env, ...environment }, release())
   }

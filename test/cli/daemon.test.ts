@@ -12,7 +12,7 @@ import { DAY, sampleCharter, sampleTicket, seed } from '../swarm/charter/sample-
 import { peerOf } from '../swarm/identity/sample-keys.ts'
 import { aivida, scratch } from './command-line.ts'
 
-const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../runtime/launch/aivida.js', import.meta.url))
 const FLAGS = ['--role', 'submitter', '--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
 
 test('a node is started in the background, found, and stopped', async () => {

@@ -13,7 +13,7 @@ import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 
 const test = suite('aivida sweep')
 
-const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../runtime/launch/aivida.js', import.meta.url))
 /** Which of two numbers is the larger one, at rates of which one is good. */
 const SCRIPT = `
 import { adam, choice, crossEntropy, dense, relu, sequential, sweep, tensorOf, training } from 'aivida'

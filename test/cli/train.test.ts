@@ -13,7 +13,7 @@ import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 
 const test = suite('aivida train')
 
-const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../runtime/launch/aivida.js', import.meta.url))
 /** Which of two numbers is the larger one: what a network of a few neurons learns in a moment. */
 const SCRIPT = `
 import { adam, crossEntropy, dense, relu, sequential, tensorOf, training } from 'aivida'

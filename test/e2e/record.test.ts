@@ -19,7 +19,7 @@ import { codeOf } from '../swarm/identity/sample-keys.ts'
 
 const test = suite('the record of a job')
 
-const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../runtime/launch/aivida.js', import.meta.url))
 let folder: string
 let cluster: LocalCluster
 let job: string

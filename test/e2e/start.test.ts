@@ -8,11 +8,12 @@ import * as assert from 'uvu/assert'
 
 const test = suite('npm start')
 
+const LAUNCHER = fileURLToPath(new URL('../../runtime/launch/launch.js', import.meta.url))
 const START = fileURLToPath(new URL('../../notebooks/start.ts', import.meta.url))
 
 /** Runs what `npm start` runs, and removes the folder that it leaves. */
 async function start(...args: readonly string[]) {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), START, ...args], {
+  const child = spawn(process.execPath, [LAUNCHER, START, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exit = new Promise<number | null>((resolve) => child.on('exit', resolve))

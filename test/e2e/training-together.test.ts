@@ -22,7 +22,7 @@ import {
 
 const test = suite('training over several workers, from a client')
 
-const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../runtime/launch/aivida.js', import.meta.url))
 const README = new URL('../../README.md', import.meta.url)
 const ROWS = 2_000
 const x = Float32Array.from({ length: 2 * ROWS }, (_, i) => Math.sin(12.9898 * (i + 1)))

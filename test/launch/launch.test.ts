@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join, resolve } from 'node:path'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isRunning } from '../support/processes.ts'
@@ -110,7 +110,8 @@ const checkout = mkdtempSync(join(tmpdir(), 'aivida launch '))
 
 install.before(() => {
   mkdirSync(join(checkout, 'runtime/launch'), { recursive: true })
-  copyFileSync(launcher, join(checkout, 'runtime/launch/launch.js'))
+  for (const name of ['launch.js', 'cache-folder.js'])
+    copyFileSync(join(dirname(launcher), name), join(checkout, 'runtime/launch', name))
   copyFileSync(join(root, entry), join(checkout, 'child.js'))
   for (const name of ['one', 'two']) {
     mkdirSync(join(checkout, name))

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-/** The file that the `aivida` command runs. */
-export const MAIN = fileURLToPath(new URL('../../runtime/cli/main.ts', import.meta.url))
+/** The `aivida` command's file. */
+export const MAIN = fileURLToPath(new URL('../../runtime/launch/aivida.js', import.meta.url))
 
 /** How a command ended and what it printed. */
 export interface Ending {

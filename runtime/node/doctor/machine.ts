@@ -76,7 +76,7 @@ export interface Machine {
   /** Connects to the peer at these addresses by one carrier, and hangs up. Throws `peer.*`, `timeout`. */
   dial(addresses: readonly string[], carrier: LibP2PCarrier, signal: AbortSignal): Promise<void>
   /** Starts an engine child and runs a tiny graph in it. Throws `engine.*`. */
-  tryEngine(cacheDir: string, signal: AbortSignal): Promise<EngineInfo>
+  tryEngine(signal: AbortSignal): Promise<EngineInfo>
   /** The CPU's determinism class and whether it is proven exact, which is proven when it is not yet. Throws `engine.*`. */
   determinism(
     folder: DataFolder,

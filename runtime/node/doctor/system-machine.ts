@@ -80,8 +80,8 @@ export function systemMachine(clock: Clock): Machine {
     ownAddress,
     echoUdp: (host, signal) => echoUdp(clock, host, signal),
     dial: (addresses, carrier, signal) => dialOnce(clock, addresses, carrier, signal),
-    async tryEngine(cacheDir, signal) {
-      const engine = startEngine(clock, cacheDir)
+    async tryEngine(signal) {
+      const engine = new EngineChild({ clock })
       try {
         const session = await engine.load({ graph: PROBE_GRAPH }, { signal })
         const data = new Uint8Array(4 * PROBE_SHAPE.reduce((all, dim) => all * dim, 1))
@@ -92,15 +92,11 @@ export function systemMachine(clock: Clock): Machine {
       }
     },
     async determinism(folder, signal) {
-      const start = () => startEngine(clock, folder.cache)
+      const start = () => new EngineChild({ clock })
       const [device] = await probeDevices({ start, cacheFile: join(folder.cache, 'classes.json'), slots: 1, signal })
       return device!
     },
   }
-}
-
-function startEngine(clock: Clock, compileCacheDir: string): EngineChild {
-  return new EngineChild({ clock, settings: { compileCacheDir } })
 }
 
 /** The folder at `path`, or the nearest above it that exists: where a node would make it. */

@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The descriptor of requests and replies that a child inherits. */
@@ -13,8 +15,6 @@ export interface ChildSettings {
   readonly nodePath?: string
   /** Resident memory above which the child is killed; also bounds its JavaScript heap and one message. Bytes. */
   readonly memoryBytes: number
-  /** Folder in which Node keeps compiled code between starts, so that a child starts sooner. Default: none. */
-  readonly compileCacheDir?: string
   /** Further variables of its environment: where the drivers of GPUs are, see {@link gpuEnvironment}. Default: none. */
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -46,7 +46,8 @@ export interface Command {
 
 /** The command line of a child: the one place that a sandbox changes. */
 export function engineCommand(settings: ChildSettings): Command {
-  const { nodePath, memoryBytes, compileCacheDir, engine = 'auto', environment } = settings
+  const { nodePath, memoryBytes, engine = 'auto', environment } = settings
+  const cache = codeCache()
   // Tensors lie outside the heap; what is inside are headers and strings.
   const heapMiB = Math.max(64, Math.ceil(memoryBytes / 4 / 2 ** 20))
   return {
@@ -61,9 +62,18 @@ export function engineCommand(settings: ChildSettings): Command {
     env: {
       ...environment,
       ORT_DISABLE_TELEMETRY: '1',
-      ...(compileCacheDir !== undefined && { NODE_COMPILE_CACHE: compileCacheDir }),
+      ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }),
     },
   }
+}
+
+/**
+ * Where Node keeps what children compiled, so that the next one starts in half the time: beside this process's own cache,
+ * but not in it, because a child runs the graphs of strangers. None where this process has none.
+ */
+function codeCache(): string | undefined {
+  const own = getCompileCacheDir()
+  return own === undefined ? undefined : join(dirname(own), 'engine')
 }
 
 /** TypeScript in a checkout (Node strips the types itself), JavaScript in the installed package. */

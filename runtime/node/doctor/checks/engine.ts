@@ -5,11 +5,11 @@ import { broken, type Check, ok, skipped } from '../check.ts'
 export const engineCheck: Check = {
   name: 'engine',
   limit: 'doctorEngineMs',
-  async run({ machine, config, folder }, signal) {
+  async run({ machine, config }, signal) {
     if (config.role === 'submitter') return [skipped('a submitter runs no shards')]
     const startMs = machine.monoMs()
     try {
-      const { name, version } = await machine.tryEngine(folder.cache, signal)
+      const { name, version } = await machine.tryEngine(signal)
       return [ok(`${name} ${version} started and ran a graph in ${Math.round(machine.monoMs() - startMs)} ms`)]
     } catch (error) {
       if (signal.aborted) throw error
