@@ -203,10 +203,8 @@ test('aivida train, with what the README says of several machines', async () => 
   const { out, err, code } = await aividaTrain(['together.ts'])
   assert.is(code, 0, err)
   assert.match(err, /trained by worker-1, worker-2\n/)
-  assert.match(
-    err,
-    /step \d+\/160, round \d+, loss \d.*, [\d,]+ rows\/s, 2 members, [\d.]+ \w+ up, [\d.]+ \w+ down each/,
-  )
+  const round = /step \d+\/160, round \d+, loss \d.*, [\d,]+ rows\/s, 2 members, [\d.]+ \w+ up, [\d.]+ \w+ down each/
+  assert.ok(round.test(err), err)
   assert.match(out, /rounds {3}\d+ closed/)
   const waiting = await aividaTrain(['network.ts', '--workers', '3', '--sync', 'diloco'], /waits for/)
   assert.match(waiting.err, /waits for 3 workers, 2 are here/)

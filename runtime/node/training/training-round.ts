@@ -86,9 +86,10 @@ export async function trainingRound({
 async function meansOf(file: string, names?: readonly string[]): Promise<Record<string, number>> {
   const measured = measuredIn(await readPart(file).catch(() => ({})))
   return Object.fromEntries(
-    Object.entries(measured)
-      .filter(([name, values]) => values.length > 0 && (names === undefined || names.includes(name)))
-      .map(([name, values]) => [name, values.reduce((sum, value) => sum + value, 0) / values.length]),
+    (names ?? Object.keys(measured)).flatMap((name) => {
+      const values = measured[name] ?? []
+      return values.length === 0 ? [] : [[name, values.reduce((sum, value) => sum + value, 0) / values.length]]
+    }),
   )
 }
 
