@@ -5,8 +5,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { scratch } from '../cli/command-line.ts'
 import { aivida } from '../support/command.ts'
+import { launchedKernel } from '../support/kernels.ts'
 
 const run = suite('aivida notebook run')
+run.before(async () => void (await launchedKernel()))
 
 interface Cell {
   readonly source: readonly string[]

@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import { aivida } from '../support/command.ts'
+import { launchedKernel } from '../support/kernels.ts'
 import { NOTEBOOKS, notebookFiles, plainText, type StoredCell, storedCells } from '../support/notebooks.ts'
 
 /** What a notebook must have shown in the end, by its name: each has to be here. */
@@ -32,7 +33,8 @@ const notebooks = suite<{ cluster: LocalCluster; folder: string }>('notebooks')
 
 notebooks.before(async (context) => {
   context.folder = mkdtempSync(join(tmpdir(), 'aivida-notebooks-'))
-  context.cluster = await LocalCluster.start({ workers: 2 })
+  const [cluster] = await Promise.all([LocalCluster.start({ workers: 2 }), launchedKernel()])
+  context.cluster = cluster
 })
 
 notebooks.after(async ({ cluster, folder }) => {

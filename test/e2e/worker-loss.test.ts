@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { readParts } from '../../runtime/data/sources/index.ts'
+import { typedArrayOf } from '../../runtime/data/tensor/index.ts'
 import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import { type DisturbedJob, disturbedJob } from '../support/disturbed-job.ts'
-import { slowJob } from '../support/slow-rows.ts'
+import { slowJob, slowRow } from '../support/slow-rows.ts'
 
-const ROWS = 240
+const [ROWS, LAYERS] = [160, 900]
 const test = suite('a job while workers are lost')
 const folder = await mkdtemp(join(tmpdir(), 'aivida-loss-'))
 // The undisturbed run has a cluster of its own: workers remember results, and would give them instead of computing.
@@ -16,13 +18,20 @@ const [cluster, quiet] = await Promise.all([
   LocalCluster.start({ workers: 3 }),
   LocalCluster.start({ workers: 0, slots: 2 }),
 ])
-const files = { ...(await slowJob(folder, { rows: ROWS, layers: 900 })), rows: ROWS }
+const files = { ...(await slowJob(folder, { rows: ROWS, layers: LAYERS })), rows: ROWS }
 
 let undisturbed: DisturbedJob
 
 test('undisturbed, it gives every row once', async () => {
-  undisturbed = await disturbedJob(quiet, { ...files, outputDir: join(folder, 'undisturbed') })
+  const outputDir = join(folder, 'undisturbed')
+  undisturbed = await disturbedJob(quiet, { ...files, outputDir })
   assert.is(undisturbed.hashes.length, ROWS / 4)
+  const { y } = await readParts(outputDir)
+  const values = typedArrayOf(y!) as Float32Array
+  for (const row of [0, ROWS / 2, ROWS - 1]) {
+    const expected = slowRow({ rows: ROWS, layers: LAYERS }, row)
+    assert.equal([...values.subarray(row * expected.length, (row + 1) * expected.length)], expected)
+  }
 })
 
 test('a killed and a stopped worker change nothing of the result', async () => {

@@ -34,12 +34,10 @@ export interface ExactJob {
 export async function exactJob(folder: string, name: string, init: ExactJobInit): Promise<ExactJob> {
   const { rows, size, layers, random } = init
   const order = shuffled(size, random)
-  const weights = new Float32Array(size * size)
-  for (const [to, from] of order.entries()) weights[from * size + to] = 1
   const x = Float32Array.from({ length: rows * size }, () => random.float() + 0.5)
   const [file, input] = [join(folder, `${name}.onnx`), join(folder, `${name}.arrow`)]
   const outputDir = join(folder, `${name}-result`)
-  await writeFile(file, chain(size, layers, new Uint8Array(weights.buffer)))
+  await writeFile(file, reordering(order, layers))
   await writeFile(input, arrowFile([toRowBatch({ x: tensorOf(x, [rows, size]) })]))
   return {
     model: file,
@@ -61,17 +59,22 @@ export async function exactJob(folder: string, name: string, init: ExactJobInit)
   }
 }
 
-function chain(size: number, layers: number, weights: Uint8Array): Uint8Array {
+/** A model of `x` and `y`, `[n, order.length] f32`, that puts column `order[i]` in the place of column `i`, `layers` times. */
+export function reordering(order: readonly number[], layers: number): Uint8Array {
+  const size = order.length
+  const weights = new Float32Array(size * size)
+  for (const [to, from] of order.entries()) weights[from * size + to] = 1
   const name = (i: number) => (i === 0 ? 'x' : i === layers ? 'y' : `h${i}`)
   return model({
     nodes: Array.from({ length: layers }, (_, i) => ({ op: 'MatMul', inputs: [name(i), 'w'], outputs: [name(i + 1)] })),
     inputs: [value('x', 'float32', ['n', size])],
     outputs: [value('y', 'float32', ['n', size])],
-    initializers: [tensor('w', 'float32', [size, size], weights)],
+    initializers: [tensor('w', 'float32', [size, size], new Uint8Array(weights.buffer))],
   })
 }
 
-function shuffled(count: number, random: Random): number[] {
+/** The numbers below `count`, in any order. */
+export function shuffled(count: number, random: Random): number[] {
   const list = Array.from({ length: count }, (_, i) => i)
   for (let i = count - 1; i > 0; i--) {
     const j = Math.floor(random.float() * (i + 1))

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { readParts } from '../../../runtime/data/sources/index.ts'
 import { arrowFile, toRowBatch } from '../../../runtime/data/tensor/arrow.ts'
@@ -9,6 +10,8 @@ import type { LocalCluster, LocalNode } from '../../../runtime/local-cluster/ind
 import { model, tensor, value } from '../onnx-models.ts'
 
 const COLUMNS = 3
+/** Between two jobs: what attacks cost honest work is seen in each, and each costs a process. */
+const PAUSE_MS = 400
 
 /** A model whose output is its input, with some megabytes of weights, so that it comes in chunks. */
 export function echoModel(padBytes = 2 << 20): Uint8Array {
@@ -63,8 +66,10 @@ export class HonestWork {
       isOver = true
     })
     ended.catch(() => {})
-    do await this.job()
-    while (!isOver)
+    do {
+      await this.job()
+      await Promise.race([ended.catch(() => {}), delay(PAUSE_MS)])
+    } while (!isOver)
     return ended
   }
 }
