@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type * as TypeScript from '@tslab/typescript-for-tslab'
 import { SESSION_TYPES } from '../declarations/session-types.ts'
 import { NEWER_LIBRARY } from './newer-library.ts'
+import { type Shelf, shelve } from './shelf.ts'
 
 type Ts = typeof TypeScript
 
@@ -42,8 +43,8 @@ export interface AdaptedCompiler {
   readonly ts: Ts
   /** What stands in the place of the module for tslab. */
   readonly exports: Ts
-  /** For a next converter: files parsed for the one before are known by no version to its program, which compares them. */
-  keepParsed(): void
+  /** Puts away what cells are compiled against, for a next converter; the one before is no longer used. */
+  shelveFixed(): void
   /** Tells the program of files that changed since, and that modules not found before may be there now. */
   refresh(): void
   /** Maps of what was emitted since the last call, by the absolute path of the source. */
@@ -86,6 +87,9 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
   const fixedFiles = new Map<string, TypeScript.SourceFile>()
   const fixedImports = new Map<string, TypeScript.ResolvedModuleWithFailedLookupLocations>()
   let hasBase = false
+  /** The first program, until its trees are put away. */
+  let base: TypeScript.Program | undefined
+  let shelf: Shelf | undefined
   const isFixed = (path: string) =>
     fixedFiles.has(path) || (!hasBase && path.endsWith('.d.ts') && dirname(path) !== setup().cwd)
   let cache: TypeScript.ModuleResolutionCache | undefined
@@ -99,7 +103,10 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
   }
   ts.sys.watchDirectory = () => ({ close: () => {} })
 
-  const roots = () => [libraryFile(), setup().typesFile].filter((path) => path !== '')
+  const roots = () => {
+    const own = [libraryFile(), setup().typesFile].filter((path) => path !== '' && !shelf?.shelved.has(path))
+    return [...new Set([...own, ...(shelf?.roots.map(({ fileName }) => fileName) ?? [])])]
+  }
   const libraryFile = () => `${dirname(setup().nodeTypes)}/aivida-newer-library.d.ts`
 
   const createWatchCompilerHost = ((
@@ -157,7 +164,11 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
     host.createProgram = (names, options, compilerHost, ...rest) => {
       if (compilerHost) keepFixed(compilerHost)
       const builder = ts.createAbstractBuilder(names, options, compilerHost, ...rest)
+      const program = builder.getProgram()
+      if (!hasBase) base = program
       hasBase = true
+      const { getSourceFile } = program
+      program.getSourceFile = (path) => getSourceFile(path) ?? shelf?.shelved.get(path)
       return builder
     }
     const created = host.afterProgramCreate
@@ -244,8 +255,22 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
   return {
     ts,
     exports: exported,
-    keepParsed: () => {
+    shelveFixed: () => {
+      const program = base
+      if (program === undefined) return
+      base = undefined
+      shelf = shelve({
+        ts,
+        program,
+        files: program.getSourceFiles().filter(({ fileName }) => fixedFiles.has(fileName)),
+        readText: (path) => (path === libraryFile() ? NEWER_LIBRARY : ts.sys.readFile(path)),
+        namesFile: `${dirname(setup().nodeTypes)}/aivida-names.d.ts`,
+      })
+      for (const file of shelf.roots) fixedFiles.set(file.fileName, file)
+      for (const [path, file] of shelf.shelved) fixedFiles.set(path, file)
       for (const file of fixedFiles.values()) (file as { version?: string | undefined }).version = undefined
+      fixedImports.clear()
+      cache = undefined
     },
     refresh: () => {
       cache = undefined

@@ -83,7 +83,13 @@ export function loadTslab(setup: CompilerSetup): Tslab {
   const { printQuickInfo } = tslab('./inspect.js')
   return {
     compiler,
-    createConverter: () => createConverter({}),
+    createConverter: () => {
+      if (!fits) {
+        createConverter({}).close()
+        compiler.shelveFixed()
+      }
+      return createConverter({})
+    },
     createExecutor,
     isCompleteCode,
     getCodeMetadata,

@@ -34,7 +34,7 @@ converter.inspect(declared, 'Math', 2)
 converter.close()
 converter = undefined
 compiler.takeMaps()
-compiler.keepParsed()
+compiler.shelveFixed()
 
 v8.startupSnapshot.setDeserializeMainFunction(() => {
   globalThis[Symbol.for('aivida.snapshot')] = {
@@ -91,7 +91,7 @@ function load(path) {
 }
 
 function textOf(path) {
-  const text = readFileSync(path, 'utf8')
+  const text = readFileSync(plan.texts[path] ?? path, 'utf8')
   if (!plan.modules.includes(path)) return text
   const compilerOptions = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 }
   return ts.transpileModule(text, { compilerOptions }).outputText

@@ -11,7 +11,8 @@ import { cacheFolder as packageCache } from '../../runtime/launch/cache-folder.j
 
 const root = resolve(import.meta.dirname, '../..')
 const isCheckout = existsSync(join(root, 'kernel/kernel.ts'))
-const own = createRequire(join(root, 'package.json'))
+/** Finds this package's own packages. */
+export const own = createRequire(join(root, 'package.json'))
 
 /** The kernel: from TypeScript in a checkout, compiled in an installed package. */
 export const main = isCheckout ? join(root, 'kernel/main.ts') : join(root, 'dist/kernel/main.js')
@@ -26,7 +27,10 @@ export function snapshotPlan() {
     typescript,
     compiler: kernel('language/compiler'),
     // It and all that it imports of ours: Node's loader is not there when a snapshot is built.
-    modules: ['language/compiler', 'language/newer-library', 'declarations/session-types'].map(kernel),
+    modules: [
+      ...['compiler', 'newer-library', 'shelf', 'shelved-file'].map((name) => kernel(`language/${name}`)),
+      kernel('declarations/session-types'),
+    ],
     tslab: ['converter', 'metadata', 'inspect'].map((name) => join(dist, `${name}.js`)),
     typesFile: join(root, 'kernel/declarations/aivida.d.ts'),
     nodeTypes: dirname(own.resolve('@types/node/package.json')),

@@ -22,7 +22,7 @@ export async function snapshotStatus(): Promise<SnapshotStatus> {
 }
 
 /**
- * Builds the snapshot where none fits: some seconds of one core, some 60 MB under `node_modules/.cache` or the user's cache folder.
+ * Builds the snapshot where none fits: some seconds of one core, some 35 MB under `node_modules/.cache` or the user's cache folder.
  * Throws `kernel.snapshot`, which says why; kernels start without it then.
  */
 export async function buildSnapshot(): Promise<SnapshotStatus> {

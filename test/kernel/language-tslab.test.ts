@@ -28,6 +28,7 @@ hooks('the version is the one that is known here', () => {
 hooks('TypeScript has what is taken of it without being declared', () => {
   for (const name of [
     'bindSourceFile',
+    'isGlobalScopeAugmentation',
     'getPreEmitDiagnosticsOfFiles',
     'getQuickInfoAtPosition',
     'createAbstractBuilder',
