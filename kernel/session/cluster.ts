@@ -33,8 +33,9 @@ export interface ClusterInit {
 
 /**
  * The cluster that this notebook works with: the node on this machine, and all machines that it is connected to. Jobs are the
- * node's: they go on when the kernel ends, and any notebook of this user finds them again by their ids. Whoever may open the
- * node's control socket, which is its user alone, may open its jobs.
+ * node's: they go on when the kernel ends, and any notebook of this user finds them again by their ids. Who may open a job by its
+ * id: whoever may open the control socket of its node, which is that node's user alone; and, to read, the nodes of the job's account
+ * and of those that it was shared with (`job.share('ac_...')`).
  */
 export class Cluster implements Displayable {
   /** Files and downloads that the node keeps for jobs: `add`, `list`, `remove`. */
@@ -112,7 +113,9 @@ export class Cluster implements Displayable {
 
   /**
    * A job of this node found again by its id, whichever notebook or command submitted it; with its program, as what that gives.
-   * It goes on when the cell that awaits it is interrupted. Awaiting throws `job.unknown`, `job.other-program`.
+   * It goes on when the cell that awaits it is interrupted. Also one that another node lets this one read, by its id or as
+   * `JOB@NODE`: what it came to is brought here, and all else throws `share.read-only`. Awaiting throws `job.unknown`,
+   * `job.other-program`, `share.*` such as `share.node-away`.
    */
   job(id: string): AnyJob
   job(id: string, program: 'train'): TrainingJob
@@ -122,7 +125,7 @@ export class Cluster implements Displayable {
     const { link } = this.#init
     if (typeof id !== 'string')
       throw userError('job.id', `expected the id of a job such as 'job-...', found ${typeof id}; write await job.id`)
-    if (program === undefined) return new AnyJob({ link, id: Promise.resolve(id) })
+    if (program === undefined) return new AnyJob({ link, id: id.includes('@') ? this.#idOf(id) : Promise.resolve(id) })
     const init = { link, id: this.#idOf(id, program) }
     if (program === 'train') return new TrainingJob(init)
     return program === 'infer' ? new InferenceJob(init) : new SweepJob(init)
@@ -131,6 +134,12 @@ export class Cluster implements Displayable {
   /** Jobs of this node, newest first; shown as a table. Throws `node.not-running`. */
   async jobs(): Promise<JobStatus[]> {
     const jobs = await this.#init.link.ask((client) => client.jobs())
+    return displayable(jobs, async () => (await cards()).jobsCard(jobs, systemClock.wallMs()))
+  }
+
+  /** Jobs of other nodes that this one may read, as far as they are here, newest first; shown as a table. Throws `node.not-running`. */
+  async shared(): Promise<JobStatus[]> {
+    const jobs = await this.#init.link.ask((client) => client.shared())
     return displayable(jobs, async () => (await cards()).jobsCard(jobs, systemClock.wallMs()))
   }
 
@@ -177,7 +186,7 @@ export class Cluster implements Displayable {
 
   /** As text, where nobody waits for a card. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return 'Cluster { train, infer, sweep, job, jobs, peers, info, data, start, stop }'
+    return 'Cluster { train, infer, sweep, job, jobs, shared, peers, info, data, start, stop }'
   }
 
   #submission(
@@ -194,9 +203,9 @@ export class Cluster implements Displayable {
     }
   }
 
-  async #idOf(id: string, expected: JobProgram): Promise<string> {
-    const { program } = await this.#init.link.ask((client) => client.job(id).status())
-    if (program === expected) return id
+  async #idOf(id: string, expected?: JobProgram): Promise<string> {
+    const { job, program } = await this.#init.link.ask((client) => client.job(id).status())
+    if (expected === undefined || program === expected) return job
     throw userError('job.other-program', `expected ${id} to be of program ${expected}, it is of ${program}`)
   }
 }

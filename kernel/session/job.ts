@@ -19,7 +19,7 @@ export interface JobInit {
 /**
  * A job of the node on this machine, as cells hold it. `await job` waits for its result; `for await (const event of job)` hears
  * what happens on the way, what has happened before included. It lives in the node, not in the notebook: it goes on when the
- * kernel is restarted, and `cluster.job(await job.id)` finds it again, from any notebook of this user.
+ * kernel is restarted, and `cluster.job(await job.id)` finds it again, from any notebook of this user, and of those it is shared with.
  *
  * Interrupting a cell cancels the jobs that this very cell submitted, unless `{ detach: true }`; others go on, and only the
  * waiting ends, with `cell.interrupted`.
@@ -90,13 +90,27 @@ export abstract class Job<Result, Event> implements PromiseLike<Result>, AsyncIt
   }
 
   /**
-   * Writes what others may have of it: a `.html` file is its report, which any browser opens; a `.tar` file has the report, the
-   * result as Arrow, and of a training or a sweep the model and the best state. No path of this machine is in it. Gives the
-   * file's path. Throws `share.file`.
+   * Lets others have it. With a file: a `.html` is its report, which any browser opens; a `.tar` has the report, the result as Arrow,
+   * and of a training or a sweep the model and the best state; no path of this machine is in it. Gives the file's path.
+   *
+   * With an account (`ac_...`) of the same cluster: its nodes may read the job - status, report, results, model - and nothing else, from
+   * now on until {@link unshare}, over restarts of this node. Gives what its people write: `await cluster.job('JOB@NODE')`.
+   *
+   * Throws `share.file`, `share.read-only` for a job of another node, `share.too-many`.
    */
-  async share(file: string): Promise<string> {
-    const { shareJob } = await import('./share.ts')
-    return this.ask((handle) => shareJob(handle, file))
+  async share(target: string): Promise<string> {
+    const { shareJob, shareWith } = await import('./share.ts')
+    const isAccount = target.startsWith('ac_')
+    const job = await this.id
+    return isAccount
+      ? this.link.ask((client) => shareWith(client, job, target))
+      : this.ask((handle) => shareJob(handle, target))
+  }
+
+  /** Lets the nodes of an account read it no longer; what they have fetched stays theirs. Gives the accounts that still may. */
+  async unshare(account: string): Promise<string[]> {
+    const { sharedWith = [] } = await this.ask((handle) => handle.unshare(account))
+    return sharedWith
   }
 
   /** As of a promise: with the result, or with what it failed of. */
@@ -140,6 +154,15 @@ export abstract class Job<Result, Event> implements PromiseLike<Result>, AsyncIt
   protected async ask<T>(question: (handle: JobHandle) => Promise<T>): Promise<T> {
     const job = await this.id
     return this.link.ask((client) => question(client.job(job)))
+  }
+
+  /** Where it stands, with its result on this machine: that of another node's job is brought here. */
+  protected here(): Promise<JobStatus> {
+    return this.ask(async (handle) => {
+      const status = await handle.status()
+      if (status.sharedBy) await handle.fetch()
+      return status
+    })
   }
 
   /** Resolves when it has ended, however it did. */

@@ -140,6 +140,7 @@ interface Present {
 async function presentOf(client: Client, job: string, seen: Set<number>): Promise<Present> {
   const handle = client.job(job)
   const status = await handle.status() // before the parts: a job that has ended has all of them
+  if (status.sharedBy) await handle.fetch()
   const parts = (await handle.parts()).filter(({ index }) => !seen.has(index))
   for (const { index } of parts) seen.add(index)
   return { status, parts }

@@ -4,10 +4,17 @@ import { userError } from '../../runtime/base/errors.ts'
 import { writeWhole } from '../../runtime/base/whole-file.ts'
 import { type ArchiveFile, tarOf } from '../../runtime/data/archive/index.ts'
 import { readPart } from '../../runtime/data/sources/parts.ts'
+import type { Client } from '../../runtime/node/control/client.ts'
 import type { JobHandle } from '../../runtime/node/control/job-handle.ts'
 import { reportOf } from '../../runtime/node/record/report/index.ts'
 import { withoutPaths } from '../../runtime/node/record/without-paths.ts'
 import { RESULT_FILES } from '../../runtime/node/sharing/result-files.ts'
+
+/** Lets the nodes of an account read a job; gives its reference; see `Job.share`. */
+export async function shareWith(client: Client, job: string, account: string): Promise<string> {
+  await client.job(job).share(account)
+  return `${job}@${(await client.info()).peer}`
+}
 
 /** Writes what others may have of a job; see `Job.share`. Throws `share.file`. */
 export async function shareJob(handle: JobHandle, file: string): Promise<string> {
@@ -15,7 +22,7 @@ export async function shareJob(handle: JobHandle, file: string): Promise<string>
   if (kind !== '.html' && kind !== '.tar')
     throw userError(
       'share.file',
-      `expected a file that ends in .html (the report) or .tar (with results and model), found ${file}`,
+      `expected a file that ends in .html (the report) or .tar (with results and model), or an account (ac_...), found ${file}`,
     )
   const [record, { outputDir }, parts] = [await handle.record(), await handle.status(), await handle.parts()]
   const paths = new Map(parts.map((part) => [part.index, part.file]))

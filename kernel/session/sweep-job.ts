@@ -31,7 +31,7 @@ export class SweepJob extends Job<Swept, SweepEvent> {
 
   /** A row each trial, once it has ended, however it did. Throws `sweep.no-table` before. */
   async table(): Promise<Table> {
-    return trialsOf(await this.status())
+    return trialsOf(await this.here())
   }
 
   /** The best trial, once it has ended, however it did. Throws `sweep.no-table`, `sweep.no-trial`. */

@@ -44,12 +44,12 @@ export class TrainingJob extends Job<Trained, TrainingEvent> {
 
   /** The best state, or the last, once it has ended, however it did. Throws `train.no-state`. */
   async state(which: 'best' | 'last' = 'best'): Promise<NamedTensors> {
-    return stateOf(await this.status(), which)
+    return stateOf(await this.here(), which)
   }
 
   /** The model with the best state as an ONNX file, once it has ended, however it did. Throws `train.no-model`. */
   async model(): Promise<Uint8Array> {
-    return modelOf(await this.status())
+    return modelOf(await this.here())
   }
 
   protected resultOf(handle: JobHandle): Promise<Trained> {

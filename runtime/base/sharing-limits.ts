@@ -18,4 +18,10 @@ export const SHARING_LIMITS = {
   sharedAsksBurst: { value: 200, unit: 'count', reason: 'of one reader at once: a result of so many parts' },
   sharedBlobs: { value: 4_096, unit: 'count', reason: 'files that readers were given names of, all readers together' },
   sharedBlobMs: { value: 600_000, unit: 'ms', reason: 'from the name of a file to its reading; then it is asked anew' },
+  sharedWatches: {
+    value: 32,
+    unit: 'count',
+    reason: 'jobs of other nodes that are asked after, of those that clients follow',
+  },
+  sharedWatchMs: { value: 2_000, unit: 'ms', reason: 'how often; a person who looks on sees it move' },
 } as const satisfies Record<string, Limit>

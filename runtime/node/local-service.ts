@@ -31,9 +31,12 @@ import {
   type PendingView,
   unknownJob,
 } from './service.ts'
-import { type JobReference, parseJobReference, readOnly, type SharedJobs } from './sharing/index.ts'
+import { type FetchedFiles, type JobReference, parseJobReference, readOnly, type SharedJobs } from './sharing/index.ts'
 import { prepareJob } from './submission.ts'
 import { SOFTWARE, VERSION } from './version.ts'
+
+/** A client that waits for another node's files hears of it so often. */
+const FETCH_REPLY_MS = 5_000
 
 /** What a running node can do, on the parts it is made of. */
 export class LocalService implements NodeService {
@@ -72,7 +75,9 @@ export class LocalService implements NodeService {
   /** The present state, for clients that come without a position. */
   snapshot(): NodeEventBody[] {
     return [
-      ...this.#statuses().map((status): NodeEventBody => ({ type: 'job', status })),
+      ...[...this.#statuses(), ...this.#init.sharedJobs.recent()].map(
+        (status): NodeEventBody => ({ type: 'job', status }),
+      ),
       ...this.#peers().map((peer): NodeEventBody => ({ type: 'peer', peer })),
       { type: 'device', devices: [...this.#init.devices()] },
     ]
@@ -154,25 +159,25 @@ export class LocalService implements NodeService {
   }
 
   async cancel(id: string, reason: string): Promise<JobStatus> {
-    await this.#ours(id)
-    await this.#init.coordinator.cancel(id, reason)
-    return this.job(id)
+    const { job } = await this.#ours(id)
+    await this.#init.coordinator.cancel(job, reason)
+    return this.job(job)
   }
 
   async scale(id: string, workers: number): Promise<JobStatus> {
-    await this.#ours(id)
-    await this.#init.coordinator.scale(id, workers)
-    return this.job(id)
+    const { job } = await this.#ours(id)
+    await this.#init.coordinator.scale(job, workers)
+    return this.job(job)
   }
 
   async share(id: string, account: string): Promise<JobStatus> {
-    await this.#ours(id)
-    return (await this.#init.shares.set(id, account, true)) ?? this.job(id)
+    const { job } = await this.#ours(id)
+    return (await this.#init.shares.set(job, account, true)) ?? this.job(job)
   }
 
   async unshare(id: string, account: string): Promise<JobStatus> {
-    await this.#ours(id)
-    return (await this.#init.shares.set(id, account, false)) ?? this.job(id)
+    const { job } = await this.#ours(id)
+    return (await this.#init.shares.set(job, account, false)) ?? this.job(job)
   }
 
   async shared(): Promise<readonly JobStatus[]> {
@@ -203,9 +208,17 @@ export class LocalService implements NodeService {
     return readSlice(part.file, offset)
   }
 
+  async fetch(id: string): Promise<FetchedFiles> {
+    const { outputDir, sharedBy } = await this.job(id)
+    const fetched = sharedBy && (await this.#shared(id, (sharedJobs, job) => sharedJobs.fetch(job, FETCH_REPLY_MS)))
+    const none = { done: 0, total: 0 }
+    return fetched ?? { folder: outputDir, isWhole: true, files: none, bytes: none }
+  }
+
   async parts(id: string): Promise<readonly ResultPart[]> {
-    const { outputDir } = await this.job(id)
-    const parts = this.#init.coordinator.parts(id) ?? (await this.#init.archive.load(id))?.parts ?? []
+    const { job, outputDir, sharedBy } = await this.job(id)
+    const read = sharedBy && (await this.#shared(id, (sharedJobs, reference) => sharedJobs.parts(reference)))
+    const parts = read ?? (await this.#init.shares.parts(job))
     return parts.map((part) => ({ ...part, file: isAbsolute(part.file) ? part.file : join(outputDir, part.file) }))
   }
 
@@ -214,7 +227,7 @@ export class LocalService implements NodeService {
     const own = await this.#own(id)
     if (own) return this.#init.records.record(own)
     const told = await this.#shared(id, (sharedJobs, job) => sharedJobs.record(job))
-    return told?.record ?? this.#init.records.record(await this.job(id))
+    return told ?? this.#init.records.record(await this.job(id))
   }
 
   async bundle(id: string, options: { readonly data: boolean }): Promise<AsyncIterable<Uint8Array>> {

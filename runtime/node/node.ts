@@ -287,6 +287,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
       stopSaving()
       await control.stop()
       await shelf.stop()
+      sharedJobs.stop()
       await wayOut?.close()
       worker.stop()
       await following.stop()

@@ -18,6 +18,7 @@ import {
 import type { MemberRole } from '../swarm/charter/index.ts'
 import type { DataKeeper } from './data-shelf/data-entry.ts'
 import type { EventBus } from './events.ts'
+import type { FetchedFiles } from './sharing/shared-files.ts'
 
 /** A running node, as it describes itself to its operator. */
 export const nodeInfoSchema = z.object({
@@ -182,7 +183,16 @@ export interface NodeService {
   adopt(id: string, request: AdoptJobRequest): Promise<JobStatus>
   /** Jobs that could be adopted here. */
   followed(): Promise<readonly FollowedView[]>
-  /** Finished parts of the result so far, by index. `file` is an absolute path. Throws `job.unknown`. */
+  /**
+   * Brings the result of another node's job here, as far as there is one: parts and, once it has ended, its model and states. Answers
+   * when all of it is here, or after some seconds with how far it is; it goes on meanwhile. Of a job of this node all is here. Throws
+   * `job.unknown`, `share.*`, `blob.*`, `disk.*`.
+   */
+  fetch(id: string): Promise<FetchedFiles>
+  /**
+   * Finished parts of the result so far, by index. `file` is an absolute path on this machine: parts of another node's job are
+   * fetched first. Throws as {@link fetch} does.
+   */
   parts(id: string): Promise<readonly ResultPart[]>
   /** How a job has gone so far: what its report and its bundle are made from. Throws `job.unknown`, `record.none`. */
   record(id: string): Promise<JobRecordDocument>

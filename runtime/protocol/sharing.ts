@@ -6,7 +6,8 @@ import { jobRecordSchema } from './record.ts'
 
 /** A `BindingProof`, where membership alone does not show the asker's account. */
 const bindingSchema = bytesSchema.refine((bytes) => bytes.byteLength <= limit('documentBytes')).optional()
-const fileNameSchema = z.string().min(1).max(256)
+/** A file of a folder, never a way out of it. */
+const fileNameSchema = z.string().regex(/^(?!\.{1,2}$)[^/\\\0]{1,256}$/, 'expected the name of a file')
 
 /**
  * What a reader asks a node that coordinates, or coordinated, a job: one request a stream. Readers are nodes of the accounts that

@@ -268,7 +268,10 @@ export class SimNode implements Site {
       ])
     const scrubbing = startScrubbing({ clock, logger, logs, everyMs: SCRUB_MS })
     // Nobody reads another's jobs here.
-    const unread = {} as Pick<LocalServiceInit, 'shares' | 'sharedJobs' | 'records'>
+    const unread = { sharedJobs: { recent: () => [] } } as unknown as Pick<
+      LocalServiceInit,
+      'shares' | 'sharedJobs' | 'records'
+    >
     const service: LocalService = new LocalService({
       ...parts,
       archive: new JobArchive(FOLDER.jobs, disk),

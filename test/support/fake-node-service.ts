@@ -162,6 +162,13 @@ export class FakeNodeService implements NodeService {
     return this.followedJobs
   }
 
+  async fetch(id: string) {
+    const { outputDir } = await this.job(id)
+    this.calls.push(`fetch ${id}`)
+    const isWhole = this.calls.filter((call) => call === `fetch ${id}`).length > 1 // clients ask again
+    return { folder: outputDir, isWhole, files: { done: 1, total: 2 }, bytes: { done: 10, total: 20 } }
+  }
+
   async parts(id: string): Promise<ResultPart[]> {
     await this.job(id)
     return this.results.get(id) ?? []

@@ -65,9 +65,11 @@ export function recordCommands(cli: Cli, jobs: Command): void {
 
 async function report(session: Session, [id]: readonly string[]): Promise<void> {
   const { options, io } = session
-  const path = resolve(io.cwd, options.out ?? `${id}.html`)
   const job = (await session.client()).job(id!)
-  const [record, { outputDir }] = [await job.record(session.request), await job.status(session.request)]
+  const { outputDir, sharedBy } = await job.status(session.request)
+  if (sharedBy) await job.fetch(session.request)
+  const record = await job.record(session.request)
+  const path = resolve(io.cwd, options.out ?? `${record.job}.html`)
   const [{ reportOf, workerFigures }, { readPart }] = [
     await import('../../node/record/index.ts'),
     await import('../../data/sources/parts.ts'),
@@ -75,7 +77,7 @@ async function report(session: Session, [id]: readonly string[]): Promise<void> 
   const page = Buffer.from(await reportOf(record, ({ file }) => readPart(join(outputDir, file))))
   await writeWhole(path, [page])
   const workers = workerFigures(record)
-  session.print({ job: id, file: path, sizeBytes: page.byteLength, workers }, `${path}\n`)
+  session.print({ job: record.job, file: path, sizeBytes: page.byteLength, workers }, `${path}\n`)
 }
 
 async function bundle(session: Session, [id]: readonly string[]): Promise<void> {

@@ -1,8 +1,10 @@
+import { cp } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { userError } from '../../base/index.ts'
 import { accountIdSchema } from '../../protocol/index.ts'
 import type { Cli, Session } from '../cli.ts'
-import { formatCount, formatDuration, formatTable } from '../figures.ts'
+import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 
 /** `jobs share`: who may read a job of this node. */
 export function shareCommands(cli: Cli, jobs: Command): void {
@@ -16,6 +18,16 @@ export function shareCommands(cli: Cli, jobs: Command): void {
       jobs,
     )
     .option('--revoke', 'let them read it no longer; what they have fetched stays theirs')
+  cli
+    .command(
+      {
+        usage: 'fetch <id>',
+        description: "bring the result of another node's job here: parts and, once it has ended, model and states",
+        action: fetch,
+      },
+      jobs,
+    )
+    .option('--out <folder>', 'copy it there; default: it stays where the node keeps it')
 }
 
 async function share(session: Session, [id, account]: readonly string[]): Promise<void> {
@@ -43,6 +55,21 @@ async function share(session: Session, [id, account]: readonly string[]): Promis
     { ...status, reference },
     `${account} may read ${status.job}: aivida job ${reference}, or await cluster.job('${reference}')\n`,
   )
+}
+
+async function fetch(session: Session, [id]: readonly string[]): Promise<void> {
+  const { io, options, request } = session
+  const job = (await session.client()).job(id!)
+  const fetched = await job.fetch({
+    ...request,
+    onProgress: ({ isWhole, files, bytes }) => {
+      if (!isWhole)
+        session.note(`${files.done} of ${files.total} files, ${formatBytes(bytes.done)} of ${formatBytes(bytes.total)}`)
+    },
+  })
+  const folder = options.out === undefined ? fetched.folder : resolve(io.cwd, options.out)
+  if (folder !== fetched.folder) await cp(fetched.folder, folder, { recursive: true, errorOnExist: true, force: false })
+  session.print({ ...fetched, folder }, `${folder}\n`)
 }
 
 /** `jobs --shared`: what other nodes let this one read. */

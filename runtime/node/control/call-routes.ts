@@ -28,6 +28,7 @@ const handlers = (service: NodeService): Handlers => ({
   shared: async () => [...(await service.shared())],
   adopt: ({ params, body }) => service.adopt(params.id, body),
   followed: async () => [...(await service.followed())],
+  fetch: ({ params }) => service.fetch(params.id),
   parts: async ({ params }) => [...(await service.parts(params.id))],
   record: ({ params }) => service.record(params.id),
   addData: ({ body }) => service.shelf.add(body),

@@ -1,6 +1,7 @@
 import type { Table } from 'apache-arrow'
 import { AividaError, aborted, type Clock, fromRecord } from '../../base/index.ts'
 import type { JobRecordDocument, JobStatus, NodeEvent, ResultPart } from '../../protocol/index.ts'
+import type { FetchedFiles } from '../sharing/shared-files.ts'
 import type { Connection, RequestOptions } from './connection.ts'
 import { type FollowOptions, follow } from './follow.ts'
 
@@ -8,6 +9,12 @@ import { type FollowOptions, follow } from './follow.ts'
 export interface DoneOptions extends RequestOptions {
   /** Hears of every state on the way. */
   readonly onStatus?: (status: JobStatus) => void
+}
+
+/** What {@link JobHandle.fetch} may be given. */
+export interface FetchOptions extends RequestOptions {
+  /** Hears how much is there, every few seconds. */
+  readonly onProgress?: (fetched: FetchedFiles) => void
 }
 
 /** One job of a node, from a client's side. It holds nothing but the id: a handle can be made anew at any time. */
@@ -62,11 +69,24 @@ export class JobHandle {
   }
 
   /**
+   * Brings the result of another node's job to this node: parts so far and, once it has ended, its model and states. Resolves with
+   * where they are when all are there; of a job of this node at once. Throws `job.unknown`, `share.*`, `blob.*`, `disk.*`.
+   */
+  async fetch({ onProgress, ...options }: FetchOptions = {}): Promise<FetchedFiles> {
+    for (;;) {
+      const fetched = await this.#connection.call('fetch', { params: { id: this.id } }, options)
+      onProgress?.(fetched)
+      if (fetched.isWhole) return fetched
+    }
+  }
+
+  /**
    * The whole result as one table in memory, once the job is done; a larger one is better read part by part.
    * Rejects as {@link done} does, and with `result.*`.
    */
   async result(options: RequestOptions = {}): Promise<Table> {
-    await this.done(options)
+    const { sharedBy } = await this.done(options)
+    if (sharedBy) await this.fetch(options)
     const body = await this.#connection.open({ ...options, method: 'GET', path: `/v1/jobs/${this.id}/result` })
     let bytes: Uint8Array
     try {

@@ -21,6 +21,7 @@ import {
   nodeInfoSchema,
   pendingViewSchema,
 } from '../service.ts'
+import { fetchedFilesSchema } from '../sharing/shared-files.ts'
 
 /** Version of the control API's replies: the `v` of every envelope and event. */
 export const CONTROL_VERSION = 1
@@ -112,6 +113,13 @@ export const ROUTES = {
     path: '/v1/followed',
     summary: 'Jobs of other nodes of this account that could be adopted here',
     reply: z.array(followedViewSchema),
+  },
+  fetch: {
+    method: 'POST',
+    path: '/v1/jobs/:id/fetch',
+    summary: "Brings the result of another node's job here; answers within some seconds, whole or not",
+    params: jobParams,
+    reply: fetchedFilesSchema,
   },
   parts: {
     method: 'GET',

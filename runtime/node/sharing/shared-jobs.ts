@@ -1,33 +1,22 @@
-import { join } from 'node:path'
-import { AividaError, type Clock, deadline, limit, peerError, toAividaError, userError } from '../../base/index.ts'
-import type { AccountProofs } from '../../job/following/index.ts'
+import { type AividaError, deadline, isAividaError, limit, peerError, userError } from '../../base/index.ts'
 import {
+  type JobRecordDocument,
   type JobStatus,
   jobIdSchema,
-  PROTOCOLS,
   peerIdSchema,
+  type ResultPart,
   type SharedRecord,
-  type SharedReply,
-  type SharedRequest,
   sharedJobsCodec,
   sharedRecordCodec,
-  sharedReplyCodec,
-  sharedRequestCodec,
 } from '../../protocol/index.ts'
-import type { Swarm } from '../../swarm/swarm.ts'
-import { request } from '../../swarm/wire/index.ts'
+import { ShareRequests, type ShareRequestsInit } from './share-requests.ts'
+import { type FetchedFiles, SharedFiles, type SharedFilesInit } from './shared-files.ts'
+import { SharedWatches, type SharedWatchesInit } from './shared-watches.ts'
 
 /** What {@link SharedJobs} works on. */
-export interface SharedJobsInit {
-  readonly swarm: Pick<Swarm, 'open' | 'self'>
-  readonly clock: Clock
-  readonly proofs: Pick<AccountProofs, 'own' | 'binding'>
+export interface SharedJobsInit extends ShareRequestsInit, Omit<SharedFilesInit, 'requests'>, SharedWatchesInit {
   /** Members that are about, in the order to ask them. */
   readonly here: () => readonly string[]
-  /** What a member calls itself; empty where that is not known. */
-  readonly nameOf: (peer: string) => string
-  /** Where files of shared jobs are kept: a folder a job. */
-  readonly folder: string
 }
 
 /** A job, and the node to ask for it where that was said. */
@@ -44,9 +33,6 @@ export function parseJobReference(text: string): JobReference | undefined {
   return peerIdSchema.safeParse(node).success ? { job: job!, node } : undefined
 }
 
-/** Codes of a node that is not there, or was lost while it answered. */
-const AWAY = /^(timeout|aborted|stream\.|frame\.truncated|channel\.no-answer|peer\.(not-connected|unreachable))/
-
 /** Another node's job, as it is read here. */
 interface Found {
   readonly node: string
@@ -56,30 +42,68 @@ interface Found {
 /** Reads jobs of other nodes that this node's account may read. */
 export class SharedJobs {
   readonly #init: SharedJobsInit
+  readonly #requests: ShareRequests
+  readonly #files: SharedFiles
+  readonly #watches: SharedWatches
   /** Who has the jobs that were read here, the oldest first. */
   readonly #nodes = new Map<string, string>()
+  /** The last of these, as they were read last. */
+  readonly #recent = new Map<string, JobStatus>()
 
   constructor(init: SharedJobsInit) {
     this.#init = init
+    this.#requests = new ShareRequests(init)
+    this.#files = new SharedFiles({ ...init, requests: this.#requests })
+    this.#watches = new SharedWatches(init)
   }
 
   /**
    * Where a job stands, from the node that has it; `outputDir` is where its files are kept here. `undefined` where no node is named
-   * and none that is here has it, for this account. Throws `job.unknown` where a node is named, `share.*`.
+   * and none that is here has it, for this account. While it goes on, its states are events of this node from now on. Throws
+   * `job.unknown` where a node is named, `share.*`.
    */
   async status(reference: JobReference): Promise<JobStatus | undefined> {
-    return (await this.#find(reference))?.status
+    const found = await this.#find(reference)
+    if (found?.status.state === 'running') {
+      const { node, status } = found
+      this.#watches.watch(status.job, async () => (await this.#read(node, status.job)).status)
+    }
+    return found?.status
   }
 
-  /** How it has gone so far, and its files. Throws as {@link status} does. */
-  async record(reference: JobReference): Promise<SharedRecord | undefined> {
+  /** How it has gone so far. Throws as {@link status} does. */
+  async record(reference: JobReference): Promise<JobRecordDocument | undefined> {
+    const found = await this.#find(reference)
+    return found && (await this.#recordAt(found)).record
+  }
+
+  /**
+   * Brings its result here: parts so far and, once it has ended, the model and states that it has left. Answers when all is here, or
+   * after `waitMs` with how far it is; it goes on meanwhile. Throws as {@link status} does, `blob.*`, `disk.*`, `share.ended`.
+   */
+  async fetch(reference: JobReference, waitMs: number): Promise<FetchedFiles | undefined> {
+    const found = await this.#find(reference)
+    return found && this.#files.fetch(found.status.job, found.node, () => this.#recordAt(found), waitMs)
+  }
+
+  /** Its parts so far, whose files are here by then: names in its folder. Throws as {@link fetch} does. */
+  async parts(reference: JobReference): Promise<readonly ResultPart[] | undefined> {
     const found = await this.#find(reference)
     if (!found) return undefined
-    const { job } = found.status
-    const { body } = await this.#ask(found.node, { type: 'record', job }, 'record')
-    const told = sharedRecordCodec.decode(body)
-    if (told.record.job !== job) throw otherJob(found.node, job, told.record.job)
-    return told
+    const told = await this.#recordAt(found)
+    await this.#files.fetchAll(found.status.job, found.node, told)
+    return told.record.parts
+  }
+
+  /** Gives up what is on its way; what has arrived stays. */
+  stop(): void {
+    this.#watches.stop()
+    this.#files.stop()
+  }
+
+  /** Jobs that were read lately, as they stood then: whoever follows one begins with that. */
+  recent(): JobStatus[] {
+    return [...this.#recent.values()]
   }
 
   /** All jobs of the members that are here that this account may read, newest first; a member that does not answer is left out. */
@@ -91,7 +115,7 @@ export class SharedJobs {
     const answers = await Promise.all(
       asked.map(async (node) => {
         try {
-          const { body } = await this.#ask(node, { type: 'jobs' }, 'jobs', signal)
+          const { body } = await this.#requests.ask(node, { type: 'jobs' }, 'jobs', signal)
           return sharedJobsCodec.decode(body).jobs.map((status) => this.#asRead(status, node))
         } catch {
           return [] // one that is older, or away: whoever misses a job asks for it by its node
@@ -99,6 +123,13 @@ export class SharedJobs {
       }),
     )
     return answers.flat().sort((a, b) => b.createdWallMs - a.createdWallMs)
+  }
+
+  async #recordAt({ node, status: { job } }: Found): Promise<SharedRecord> {
+    const { body } = await this.#requests.ask(node, { type: 'record', job }, 'record')
+    const told = sharedRecordCodec.decode(body)
+    if (told.record.job !== job) throw otherJob(node, job, told.record.job)
+    return told
   }
 
   async #find({ job, node: named }: JobReference): Promise<Found | undefined> {
@@ -114,83 +145,22 @@ export class SharedJobs {
   }
 
   async #read(node: string, job: string): Promise<Found> {
-    const { proofs } = this.#init
-    if (proofs.own === undefined)
-      throw userError(
-        'share.no-account',
-        'jobs are shared with accounts, and this node runs without one; after aivida account link APPROVAL, or aivida account create, start it again: aivida stop, aivida up',
-      )
-    const { reply } = await this.#ask(node, { type: 'status', job }, 'status')
+    const { reply } = await this.#requests.ask(node, { type: 'status', job }, 'status').catch((error) => {
+      this.#recent.delete(job)
+      if (isAividaError(error, 'job.unknown')) this.#nodes.delete(job)
+      throw error
+    })
     if (reply.status.job !== job) throw otherJob(node, job, reply.status.job)
-    this.#nodes.delete(job)
-    this.#nodes.set(job, node)
-    if (this.#nodes.size > limit('sharedBlobs')) this.#nodes.delete(this.#nodes.keys().next().value as string)
-    return { node, status: this.#asRead(reply.status, node) }
+    const status = this.#asRead(reply.status, node)
+    remember(this.#nodes, job, node, limit('sharedBlobs'))
+    remember(this.#recent, job, status, limit('sharedWatches'))
+    return { node, status }
   }
 
   /** A status as it is told here. */
   #asRead({ sharedWith: _, ...status }: JobStatus, node: string): JobStatus {
-    const { folder, nameOf } = this.#init
-    return { ...status, outputDir: join(folder, status.job), sharedBy: { node, name: nameOf(node) } }
-  }
-
-  async #ask<T extends Exclude<SharedReply['type'], 'refused'>>(
-    node: string,
-    asked: SharedRequest,
-    expected: T,
-    signal: AbortSignal = deadline(this.#init.clock, limit('sharedReplyMs')),
-  ): Promise<{ readonly reply: Extract<SharedReply, { type: T }>; readonly body: Uint8Array }> {
-    const { swarm, proofs } = this.#init
-    const { binding } = proofs
-    const channel = await swarm.open(node, PROTOCOLS.sharing, { signal }).catch((error) => {
-      throw this.#explained(node, error)
-    })
-    try {
-      const header = sharedRequestCodec.encode({ ...asked, ...(binding && { binding }) })
-      const answer = await request(channel, header, [], { signal })
-      const reply = sharedReplyCodec.decode(answer.header)
-      if (reply.type === 'refused') throw this.#refused(node, asked, reply.code, reply.message)
-      if (reply.type !== expected)
-        throw peerError('share.protocol', `${node} answered ${asked.type} with ${reply.type}, expected ${expected}`)
-      await channel.end()
-      return { reply: reply as Extract<SharedReply, { type: T }>, body: answer.body }
-    } catch (error) {
-      channel.abort(error as Error)
-      throw this.#explained(node, error)
-    }
-  }
-
-  #refused(node: string, asked: SharedRequest, code: string, message: string): AividaError {
-    if (code !== 'job.unknown' || !('job' in asked))
-      return peerError(code.startsWith('share.') ? code : 'share.failed', `${node} refused: ${message}`)
-    this.#nodes.delete(asked.job)
-    return userError(
-      'job.unknown',
-      `${this.#called(node)} has no job ${asked.job} that ${this.#init.proofs.own} may read; its owner shares it there: aivida jobs share ${asked.job} ${this.#init.proofs.own}`,
-      { job: asked.job, node },
-    )
-  }
-
-  /** What kept a node from answering, in words for whoever asked here. */
-  #explained(node: string, cause: unknown): AividaError {
-    const error = toAividaError(cause)
-    const { code, message } = error
-    if (code === 'peer.no-protocol')
-      return userError('share.old-node', `${this.#called(node)} is of a version that shares no jobs; have it updated`)
-    if (!AWAY.test(code)) return error
-    return new AividaError({
-      code: 'share.node-away',
-      category: 'platform',
-      message: `${this.#called(node)}, which has the job, does not answer (${message}); have it started, and try again; what was fetched before lies in ${this.#init.folder}`,
-      retryable: true,
-      facts: { node },
-      cause,
-    })
-  }
-
-  #called(node: string): string {
-    const name = this.#init.nameOf(node)
-    return name ? `${name} (${node})` : `node ${node}`
+    const { nameOf } = this.#init
+    return { ...status, outputDir: this.#files.folderOf(status.job), sharedBy: { node, name: nameOf(node) } }
   }
 }
 
@@ -202,6 +172,13 @@ export function readOnly({ job, account, sharedBy }: JobStatus): AividaError {
     `${job} is a job of ${account} at ${at}, and is only read here; cancelled, scaled, shared and packed it is there, by the user of that node`,
     { job, node: sharedBy?.node },
   )
+}
+
+/** Notes what a job is, and forgets the oldest. */
+function remember<T>(map: Map<string, T>, job: string, what: T, most: number): void {
+  map.delete(job)
+  map.set(job, what)
+  if (map.size > most) map.delete(map.keys().next().value as string)
 }
 
 function otherJob(node: string, asked: string, told: string): AividaError {

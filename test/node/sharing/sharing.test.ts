@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Clock, limit, silentLogger } from '../../../runtime/base/index.ts'
 import { fetchBlob, memoryBlobStore } from '../../../runtime/data/blob/index.ts'
+import { encodeTensors, tensorOf } from '../../../runtime/data/tensor/index.ts'
 import { AccountProofs } from '../../../runtime/job/following/index.ts'
 import { providersOver } from '../../../runtime/node/blob-desk.ts'
 import { JobArchive } from '../../../runtime/node/job-archive.ts'
@@ -12,6 +13,7 @@ import { RecordDesk } from '../../../runtime/node/record/index.ts'
 import { parseJobReference, ShareDesk, SharedJobs, Shares } from '../../../runtime/node/sharing/index.ts'
 import {
   accountIdOf,
+  type NodeEventBody,
   PROTOCOLS,
   type SharedReply,
   type SharedRequest,
@@ -83,9 +85,14 @@ async function world() {
     await node.start()
   }
   await swarm.until(() => bare.every((node) => node.swarm.members().length === 3), 10_000)
+  const store = await memoryBlobStore({ clock: swarm.clock })
+  const heard: NodeEventBody[] = []
+  const readerDir = await mkdtemp(join(folder, 'reader-'))
   const reads = (node: VirtualNode) =>
     new SharedJobs({
-      ...{ swarm: node.swarm, clock: swarm.clock, proofs: proofsOf(swarm, node), folder: '/shared' },
+      ...{ swarm: node.swarm, clock: swarm.clock, proofs: proofsOf(swarm, node), folder: readerDir, blobs: store },
+      provider: providersOver(node.swarm),
+      events: { publish: (event) => void heard.push(event) },
       here: () => node.swarm.members().flatMap(({ peer, state }) => (state === 'alive' ? [peer] : [])),
       nameOf: (peer) => swarm.nameOf(peer),
     })
@@ -104,7 +111,25 @@ async function world() {
     await swarm.until(() => stateOf(owner, job) === 'done', 60_000)
     await side.archive.keep(owner.coordinator.status(job)!, owner.coordinator.parts(job)!)
   }
-  return { swarm, owner, reader, outsider, nobody, side, reads, account, outputDir, job, at, code, says, end }
+  return {
+    heard,
+    readerDir,
+    store,
+    swarm,
+    owner,
+    reader,
+    outsider,
+    nobody,
+    side,
+    reads,
+    account,
+    outputDir,
+    job,
+    at,
+    code,
+    says,
+    end,
+  }
 }
 
 test('a reference is an id, alone or with the node that has the job', () => {
@@ -123,12 +148,12 @@ test('a job is read by the nodes of the accounts that it is shared with, until i
   assert.is(await swarm.outcome(reading.status({ job })), undefined, 'nor found by its id alone')
   assert.equal((await swarm.outcome(side.shares.set(job, account, true)))?.sharedWith, [account])
   const running = (await swarm.outcome(reading.status(at)))!
-  assert.equal([running.job, running.state, running.outputDir], [job, 'running', `/shared/${job}`])
+  assert.equal([running.job, running.state, running.outputDir], [job, 'running', join(w.readerDir, job)])
   assert.equal(running.sharedBy, { node: w.owner.peer, name: 'owner' })
   assert.is(running.sharedWith, undefined, 'who else reads it is not told')
   await w.end()
-  const { record, files } = (await swarm.outcome(w.reads(w.reader).record({ job })))! // found by its id
-  assert.equal([record.job, record.state, record.parts.length, files], [job, 'done', 3, []])
+  const record = (await swarm.outcome(w.reads(w.reader).record({ job })))! // found by its id
+  assert.equal([record.job, record.state, record.parts.length], [job, 'done', 3])
   assert.not.match(JSON.stringify(record), new RegExp(folder), 'no folder of its machine')
   assert.equal(
     (await swarm.outcome(reading.list())).map((each) => each.job),
@@ -137,6 +162,29 @@ test('a job is read by the nodes of the accounts that it is shared with, until i
   assert.is((await swarm.outcome(side.shares.set(job, account, false)))?.sharedWith, undefined)
   assert.is(await w.code(reading.status({ job })), 'job.unknown')
   assert.equal(await swarm.outcome(reading.list()), [])
+  await swarm.stop()
+})
+
+test('while a job goes on, its states are told where it is read; when it can be read no longer, clients ask again', async () => {
+  const w = await world()
+  const { swarm, side, job, account, at, heard } = w
+  await swarm.outcome(side.shares.set(job, account, true))
+  const reading = w.reads(w.reader)
+  for (let i = 0; i < 3; i++) await swarm.outcome(reading.status(at)) // watched once
+  await w.end()
+  await swarm.pass(2 * limit('sharedWatchMs'))
+  const states = heard.flatMap((event) => (event.type === 'job' ? [event.status.state] : [event.type]))
+  assert.is(states.at(-1), 'done')
+  assert.is(states.filter((state) => state === 'done').length, 1)
+  const next = await submit(w.owner, { rows: 50, rowsPerShard: 1 })
+  await swarm.outcome(side.shares.set(next.job, account, true))
+  await swarm.outcome(reading.status({ job: next.job }))
+  await swarm.outcome(side.shares.set(next.job, account, false))
+  await swarm.pass(2 * limit('sharedWatchMs'))
+  assert.is(heard.at(-1)?.type, 'gap')
+  const { length } = heard
+  await swarm.pass(2 * limit('sharedWatchMs'))
+  assert.is(heard.length, length, 'it is asked for no more')
   await swarm.stop()
 })
 
@@ -194,14 +242,9 @@ test('a file is a blob for the reader that asked for it, while its account may r
   await writeFile(join(w.outputDir, 'model.onnx'), bytes)
   await writeFile(join(w.outputDir, 'part-1'), bytes)
   await writeFile(join(folder, 'secret'), bytes)
-  const { files } = (await swarm.outcome(w.reads(w.reader).record({ job })))!
-  assert.equal(files, [
-    { name: 'model.onnx', sizeBytes: 7 },
-    { name: 'part-1', sizeBytes: 7 },
-  ])
   const ask = (from: VirtualNode, name: string) =>
     w.says(from, { type: 'file', job, name, binding: bindingProofCodec.encode(from.owner!.binding) })
-  for (const name of ['../secret', 'part-9', '.', 'ended.cbor', join(w.outputDir, 'model.onnx')])
+  for (const name of ['secret', 'part-9', 'ended.cbor'])
     assert.match(JSON.stringify(await ask(w.reader, name)), /share\.no-file/, name)
   const reply = await ask(w.reader, 'model.onnx')
   assert.is(reply.type, 'file')
@@ -219,6 +262,47 @@ test('a file is a blob for the reader that asked for it, while its account may r
   side.late.ms = limit('sharedBlobMs') + 1
   assert.is(await fetchAs(w.reader), 'grant.missing', 'too long ago')
   await swarm.stop()
+})
+
+test('a result comes whole, once, and checked; what was damaged comes again, what is not the recorded bytes is refused', async () => {
+  const w = await world()
+  const { swarm, side, job, account, readerDir, outputDir } = w
+  await swarm.outcome(side.shares.set(job, account, true))
+  await w.end()
+  const model = new Uint8Array(2 * limit('chunkBytes') + 5).fill(7)
+  await writeFile(join(outputDir, 'model.onnx'), model)
+  const partOf = (row: number) => {
+    const y = tensorOf(Float32Array.of(2 * (row + 1)), [1, 1])
+    return Buffer.concat(encodeTensors({ y }))
+  }
+  for (const row of [0, 1, 2]) await writeFile(join(outputDir, `part-${row}`), partOf(row))
+  const reading = w.reads(w.reader)
+  const fetched = (await swarm.outcome(reading.fetch({ job }, 30_000)))!
+  assert.equal([fetched.isWhole, fetched.files, fetched.folder], [true, { done: 4, total: 4 }, join(readerDir, job)])
+  assert.equal(await readFile(join(fetched.folder, 'model.onnx')), Buffer.from(model))
+  for (const row of [0, 1, 2]) assert.equal(await readFile(join(fetched.folder, `part-${row}`)), partOf(row))
+  assert.is(w.store.usage(), 0, 'the files are all that is kept')
+  const { mtimeMs } = await stat(join(fetched.folder, 'model.onnx'))
+  await writeFile(join(fetched.folder, 'part-2'), Buffer.alloc(partOf(2).byteLength))
+  const again = w.reads(w.reader) // as after a restart of its node
+  const parts = (await swarm.outcome(again.parts({ job })))!
+  assert.equal(
+    parts.map(({ file }) => file),
+    ['part-0', 'part-1', 'part-2'],
+  )
+  assert.equal(await readFile(join(fetched.folder, 'part-2')), partOf(2))
+  assert.is((await stat(join(fetched.folder, 'model.onnx'))).mtimeMs, mtimeMs)
+  await rm(fetched.folder, { recursive: true })
+  await writeFile(join(outputDir, 'part-1'), Buffer.alloc(partOf(1).byteLength))
+  assert.is(await w.code(again.fetch({ job }, 30_000)), 'share.changed')
+  await swarm.stop()
+})
+
+test('no name of a file leads out of a folder', () => {
+  for (const name of ['..', '.', '', 'a/b', '../a', 'a\\b', `a${'\0'}b`, 'x'.repeat(257)]) {
+    const bytes = sharedRequestCodec.encode({ type: 'file', job: 'job-0000000000000000', name })
+    assert.throws(() => sharedRequestCodec.decode(bytes), undefined, name)
+  }
 })
 
 test('a reader that asks too fast waits; one that breaks the protocol is cut off; both cost nobody else', async () => {
