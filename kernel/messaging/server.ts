@@ -4,8 +4,10 @@ import type { Language } from '../language/language.ts'
 import { CellQueue, type Render } from './cell-queue.ts'
 import type { Connection } from './connection.ts'
 import { charactersOf, unitsOf } from './cursor.ts'
+import { ignoreSubscriptions, iopubGate } from './iopub.ts'
 import { kernelInfo } from './kernel-info.ts'
 import { type Header, type Message, MessageMaker } from './message.ts'
+import { Outbox } from './outbox.ts'
 import { type ExecuteRequest, parseRequest, type Request } from './requests.ts'
 import { bindSockets, closeSockets, type KernelSockets } from './sockets.ts'
 import { Wire } from './wire.ts'
@@ -37,12 +39,14 @@ export class KernelServer {
   readonly #wire: Wire
   readonly #maker = new MessageMaker()
   readonly #cells: CellQueue
+  readonly #outbox: Outbox
   #closed = false
 
   private constructor(sockets: KernelSockets, key: string, parts: ServerParts) {
     this.#sockets = sockets
     this.#wire = new Wire(key)
     this.#parts = parts
+    this.#outbox = new Outbox(iopubGate(sockets.iopub), parts.clock)
     this.#cells = new CellQueue(parts.language, parts.render, parts.clock)
   }
 
@@ -55,6 +59,7 @@ export class KernelServer {
     void server.#hear('control')
     void server.#hearAnswers()
     void server.#echo()
+    void ignoreSubscriptions(sockets.iopub)
     return server
   }
 
@@ -66,6 +71,7 @@ export class KernelServer {
   /** Hears and says no more. What was said still leaves. */
   close(): void {
     this.#closed = true
+    this.#outbox.close()
     closeSockets(this.#sockets)
   }
 
@@ -170,7 +176,9 @@ export class KernelServer {
   }
 
   #reply(channel: Asked, { route, header }: Message, type: string, content: Content): void {
-    this.#send(this.#sockets[channel], this.#maker.make(type, content, { route, parent: header }))
+    if (this.#closed) return
+    const message = this.#maker.make(type, content, { route, parent: header })
+    this.#sockets[channel].send(this.#wire.encode(message) as never).catch(() => this.dropped++)
   }
 
   #status(state: 'starting' | 'busy' | 'idle', parent: Header | undefined): void {
@@ -178,12 +186,15 @@ export class KernelServer {
   }
 
   #publish(type: string, content: Content, parent: Header | undefined): void {
-    this.#send(this.#sockets.iopub, this.#maker.make(type, content, { route: [Buffer.from(type)], parent }))
+    if (this.#closed) return
+    const frames = this.#wire.encode(this.#maker.make(type, content, { route: [Buffer.from(type)], parent }))
+    this.#outbox.send({ frames, updates: displayOf(type, content), isText: type === 'stream' })
   }
+}
 
-  #send(socket: KernelSockets['shell' | 'iopub'], message: Message): void {
-    if (!this.#closed) socket.send(this.#wire.encode(message) as never).catch(() => this.dropped++)
-  }
+/** Which display an update brings up to date. */
+function displayOf(type: string, { transient }: Content): string | undefined {
+  return type === 'update_display_data' ? (transient as { display_id?: string } | undefined)?.display_id : undefined
 }
 
 /** The answer to a request that is none of ours, or has not what it takes; messages that want no answer get none. */

@@ -1,4 +1,4 @@
-import { Publisher, Reply, Router, type Socket } from 'zeromq'
+import { Reply, Router, type Socket, XPublisher } from 'zeromq'
 import { userError } from '../../runtime/base/errors.ts'
 import { limit } from '../../runtime/base/limits.ts'
 import { type Channel, type Connection, endpointOf } from './connection.ts'
@@ -8,14 +8,15 @@ export interface KernelSockets {
   readonly shell: Router
   readonly control: Router
   readonly stdin: Router
-  readonly iopub: Publisher
+  readonly iopub: XPublisher
   readonly hb: Reply
 }
 
 /**
  * A send never waits and never fails: there is no high-water mark at which libzmq would block or drop, and with a time
  * of 0 zeromq.js hands over at once. (With its default, the 513th message of a turn waits, the next one is refused
- * with EBUSY, and output is lost; a cell that computes would show nothing until it is done.)
+ * with EBUSY, and output is lost; a cell that computes would show nothing until it is done.) Of what goes to all front ends
+ * `outbox.ts` says what becomes of a reader that is behind.
  */
 const OUTGOING = { sendHighWaterMark: 0, sendTimeout: 0, linger: limit('kernelLingerMs') }
 /** A larger frame costs its sender the connection, before there is room made for it. */
@@ -27,7 +28,7 @@ export async function bindSockets(connection: Connection): Promise<KernelSockets
     shell: new Router({ ...OUTGOING, ...INCOMING }),
     control: new Router({ ...OUTGOING, ...INCOMING }),
     stdin: new Router({ ...OUTGOING, ...INCOMING }),
-    iopub: new Publisher(OUTGOING),
+    iopub: new XPublisher({ ...OUTGOING, ...INCOMING, sendHighWaterMark: limit('kernelUnreadMessages'), noDrop: true }),
     hb: new Reply({ ...OUTGOING, ...INCOMING }),
   }
   try {
@@ -39,7 +40,7 @@ export async function bindSockets(connection: Connection): Promise<KernelSockets
   }
 }
 
-async function bind(socket: Router | Publisher | Reply, connection: Connection, channel: Channel): Promise<void> {
+async function bind(socket: Router | XPublisher | Reply, connection: Connection, channel: Channel): Promise<void> {
   const endpoint = endpointOf(connection, channel)
   await socket.bind(endpoint).catch((error: NodeJS.ErrnoException) => {
     throw userError(

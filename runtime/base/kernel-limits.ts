@@ -30,6 +30,29 @@ export const KERNEL_LIMITS = {
     reason: 'text that waits for more, to be one message',
   },
   kernelStreamMs: { value: 20, unit: 'ms', reason: 'how long text waits for more: a reader does not see it' },
+  kernelUnreadMessages: {
+    value: 1_000,
+    unit: 'count',
+    reason:
+      'unread by one front end before the others wait for it: a burst is no reason yet, some MB of live views are',
+  },
+  kernelWaitingMessages: {
+    value: 10_000,
+    unit: 'count',
+    reason: 'that wait, whole, for a front end that reads slowly: a loop that updates a display 5,000 times, twice',
+  },
+  kernelWaitingBytes: { value: 16 * MiB, unit: 'bytes', reason: 'of them: many hundred states of a live view' },
+  kernelStallMs: {
+    value: 1_000,
+    unit: 'ms',
+    reason: 'a front end that read nothing for so long has stalled: those that read would wait no longer',
+  },
+  kernelStalledUpdateMs: {
+    value: 10_000,
+    unit: 'ms',
+    reason:
+      'from one update of a display to the next while a front end reads nothing: 200 MB a day, of a live view of 20 kB',
+  },
   kernelHistoryCells: { value: 10_000, unit: 'count', reason: 'cells of a session that are remembered' },
   kernelHistoryCharacters: { value: 16 * MiB, unit: 'characters', reason: 'their text and results' },
   kernelCloseMs: {
