@@ -56,7 +56,7 @@ export {
 export type { Client, InferRequest } from './node/control/client.ts'
 export type { RequestOptions } from './node/control/connection.ts'
 export type { FollowOptions } from './node/control/follow.ts'
-export type { DoneOptions, JobHandle } from './node/control/job-handle.ts'
+export type { DoneOptions, FetchOptions, JobHandle } from './node/control/job-handle.ts'
 export type { AddDataRequest, DataEntry, PutDataRequest } from './node/data-shelf/data-entry.ts'
 export type {
   AdoptJobRequest,
@@ -67,6 +67,7 @@ export type {
   NodeInfo,
   PendingView,
 } from './node/service.ts'
+export type { FetchedFiles } from './node/sharing/shared-files.ts'
 export { type Sweep, type SweepDefinition, sweep } from './node/sweep/definition.ts'
 export { asha, grid, random, type Search } from './node/sweep/search.ts'
 export {

@@ -548,6 +548,12 @@ declare module 'aivida' {
     readonly onStatus?: (status: JobStatus) => void
   }
 
+  /** What {@link JobHandle.fetch} may be given. */
+  interface FetchOptions extends RequestOptions {
+    /** Hears how much is there, every few seconds. */
+    readonly onProgress?: (fetched: FetchedFiles) => void
+  }
+
   /** One job of a node, from a client's side. It holds nothing but the id: a handle can be made anew at any time. */
   interface JobHandle {
     readonly id: string
@@ -559,6 +565,11 @@ declare module 'aivida' {
     done(options?: DoneOptions): Promise<JobStatus>
     /** Finished parts of the result so far: files that can be read while the job still runs. */
     parts(options?: RequestOptions): Promise<ResultPart[]>
+    /**
+     * Brings the result of another node's job to this node: parts so far and, once it has ended, its model and states. Resolves with
+     * where they are when all are there; of a job of this node at once. Throws `job.unknown`, `share.*`, `blob.*`, `disk.*`.
+     */
+    fetch(options?: FetchOptions): Promise<FetchedFiles>
     /**
      * The whole result as one table in memory, once the job is done; a larger one is better read part by part.
      * Rejects as {@link done} does, and with `result.*`.
@@ -792,6 +803,22 @@ declare module 'aivida' {
     peer: string
     name: string
     askedWallMs: number
+  }
+
+  /** See {@link fetchedFilesSchema}. */
+  type FetchedFiles = {
+    /** Where. */
+    folder: string
+    /** All that there was when fetching began. */
+    isWhole: boolean
+    files: {
+      done: number
+      total: number
+    }
+    bytes: {
+      done: number
+      total: number
+    }
   }
 
   /** A {@link SweepDefinition} that was looked over: what a file for `aivida sweep` exports as its default. */
@@ -4328,8 +4355,9 @@ declare module 'aivida/session' {
 
   /**
    * The cluster that this notebook works with: the node on this machine, and all machines that it is connected to. Jobs are the
-   * node's: they go on when the kernel ends, and any notebook of this user finds them again by their ids. Whoever may open the
-   * node's control socket, which is its user alone, may open its jobs.
+   * node's: they go on when the kernel ends, and any notebook of this user finds them again by their ids. Who may open a job by its
+   * id: whoever may open the control socket of its node, which is that node's user alone; and, to read, the nodes of the job's account
+   * and of those that it was shared with (`job.share('ac_...')`).
    */
   interface Cluster extends Displayable {
     /** Files and downloads that the node keeps for jobs: `add`, `list`, `remove`. */
@@ -4358,7 +4386,9 @@ declare module 'aivida/session' {
     sweep<const S extends Space>(given: SweepOptions<S> | Sweep, options?: JobOptions): SweepJob
     /**
      * A job of this node found again by its id, whichever notebook or command submitted it; with its program, as what that gives.
-     * It goes on when the cell that awaits it is interrupted. Awaiting throws `job.unknown`, `job.other-program`.
+     * It goes on when the cell that awaits it is interrupted. Also one that another node lets this one read, by its id or as
+     * `JOB@NODE`: what it came to is brought here, and all else throws `share.read-only`. Awaiting throws `job.unknown`,
+     * `job.other-program`, `share.*` such as `share.node-away`.
      */
     job(id: string): AnyJob
     job(id: string, program: 'train'): TrainingJob
@@ -4366,6 +4396,8 @@ declare module 'aivida/session' {
     job(id: string, program: 'sweep'): SweepJob
     /** Jobs of this node, newest first; shown as a table. Throws `node.not-running`. */
     jobs(): Promise<JobStatus[]>
+    /** Jobs of other nodes that this one may read, as far as they are here, newest first; shown as a table. Throws `node.not-running`. */
+    shared(): Promise<JobStatus[]>
     /** This node and the machines that it is connected to; shown as a table. Throws `node.not-running`. */
     peers(): Promise<PeerView[]>
     /** The node on this machine. Throws `node.not-running`. */
@@ -4476,7 +4508,7 @@ declare module 'aivida/session' {
   /**
    * A job of the node on this machine, as cells hold it. `await job` waits for its result; `for await (const event of job)` hears
    * what happens on the way, what has happened before included. It lives in the node, not in the notebook: it goes on when the
-   * kernel is restarted, and `cluster.job(await job.id)` finds it again, from any notebook of this user.
+   * kernel is restarted, and `cluster.job(await job.id)` finds it again, from any notebook of this user, and of those it is shared with.
    *
    * Interrupting a cell cancels the jobs that this very cell submitted, unless `{ detach: true }`; others go on, and only the
    * waiting ends, with `cell.interrupted`.
@@ -4507,11 +4539,17 @@ declare module 'aivida/session' {
      */
     bundle(file: string, options?: { readonly data?: boolean }): Promise<string>
     /**
-     * Writes what others may have of it: a `.html` file is its report, which any browser opens; a `.tar` file has the report, the
-     * result as Arrow, and of a training or a sweep the model and the best state. No path of this machine is in it. Gives the
-     * file's path. Throws `share.file`.
+     * Lets others have it. With a file: a `.html` is its report, which any browser opens; a `.tar` has the report, the result as Arrow,
+     * and of a training or a sweep the model and the best state; no path of this machine is in it. Gives the file's path.
+     *
+     * With an account (`ac_...`) of the same cluster: its nodes may read the job - status, report, results, model - and nothing else, from
+     * now on until {@link unshare}, over restarts of this node. Gives what its people write: `await cluster.job('JOB@NODE')`.
+     *
+     * Throws `share.file`, `share.read-only` for a job of another node, `share.too-many`.
      */
-    share(file: string): Promise<string>
+    share(target: string): Promise<string>
+    /** Lets the nodes of an account read it no longer; what they have fetched stays theirs. Gives the accounts that still may. */
+    unshare(account: string): Promise<string[]>
     /** As of a promise: with the result, or with what it failed of. */
     then<A = Result, B = never>(onResult?: ((result: Result) => A | PromiseLike<A>) | null, onError?: ((error: AividaError) => B | PromiseLike<B>) | null): Promise<A | B>
     /** As of a promise. */
