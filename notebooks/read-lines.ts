@@ -13,7 +13,7 @@ import { arrowFile, toRowBatch } from '../runtime/data/tensor/arrow.ts'
 import { LocalCluster } from '../runtime/local-cluster/index.ts'
 import { liveRows } from './live-rows.ts'
 
-const LINES = 320
+const LINES = Number(process.argv[3] ?? 320)
 const SEED = 1851 // the year the book came out
 const startMs = performance.now()
 
