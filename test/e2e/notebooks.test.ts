@@ -29,6 +29,13 @@ const SHOWN: Readonly<Record<string, (text: string) => void>> = {
   },
 }
 
+/** Parameters that make a run shorter, or have it write elsewhere. */
+const GIVEN: Readonly<Record<string, (folder: string) => readonly string[]>> = {
+  'low-communication.ipynb': () => ['steps=32'],
+  'mnist.ipynb': () => ['steps=96'],
+  'your-data.ipynb': (folder) => [`file=${join(folder, 'trips.parquet')}`],
+}
+
 const notebooks = suite<{ cluster: LocalCluster; folder: string }>('notebooks')
 
 notebooks.before(async (context) => {
@@ -45,7 +52,7 @@ notebooks.after(async ({ cluster, folder }) => {
 for (const file of notebookFiles()) {
   notebooks(`${file} runs, and shows what it says`, async ({ cluster, folder }) => {
     const out = join(folder, file)
-    const own = file === 'your-data.ipynb' ? ['--param', `file=${join(folder, 'trips.parquet')}`] : []
+    const own = (GIVEN[file]?.(folder) ?? []).flatMap((given) => ['--param', given])
     const argv = ['notebook', 'run', file, '--out', out, '--data-dir', cluster.submitter.dataDir, ...own]
     const { code, err } = await aivida(argv, { cwd: NOTEBOOKS })
     assert.is(code, 0, err)
