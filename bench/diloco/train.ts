@@ -1,4 +1,5 @@
-import { type EngineSession, OnnxRuntimeEngine } from '../../runtime/compute/engine/index.ts'
+import type { EngineSession } from '../../runtime/compute/engine/index.ts'
+import { OnnxRuntimeEngine } from '../../runtime/compute/engine/onnxruntime.ts'
 import {
   aggregate,
   compressorOf,

@@ -1,4 +1,5 @@
-import { type EngineSession, OnnxRuntimeEngine, type StepFeed } from '../../runtime/compute/engine/index.ts'
+import type { EngineSession, StepFeed } from '../../runtime/compute/engine/index.ts'
+import { OnnxRuntimeEngine } from '../../runtime/compute/engine/onnxruntime.ts'
 import type { TrainingStep } from '../../runtime/compute/graph/index.ts'
 import { type NamedTensors, tensorOf } from '../../runtime/data/tensor/index.ts'
 

@@ -32,7 +32,7 @@ export async function stateOf(status: JobStatus, which: 'best' | 'last'): Promis
   const bytes = (which === 'best' ? await read('best') : undefined) ?? (await read('last'))
   if (!bytes)
     throw userError('train.no-state', `${job} has no state in ${outputDir} yet; it is there once the job has ended`)
-  const { tensorsOf } = await import('../../runtime/node/training/training-handle.ts')
+  const { tensorsOf } = await import('../../runtime/node/training/state-tensors.ts')
   return tensorsOf(bytes)
 }
 

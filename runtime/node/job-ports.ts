@@ -19,7 +19,7 @@ import { ReduceHost } from './rounds/reduce-host.ts'
 import { RoundBlobs } from './rounds/round-blobs.ts'
 import { statePorts } from './state-ports.ts'
 import { openJobSource, scanJobModel } from './submission.ts'
-import { TrainingHost } from './training-host.ts'
+import type { TrainingHost } from './training-host.ts'
 
 /** Owner of outputs that are owed to submitters. */
 const OWED = 'owed'
@@ -85,7 +85,12 @@ export async function workerPorts(
   const { swarm, clock, logger, signer, blobs, inputs, engines } = parts
   const offended = (peer: string, error: AividaError) => swarm.report(peer, error)
   const rounds = new RoundBlobs({ ...parts, self: swarm.self, offended, keptAs: OWED })
-  const training = new TrainingHost({ ...parts, rounds, offended, keptAs: OWED })
+  let training: TrainingHost | undefined
+  const trainings = async () => {
+    const { TrainingHost } = await import('./training-host.ts') // with all that reads graphs: most nodes start without work
+    training ??= new TrainingHost({ ...parts, rounds, offended, keptAs: OWED })
+    return training
+  }
   const reduction = new ReduceHost({ ...parts, rounds })
   return {
     swarm,
@@ -98,7 +103,7 @@ export async function workerPorts(
     fetchModel: (lease, grant, signal) => engines.fetchModel(lease, grant, signal),
     fetchInputs: async (lease, grant, signal) => {
       const { spec } = lease
-      if (spec.kind === 'train') await training.fetch(lease, spec, grant, signal)
+      if (spec.kind === 'train') await (await trainings()).fetch(lease, spec, grant, signal)
       if (spec.kind === 'reduce') await reduction.fetch(lease, spec, grant, signal)
       if (spec.kind !== 'infer') return new Uint8Array()
       const ref = spec.inputs
@@ -108,9 +113,9 @@ export async function workerPorts(
     matches,
     decodeInputs: decodeTensors,
     compute: (leases, slot, inputs, signal) => engines.compute(leases, slot, inputs, signal),
-    train: (lease, shard, slot, run) => training.train(lease, shard, slot, run),
+    train: async (lease, shard, slot, run) => (await trainings()).train(lease, shard, slot, run),
     reduce: (lease, shard, slot, signal) => reduction.reduce(lease, shard, slot, signal),
-    jobIdle: (job) => engines.jobIdle(job, { replica: training.holdsReplica(job) }),
+    jobIdle: (job) => engines.jobIdle(job, { replica: training?.holdsReplica(job) === true }),
     putOutputs: async (outputs) => {
       const pieces = encodeTensors(outputs)
       const sizeBytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)

@@ -1,12 +1,26 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { Gauge, Registry } from 'prom-client'
 import { LOOP_RESOLUTION_MS } from './samples.ts'
 import type { NodeService } from './service.ts'
 
+/** How many shards went through which phase. */
+type ShardCounts = Map<string, number>
+
 /**
- * The node's Prometheus metrics (names start with `aivida_`). Gauges read the service when they are scraped; the shard
- * counter follows the events until the signal fires.
+ * The node's Prometheus metrics (names start with `aivida_`), made when they are first asked for: most nodes are never
+ * scraped. Gauges read the service then; shards are counted from now on until the signal fires.
  */
-export function nodeMetrics(service: NodeService, signal: AbortSignal): Registry {
+export function nodeMetrics(service: NodeService, signal: AbortSignal): () => Promise<Registry> {
+  const shards: ShardCounts = new Map()
+  let registry: Promise<Registry> | undefined
+  void countShards(service, shards, signal)
+  return () => {
+    registry ??= registryOf(service, shards)
+    return registry
+  }
+}
+
+async function registryOf(service: NodeService, shards: ShardCounts): Promise<Registry> {
+  const { Counter, collectDefaultMetrics, Gauge, Registry } = await import('prom-client')
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'aivida_', eventLoopMonitoringPrecision: LOOP_RESOLUTION_MS })
   const gauge = (name: string, help: string, labelNames: readonly string[], read: (gauge: Gauge) => Promise<void>) =>
@@ -56,17 +70,20 @@ export function nodeMetrics(service: NodeService, signal: AbortSignal): Registry
   gauge('aivida_accepting', '1 while new work is taken, 0 while draining', [], async (accepting) => {
     accepting.set((await service.info()).accepting ? 1 : 0)
   })
-  void countShards(service, registry, signal)
-  return registry
-}
-
-async function countShards(service: NodeService, registry: Registry, signal: AbortSignal): Promise<void> {
-  const shards = new Counter({
+  new Counter({
     name: 'aivida_shards_total',
     help: 'What happened to shards since the node started, by phase',
     labelNames: ['phase'],
     registers: [registry],
+    collect() {
+      this.reset()
+      for (const [phase, count] of shards) this.inc({ phase }, count)
+    },
   })
+  return registry
+}
+
+async function countShards(service: NodeService, shards: ShardCounts, signal: AbortSignal): Promise<void> {
   for await (const event of service.events.subscribe({ after: service.events.lastSeq, signal }))
-    if (event.type === 'shard') shards.inc({ phase: event.phase })
+    if (event.type === 'shard') shards.set(event.phase, (shards.get(event.phase) ?? 0) + 1)
 }

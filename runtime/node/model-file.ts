@@ -1,7 +1,6 @@
-import { trainedModel, trainedModelParts } from '../compute/graph/index.ts'
 import type { BlobStore } from '../data/blob/index.ts'
 import type { BlobRef, TrainingSpec } from '../protocol/index.ts'
-import { tensorsOf } from './training/index.ts'
+import { tensorsOf } from './training/state-tensors.ts'
 
 /** Name of the trained model among the files of a result. */
 export const MODEL_FILE = 'model.onnx'
@@ -17,6 +16,7 @@ export async function modelFiles(
   state: BlobRef,
 ): Promise<{ name: string; pieces: readonly Uint8Array[] }[]> {
   if (!served) return []
+  const { trainedModel, trainedModelParts } = await import('../compute/graph/index.ts')
   const [graph, trained, still] = await Promise.all([
     blobs.readAll(served.graph.blob),
     blobs.readAll(state.blob).then(tensorsOf),

@@ -122,7 +122,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
     refusalsOf: (peer) => coordinator.refusalsOf(peer),
   })
   const provider = providersOver(swarm)
-  let wayOut: Dispatcher | undefined
+  let wayOut: Promise<Dispatcher> | undefined
   const egressOnce = () => {
     wayOut ??= egress({ env: process.env })
     return wayOut
@@ -288,7 +288,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
       await control.stop()
       await shelf.stop()
       sharedJobs.stop()
-      await wayOut?.close()
+      await (await wayOut)?.close()
       worker.stop()
       await following.stop()
       await coordinator.stop()

@@ -7,8 +7,6 @@ import { openSource, type Source } from '../data/sources/index.ts'
 import { newJobId } from '../job/coordinator/index.ts'
 import type { Disk } from '../log/index.ts'
 import { type InferenceJob, type JobRequest, type JobSpec, jobRequestSchema } from '../protocol/index.ts'
-import { assertDescribable, prepareSweep } from './sweep-submission.ts'
-import { prepareTraining } from './training-submission.ts'
 
 /** What turns a request into a job. */
 export interface SubmissionInit {
@@ -23,7 +21,7 @@ export interface SubmissionInit {
 /**
  * Checks a request as far as that is possible without computing, and names its model by content. What is wrong with a
  * row in the middle of the input is found when it is reached.
- * Throws `model.*`, `source.*`, `job.no-such-output`, `job.output-exists`, and what {@link prepareTraining} and {@link prepareSweep} throw.
+ * Throws `model.*`, `source.*`, `job.no-such-output`, `job.output-exists`, and what `prepareTraining` and `prepareSweep` throw.
  */
 export async function prepareJob(init: SubmissionInit, request: JobRequest): Promise<JobSpec> {
   const parsed = jobRequestSchema.parse(request)
@@ -33,9 +31,12 @@ export async function prepareJob(init: SubmissionInit, request: JobRequest): Pro
   const createdWallMs = Math.floor(init.clock.wallMs())
   const common = { job, account: init.account, outputDir, createdWallMs }
   try {
-    if (parsed.program === 'train')
+    if (parsed.program === 'train') {
+      const { prepareTraining } = await import('./training-submission.ts')
       return { ...common, request: parsed, ...(await prepareTraining({ blobs: init.models, job }, parsed)) }
+    }
     if (parsed.program === 'sweep') {
+      const { assertDescribable, prepareSweep } = await import('./sweep-submission.ts')
       const spec = { ...common, request: parsed, ...(await prepareSweep({ blobs: init.models, job }, parsed)) }
       assertDescribable(spec)
       return spec

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { OnnxRuntimeEngine } from '../../runtime/compute/engine/index.ts'
+import { OnnxRuntimeEngine } from '../../runtime/compute/engine/onnxruntime.ts'
 import { tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
 import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 

@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { OnnxRuntimeEngine, SplitStepper } from '../../runtime/compute/engine/index.ts'
+import { SplitStepper } from '../../runtime/compute/engine/index.ts'
+import { OnnxRuntimeEngine } from '../../runtime/compute/engine/onnxruntime.ts'
 import { adam, crossEntropy, dense, relu, sequential, type TrainingStep } from '../../runtime/compute/graph/index.ts'
 import { joined, StepFeeder } from '../../runtime/compute/training/index.ts'
 import { aggregate, layoutOf } from '../../runtime/compute/update/index.ts'

@@ -91,7 +91,7 @@ async function bundle(session: Session, [id]: readonly string[]): Promise<void> 
 
 async function replay(session: Session, [file]: readonly string[]): Promise<void> {
   const { options, io, config } = session
-  const { replayBundle } = await import('../../node/record/index.ts') // engines are not for everybody
+  const { replayBundle } = await import('../../node/record/replay-bundle.ts') // engines are not for everybody
   const given = options.workDir === undefined ? undefined : resolve(io.cwd, options.workDir)
   const dir = given ?? (await mkdtemp(join(tmpdir(), 'aivida-replay-')))
   const known = dataFolder(config.dataDir).cache

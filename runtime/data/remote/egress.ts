@@ -1,5 +1,5 @@
 import { getCACertificates } from 'node:tls'
-import { type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import type { Dispatcher } from 'undici'
 import { AividaError, limit } from '../../base/index.ts'
 
 /** What the way out of this machine depends on. */
@@ -16,7 +16,8 @@ export interface EgressInit {
  * certificate store believes besides what Node brings (a company's proxy signs with its own). Loading that store takes
  * 0.2 s, so make it once, when it is first needed. Throws `remote.proxy`.
  */
-export function egress({ env }: EgressInit): Dispatcher {
+export async function egress({ env }: EgressInit): Promise<Dispatcher> {
+  const { EnvHttpProxyAgent } = await import('undici')
   const named = (name: string) => env[name.toLowerCase()] ?? env[name] ?? '' // '': not what this process has
   const ca = [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
   const tls = { ca }

@@ -1,4 +1,4 @@
-import { type Dispatcher, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import { type AividaError, aborted, type Clock, isAividaError, limit, sleep, userError } from '../../base/index.ts'
 import type { ByteSource } from '../sources/byte-source.ts'
 import { changed, noRanges, refused, shownUrl, unreachable, untrusted } from './remote-error.ts'
@@ -33,6 +33,7 @@ export interface RemoteFile extends ByteSource {
  */
 export async function openRemote(init: RemoteInit): Promise<RemoteFile> {
   const { egress, clock, signal } = init
+  const { request } = await import('undici')
   let url = addressOf(init.url)
 
   /** One request for bytes from `from` on (to `to`, not included), and whether its answer is such a part. */

@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import { z } from 'zod'
 import { AividaError, aborted, fromRecord, isAividaError, limit, toAividaError } from '../../base/index.ts'
 import {
@@ -35,11 +35,10 @@ type Optional<I> = { [K in keyof I as undefined extends I[K] ? never : K]: I[K] 
 /** HTTP to one node's socket, with its errors as they were thrown there. */
 export class Connection {
   readonly socketPath: string
-  readonly #pool: Pool
+  #pool: Promise<Pool> | undefined
 
   constructor(socketPath: string) {
     this.socketPath = socketPath
-    this.#pool = new Pool('http://node', { socketPath, connections: limit('eventReaders') })
   }
 
   /** Calls a route of the table, its input and reply typed by its schemas. */
@@ -63,7 +62,7 @@ export class Connection {
   async open(request: RawRequest): Promise<Dispatcher.ResponseData['body']> {
     const silenceMs = request.silenceMs ?? limit('controlReplyMs')
     try {
-      const reply = await this.#pool.request({
+      const reply = await (await this.#opened()).request({
         method: request.method,
         path: request.path,
         headers: request.headers ?? {},
@@ -122,7 +121,15 @@ export class Connection {
 
   /** Waits for calls in progress, then closes. */
   async close(): Promise<void> {
-    await this.#pool.close()
+    await (await this.#pool)?.close()
+  }
+
+  #opened(): Promise<Pool> {
+    const connections = limit('eventReaders')
+    this.#pool ??= import('undici').then(
+      ({ Pool }) => new Pool('http://node', { socketPath: this.socketPath, connections }),
+    )
+    return this.#pool
   }
 
   #notRunning(cause: unknown): AividaError {

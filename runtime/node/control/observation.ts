@@ -8,7 +8,7 @@ import { CONTROL_VERSION } from './routes.ts'
 /** What a monitor may see of a node. */
 export interface Observed {
   readonly service: NodeService
-  readonly metrics: Registry
+  readonly metrics: () => Promise<Registry>
 }
 
 /** Serves `/healthz` and `/metrics`. */
@@ -17,7 +17,10 @@ export function observationRoutes(app: FastifyInstance, { service, metrics }: Ob
     const { accepting, pid } = await service.info()
     return reply.code(accepting ? 200 : 503).send({ v: CONTROL_VERSION, data: { accepting, pid } })
   })
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()))
+  app.get('/metrics', async (_request, reply) => {
+    const registry = await metrics()
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
 }
 
 /** Serves health and metrics, and nothing else, on a loopback port. Throws `metrics.port-in-use`. */

@@ -35,7 +35,7 @@ export interface DataShelfInit {
   readonly clock: Clock
   readonly logger: Logger
   /** The way out, made when something is first downloaded. */
-  readonly egress: () => Dispatcher
+  readonly egress: () => Promise<Dispatcher>
 }
 
 /** Data on its way, or that did not make it. */
@@ -246,7 +246,7 @@ export class DataShelf implements DataKeeper {
   async #download(arrival: Arrival, url: string): Promise<string> {
     const { signal } = arrival.stop
     const { egress, clock } = this.#init
-    const remote = await openRemote({ url, egress: egress(), clock, signal })
+    const remote = await openRemote({ url, egress: await egress(), clock, signal })
     arrival.view = { ...arrival.view, sizeBytes: remote.sizeBytes }
     const named = { ...remote, name: arrival.key } // not where a redirection led
     return spool(named, { folder: this.#spoolFolder, signal, progress: (bytes) => this.#progress(arrival, bytes) })

@@ -1,10 +1,5 @@
 import { type Digest, peerError, toAividaError } from '../../base/index.ts'
-import {
-  gradientSignatureOf,
-  type StepSignature,
-  stepSignatureOf,
-  updateSignatureOf,
-} from '../../compute/graph/index.ts'
+import type { StepSignature } from '../../compute/graph/index.ts'
 import { joined, snapshotHash } from '../../compute/training/index.ts'
 import type { BlobStore } from '../../data/blob/index.ts'
 import type { BlobRef, ReplicaShard } from '../../protocol/index.ts'
@@ -43,6 +38,7 @@ async function signatureOf(
   blobs: BlobStore,
   { model, replica: { update } }: ReplicaShard,
 ): Promise<Pick<StepSignature, 'state'>> {
+  const { gradientSignatureOf, stepSignatureOf, updateSignatureOf } = await import('../../compute/graph/index.ts')
   const graph = await blobs.readAll(model.graph.blob)
   if (!update) return stepSignatureOf(graph)
   return joined(gradientSignatureOf(graph), updateSignatureOf(await blobs.readAll(update.graph.blob))).signature

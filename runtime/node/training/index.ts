@@ -4,6 +4,7 @@
  */
 export * from './definition.ts'
 export * from './rounds-definition.ts'
+export * from './state-tensors.ts'
 export * from './training.ts'
 export * from './training-files.ts'
 export * from './training-handle.ts'

@@ -4,7 +4,6 @@ import { userError } from '../../base/index.ts'
 import type { TrainingStep } from '../../compute/graph/index.ts'
 import { batchSizeOf } from '../../compute/training/index.ts'
 import type { NamedTensors } from '../../data/tensor/index.ts'
-import { readSafetensors } from '../../data/tensor/safetensors.ts'
 import type {
   Checkpoint,
   JobStatus,
@@ -15,6 +14,7 @@ import type {
 } from '../../protocol/index.ts'
 import type { RequestOptions } from '../control/connection.ts'
 import type { JobHandle } from '../control/job-handle.ts'
+import { tensorsOf } from './state-tensors.ts'
 import { type NamedPeer, type TrainingRound, trainingRound } from './training-round.ts'
 
 /**
@@ -139,16 +139,4 @@ export class TrainingHandle {
   async model(which: 'best' | 'last' = 'best', options?: RequestOptions): Promise<Uint8Array> {
     return this.step.inference(await this.state(which, options))
   }
-}
-
-/** The tensors of a safetensors file, in memory. Throws `tensor.malformed`. */
-export async function tensorsOf(bytes: Uint8Array): Promise<NamedTensors> {
-  const read = async (at: number, length: number) => bytes.subarray(at, at + length)
-  const stored = await readSafetensors({ sizeBytes: bytes.byteLength, read })
-  return Object.fromEntries(
-    stored.map(({ name, dtype, shape, at, sizeBytes }) => [
-      name,
-      { dtype, shape, data: new Uint8Array(bytes.subarray(at, at + sizeBytes)) },
-    ]),
-  )
 }

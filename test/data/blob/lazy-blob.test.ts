@@ -215,7 +215,7 @@ lazy('bytes by a signed link, their tree from a provider, which gives the rest o
   const ended: Mishap = { type: 'status', status: 403, body: 'Request has expired' }
   const mishaps: (Mishap | undefined)[] = [undefined, undefined, ended]
   await using server = await objectServer({ objects: { '/o': content }, mishap: () => mishaps.shift() })
-  const way = egress({ env: {} })
+  const way = await egress({ env: {} })
   const remote = await openRemote({ url: `${server.origin}/o?sig=1`, egress: way, clock: systemClock })
   const { open, asked } = provider(origin)
   const failures: string[] = []

@@ -11,7 +11,7 @@ import { systemClock } from '../../../runtime/base/index.ts'
 import { egress, openRemote } from '../../../runtime/data/remote/index.ts'
 import { closed, listening, objectHandler, objectServer } from '../../support/object-server.ts'
 import { skip } from '../../support/skip.ts'
-import { refusesSync } from '../refusal.ts'
+import { refuses } from '../refusal.ts'
 
 const CHILD = fileURLToPath(new URL('fetch-child.ts', import.meta.url))
 const CERTIFICATE = fileURLToPath(new URL('../../fixtures/data/remote/localhost.pem', import.meta.url))
@@ -52,7 +52,7 @@ outgoing('the proxies that the environment names are used, save for what NO_PROX
   await using proxy = await proxyServer()
   await using server = await objectServer({ objects: { '/file': Buffer.from('content') } })
   const read = async (env: Record<string, string>) => {
-    const way = egress({ env })
+    const way = await egress({ env })
     proxy.passed.length = 0
     const file = await openRemote({ url: `${server.origin}/file`, egress: way, clock: systemClock })
     assert.is(file.sizeBytes, 7)
@@ -66,8 +66,8 @@ outgoing('the proxies that the environment names are used, save for what NO_PROX
   assert.is(await read({}), 0)
 })
 
-outgoing('what is no address of a proxy is told without repeating it', () => {
-  const error = refusesSync('remote.proxy', () => egress({ env: { HTTPS_PROXY: 'user:PASSWORD-77@nowhere' } }))
+outgoing('what is no address of a proxy is told without repeating it', async () => {
+  const error = await refuses('remote.proxy', egress({ env: { HTTPS_PROXY: 'user:PASSWORD-77@nowhere' } }))
   assert.not.match(JSON.stringify(error) + error.stack, 'PASSWORD-77')
 })
 

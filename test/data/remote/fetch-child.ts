@@ -3,7 +3,7 @@ import { isAividaError, systemClock } from '../../../runtime/base/index.ts'
 import { egress, openRemote } from '../../../runtime/data/remote/index.ts'
 
 try {
-  const way = egress({ env: process.env })
+  const way = await egress({ env: process.env })
   const file = await openRemote({ url: process.argv[2]!, egress: way, clock: systemClock })
   console.log(`${(await file.read(0, file.sizeBytes)).byteLength} bytes`)
   await way.close()

@@ -10,7 +10,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts'
 import { refuses } from '../refusal.ts'
 
 const content = seededRandom(3).bytes(300_000)
-const way = egress({ env: {} })
+const way = await egress({ env: {} })
 const open = (server: ObjectServer, path = '/file', clock = systemClock) =>
   openRemote({ url: `${server.origin}${path}`, egress: way, clock })
 const same = (found: Uint8Array, at: number, length: number) =>

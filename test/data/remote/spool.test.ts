@@ -9,7 +9,7 @@ import { type Mishap, type ObjectServer, objectServer } from '../../support/obje
 import { refuses } from '../refusal.ts'
 
 const content = seededRandom(8).bytes(200_000)
-const way = egress({ env: {} })
+const way = await egress({ env: {} })
 const ENDED: Mishap = { type: 'status', status: 403, body: 'Request has expired' }
 
 const spools = suite<{ folder: string }>('spool')

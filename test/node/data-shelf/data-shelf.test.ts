@@ -15,7 +15,7 @@ import { type Mishap, objectServer } from '../../support/object-server.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const content = seededRandom(4).bytes(1_500_000)
-const way = egress({ env: {} })
+const way = await egress({ env: {} })
 const TOKEN = 'TOKEN-7f21'
 
 const shelves = suite<{ dir: string; file: string; said: string[] }>('data shelf')
@@ -34,7 +34,7 @@ async function opened(dir: string, said: string[], { clock = systemClock, quota 
   const logger = { debug: say, info: say, warn: say, error: say, child: () => logger } as unknown as Logger
   const blobs = await directoryBlobStore({ dir: join(dir, 'blobs'), clock, quotaBytes: () => quota })
   const folder = join(dir, 'data')
-  return { blobs, folder, shelf: await DataShelf.open({ blobs, folder, clock, logger, egress: () => way }) }
+  return { blobs, folder, shelf: await DataShelf.open({ blobs, folder, clock, logger, egress: async () => way }) }
 }
 
 /** A server of files that their names in the query tell apart; bodies wait for `held`. */

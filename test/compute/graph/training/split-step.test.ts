@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Random, seededRandom } from '../../../../runtime/base/index.ts'
-import { OnnxRuntimeEngine } from '../../../../runtime/compute/engine/index.ts'
+import { OnnxRuntimeEngine } from '../../../../runtime/compute/engine/onnxruntime.ts'
 import {
   adam,
   adamw,
