@@ -9,6 +9,8 @@ import type { Io } from './io.ts'
 export type ConfigFlags = 'node' | 'client' | 'none'
 
 const CLIENT_FLAGS: readonly string[] = ['dataDir', 'socketPath']
+/** Asked for by each command. */
+const CONFIG_ROWS = describeConfig()
 
 /** What a command does, with its arguments as they were typed. */
 export type Action = (session: Session, args: readonly string[]) => Promise<void>
@@ -117,7 +119,7 @@ export function parseCount(text: string): number {
 
 /** Flags for settings, from the one table of options. Returns the options' keys. */
 function addConfigFlags(command: Command, config: ConfigFlags): string[] {
-  const rows = describeConfig().filter(({ key }) => config === 'node' || CLIENT_FLAGS.includes(key))
+  const rows = CONFIG_ROWS.filter(({ key }) => config === 'node' || CLIENT_FLAGS.includes(key))
   if (config === 'none') return []
   for (const { flag, description, expected, unit, default: value, env } of rows) {
     const help = `${description} (${[unit, value && `default: ${value}`, env].filter(Boolean).join(', ')})`
@@ -132,7 +134,7 @@ function flagsOf(
   values: Readonly<Record<string, unknown>>,
   isWanted: (key: string) => boolean = () => true,
 ): [flag: string, ...value: string[]][] {
-  return describeConfig().flatMap(({ key, flag }): [string, ...string[]][] => {
+  return CONFIG_ROWS.flatMap(({ key, flag }): [string, ...string[]][] => {
     const value = values[key]
     if (value === undefined || !isWanted(key)) return []
     if (typeof value === 'boolean') return [[value ? flag : flag.replace('--', '--no-')]]

@@ -1,4 +1,5 @@
-import { type JobStatus, unitOf } from '../protocol/index.ts'
+import type { JobStatus } from '../protocol/index.ts'
+import { unitOf } from '../protocol/unit.ts'
 import { formatCount, formatDuration } from './figures.ts'
 
 const BAR_CELLS = 24

@@ -2,7 +2,6 @@ import { cp } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { userError } from '../../base/index.ts'
-import { accountIdSchema } from '../../protocol/index.ts'
 import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 
@@ -39,6 +38,7 @@ async function share(session: Session, [id, account]: readonly string[]): Promis
     session.print({ job: id, accounts }, `${accounts.join('\n')}\n`)
     return
   }
+  const { accountIdSchema } = await import('../../protocol/index.ts')
   if (!accountIdSchema.safeParse(account).success)
     throw userError(
       'usage.account',

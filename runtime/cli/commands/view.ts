@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { NodeInfo } from '../../node/service.ts'
-import { type ConductView, type JobStatus, type NetworkView, type RoundsView, unitOf } from '../../protocol/index.ts'
+import type { ConductView, JobStatus, NetworkView, RoundsView } from '../../protocol/index.ts'
+import { unitOf } from '../../protocol/unit.ts'
 import { type Cli, parseCount, type Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 import { describeProgress } from '../progress.ts'
