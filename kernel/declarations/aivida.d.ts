@@ -4304,8 +4304,8 @@ declare module 'aivida/session' {
   import type { AividaError, Checkpoint, DType, DataEntry, InferRequest, JobRecordDocument, JobStatus, NamedTensors, NodeEvent, NodeInfo, PeerView, RankedTrial, ResultPart, SourceSpec, Space, Sweep, SweepDefinition, SweepEvent, Tensor, TensorArray, TensorType, TfjsModel, Training, TrainingData, TrainingDefinition, TrainingEvent } from 'aivida'
   import type { Table } from 'apache-arrow'
 
-  import * as tfPackage from 'aivida/session/tf'
-  import * as arrowPackage from 'apache-arrow'
+  import tfPackage = require('aivida/session/tf')
+  import arrowPackage = require('apache-arrow')
 
   global {
     /** The cluster: `cluster.train`, `cluster.infer`, `cluster.sweep`, `cluster.job(id)`, `cluster.start()`. */

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type * as TypeScript from '@tslab/typescript-for-tslab'
 import { SESSION_TYPES } from '../declarations/session-types.ts'
+import { hideDocs, readDocsWhenAsked } from './lazy-docs.ts'
 import { NEWER_LIBRARY } from './newer-library.ts'
 import { type Shelf, shelve } from './shelf.ts'
 
@@ -43,8 +44,10 @@ export interface AdaptedCompiler {
   readonly ts: Ts
   /** What stands in the place of the module for tslab. */
   readonly exports: Ts
-  /** Puts away what cells are compiled against, for a next converter; the one before is no longer used. */
+  /** Has a next converter find what cells are compiled against, its trees put away; the one before is no longer used. */
   shelveFixed(): void
+  /** Whether what is converted next is to run: not, when it is completed or inspected. */
+  setRunning(running: boolean): void
   /** Tells the program of files that changed since, and that modules not found before may be there now. */
   refresh(): void
   /** Maps of what was emitted since the last call, by the absolute path of the source. */
@@ -90,10 +93,13 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
   /** The first program, until its trees are put away. */
   let base: TypeScript.Program | undefined
   let shelf: Shelf | undefined
+  let hasNamedSession = false
+  let isRunning = false
   const isFixed = (path: string) =>
     fixedFiles.has(path) || (!hasBase && path.endsWith('.d.ts') && dirname(path) !== setup().cwd)
   let cache: TypeScript.ModuleResolutionCache | undefined
 
+  readDocsWhenAsked(ts)
   ts.sys.getCurrentDirectory = () => setup().cwd
   ts.sys.watchFile = (path, changed) => {
     if (isFixed(path)) return { close: () => {} }
@@ -116,7 +122,11 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
     ...rest: unknown[]
   ) => {
     const own: TypeScript.System = Object.create(sys)
-    own.readFile = (path, encoding) => (path === libraryFile() ? NEWER_LIBRARY : sys.readFile(path, encoding))
+    own.readFile = (path, encoding) => {
+      if (path === libraryFile()) return NEWER_LIBRARY
+      const text = sys.readFile(path, encoding)
+      return text !== undefined && isFixed(path) ? hideDocs(text) : text
+    }
     own.fileExists = (path) => path === libraryFile() || sys.fileExists(path)
     const all = { ...options, ...OWN_OPTIONS(ts), typeRoots: [dirname(setup().nodeTypes)] }
     const create = ts.createWatchCompilerHost as (
@@ -169,6 +179,7 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
       hasBase = true
       const { getSourceFile } = program
       program.getSourceFile = (path) => getSourceFile(path) ?? shelf?.shelved.get(path)
+      namePackages(program)
       return builder
     }
     const created = host.afterProgramCreate
@@ -187,6 +198,19 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
         return file
       }
       Object.assign(host, { [name]: kept })
+    }
+  }
+
+  /**
+   * Looking for how a type is written, the compiler goes through all of the packages that are global, `tf` and `arrow`. In a cell it
+   * need not before one has named something of the session, without which there is no type of theirs.
+   */
+  function namePackages(program: TypeScript.Program): void {
+    const texts = program.getSourceFiles().flatMap(({ fileName, text }) => (fixedFiles.has(fileName) ? [] : text))
+    for (const { names, show } of shelf?.packageNames ?? []) {
+      const named = new RegExp(`\\b(?:aivida|${names.join('|')})\\b`)
+      hasNamedSession ||= texts.some((text) => named.test(text))
+      show(hasNamedSession || !isRunning)
     }
   }
 
@@ -256,21 +280,24 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
     ts,
     exports: exported,
     shelveFixed: () => {
-      const program = base
-      if (program === undefined) return
-      base = undefined
-      shelf = shelve({
-        ts,
-        program,
-        files: program.getSourceFiles().filter(({ fileName }) => fixedFiles.has(fileName)),
-        readText: (path) => (path === libraryFile() ? NEWER_LIBRARY : ts.sys.readFile(path)),
-        namesFile: `${dirname(setup().nodeTypes)}/aivida-names.d.ts`,
-      })
-      for (const file of shelf.roots) fixedFiles.set(file.fileName, file)
-      for (const [path, file] of shelf.shelved) fixedFiles.set(path, file)
+      if (base) {
+        shelf = shelve({
+          ts,
+          program: base,
+          files: base.getSourceFiles().filter(({ fileName }) => fixedFiles.has(fileName)),
+          readText: (path) => (path === libraryFile() ? NEWER_LIBRARY : ts.sys.readFile(path)),
+          namesFile: `${dirname(setup().nodeTypes)}/aivida-names.d.ts`,
+        })
+        for (const file of shelf.roots) fixedFiles.set(file.fileName, file)
+        for (const [path, file] of shelf.shelved) fixedFiles.set(path, file)
+        base = undefined
+      }
       for (const file of fixedFiles.values()) (file as { version?: string | undefined }).version = undefined
       fixedImports.clear()
       cache = undefined
+    },
+    setRunning: (running) => {
+      isRunning = running
     },
     refresh: () => {
       cache = undefined

@@ -1,4 +1,5 @@
 import type * as TypeScript from '@tslab/typescript-for-tslab'
+import { revealDocs } from './lazy-docs.ts'
 import {
   detach,
   type Internal,
@@ -38,6 +39,15 @@ export interface Shelf {
   readonly roots: readonly SourceFile[]
   /** What stands in the place of files, by path: found when a cell asks for one. */
   readonly shelved: ReadonlyMap<string, SourceFile>
+  /** Global names of files that have packages among them, such as `tf`. */
+  readonly packageNames: readonly PackageNames[]
+}
+
+/** Global names that a file declares. */
+export interface PackageNames {
+  readonly names: readonly string[]
+  /** Has type checkers that begin know those of packages, or not know them. */
+  show(known: boolean): void
 }
 
 /**
@@ -51,7 +61,10 @@ export interface Shelf {
  */
 export function shelve({ ts, program, files, readText, namesFile }: ShelfInit): Shelf {
   const options = program.getCompilerOptions()
-  for (const file of files) (ts as Ts & Internal).bindSourceFile(file, options)
+  for (const file of files) {
+    ;(ts as Ts & Internal).bindSourceFile(file, options)
+    revealDocs(file)
+  }
   const isLibrary = (tree: Tree) => program.isSourceFileDefaultLibrary(tree)
   const trees = files as readonly Tree[]
   const kept = keptOf(trees, isLibrary, ts)
@@ -63,7 +76,7 @@ export function shelve({ ts, program, files, readText, namesFile }: ShelfInit): 
   for (const tree of trees) {
     if (kept.has(tree)) continue
     const file = putAway(tree, isModule(tree) ? [] : modulesOf(tree, ts), parse)
-    if (!isModule(tree)) for (const symbol of file.symbols) names.locals.set(symbol.escapedName, symbol)
+    if (!isModule(tree)) for (const [name, symbol] of file.names) names.locals.set(name, symbol)
     shelved.set(tree.fileName, file)
   }
   for (const [from, { tree }] of shelved) for (const path of targets.get(from)!) shelved.get(path!)!.additions.add(tree)
@@ -71,18 +84,33 @@ export function shelve({ ts, program, files, readText, namesFile }: ShelfInit): 
   return {
     roots: [...[...kept].filter((tree) => !isLibrary(tree)), names],
     shelved: new Map([...shelved].map(([path, { tree }]) => [path, tree])),
+    packageNames: [...kept].flatMap((tree) =>
+      globalAdditions(tree, ts).flatMap(({ symbol }) => packageNames(symbol, ts)),
+    ),
   }
+}
+
+function packageNames({ exports: names }: TypeSymbol, ts: Ts): PackageNames[] {
+  const packages = [...names!].filter(([, { flags }]) => (flags & ts.SymbolFlags.Alias) !== 0)
+  if (packages.length === 0) return []
+  const show = (known: boolean) => {
+    for (const [name, symbol] of packages) known ? names!.set(name, symbol) : names!.delete(name)
+  }
+  return [{ names: [...names!.keys()] as string[], show }]
+}
+
+/** All `declare global { ... }` of a file. */
+function globalAdditions({ moduleAugmentations }: Tree, ts: Ts): GlobalTree[] {
+  return moduleAugmentations
+    .map(({ parent }) => parent as TypeScript.Node as GlobalTree)
+    .filter((node) => (ts as Ts & Internal).isGlobalScopeAugmentation(node))
 }
 
 /** Files that stay as they are. */
 function keptOf(trees: readonly Tree[], isLibrary: (tree: Tree) => boolean, ts: Ts): Set<Tree> {
-  const globalAdditions = ({ moduleAugmentations }: Tree) =>
-    moduleAugmentations
-      .map(({ parent }) => parent as TypeScript.Node as GlobalTree)
-      .filter((node) => (ts as Ts & Internal).isGlobalScopeAugmentation(node))
   const declared = new Map<TypeScript.__String, number>()
   for (const tree of trees) {
-    const tables = globalAdditions(tree).map(({ symbol }) => symbol.exports)
+    const tables = globalAdditions(tree, ts).map(({ symbol }) => symbol.exports)
     for (const names of isModule(tree) ? tables : [tree.locals, ...tables])
       for (const name of names?.keys() ?? []) declared.set(name, (declared.get(name) ?? 0) + 1)
   }
@@ -93,7 +121,7 @@ function keptOf(trees: readonly Tree[], isLibrary: (tree: Tree) => boolean, ts: 
         tree.redirectInfo !== undefined ||
         tree.patternAmbientModules !== undefined ||
         tree.symbol?.globalExports !== undefined ||
-        globalAdditions(tree).length > 0 ||
+        globalAdditions(tree, ts).length > 0 ||
         (!isModule(tree) && [...tree.locals!.keys()].some((name) => declared.get(name) !== 1)),
     ),
   )

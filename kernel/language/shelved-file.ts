@@ -1,5 +1,7 @@
 import type * as TypeScript from '@tslab/typescript-for-tslab'
 
+import { hideDocs, revealDocs } from './lazy-docs.ts'
+
 type Ts = typeof TypeScript
 type Names = Map<TypeScript.__String, TypeSymbol>
 
@@ -9,6 +11,8 @@ export interface TypeSymbol extends TypeScript.Symbol {
   exports?: Names
   globalExports?: Names
   parent?: TypeSymbol | undefined
+  exportSymbol?: TypeSymbol
+  constEnumOnlyModule?: boolean
 }
 /** A file with what TypeScript has and does not declare. */
 export interface Tree extends TypeScript.SourceFile {
@@ -60,8 +64,10 @@ export function isModule(tree: Tree): boolean {
 /** Reads a file that was put away, and binds its names. On its own, so that it holds nothing else in memory. */
 export function parserOf(ts: Ts, options: TypeScript.CompilerOptions, readText: ReadText): Parse {
   return (path) => {
-    const tree = ts.createSourceFile(path, readText(path) ?? '', options.target ?? ts.ScriptTarget.Latest) as Tree
+    const text = hideDocs(readText(path) ?? '')
+    const tree = ts.createSourceFile(path, text, options.target ?? ts.ScriptTarget.Latest) as Tree
     ;(ts as Ts & Internal).bindSourceFile(tree, options)
+    revealDocs(tree)
     return { tree, modules: modulesOf(tree, ts) }
   }
 }
@@ -93,8 +99,8 @@ function foundModules(tree: Tree): Map<string, { readonly resolvedModule: TypeSc
 export interface ShelvedFile {
   /** What stands in its place. */
   readonly tree: Tree
-  /** That of the module which it is, else its global ones. */
-  readonly symbols: readonly TypeSymbol[]
+  /** What it exports, when it is a module; else its global ones. */
+  readonly names: ReadonlyMap<TypeScript.__String, TypeSymbol>
   /** Files that add to what it declares. */
   readonly additions: Set<Tree>
 }
@@ -102,23 +108,24 @@ export interface ShelvedFile {
 /** What stands in the place of a file: whoever asks for a part of its tree brings it back, with what other files add to it. */
 export function putAway(whole: Tree, modules: readonly ModuleTree[], parse: Parse): ShelvedFile {
   const additions = new Set<Tree>()
-  const symbols = isModule(whole) ? [whole.symbol!] : [...whole.locals!.values()]
-  const named = new Set(isModule(whole) ? symbols : modules.map(({ symbol }) => symbol))
-  const tree = bareOf(whole, open)
-  for (const module of modules) {
-    Object.assign(module, { parent: tree })
-    Object.assign(module.name, { text: ownText(module.name.text) })
-    for (const key of OF_MODULE) openFor(module, key)
+  const isOfModule = isModule(whole)
+  const module = whole.symbol
+  const tree = bareFile(whole, open)
+  const names: Names = new Map()
+  for (const [name, symbol] of (isOfModule ? module!.exports : whole.locals)!) {
+    const nodes = modules.filter((node) => node.symbol === symbol)
+    const bare = bareSymbol(symbol, nodes, open)
+    for (const node of nodes) Object.assign(node, { symbol: bare })
+    names.set(ownText(name as string) as TypeScript.__String, bare)
   }
-  const held = new Map<TypeSymbol, readonly string[]>()
-  for (const symbol of symbols) {
-    symbol.escapedName = ownText(symbol.escapedName as string) as TypeScript.__String
-    const keys = (named.has(symbol) ? OF_MODULES_SYMBOL : OF_SYMBOL).filter((key) => symbol[key] !== undefined)
-    held.set(symbol, keys)
-    for (const key of keys) openFor(symbol, key)
+  for (const node of modules) {
+    Object.assign(node, { parent: tree })
+    Object.assign(node.name, { text: ownText(node.name.text) })
+    for (const key of OF_MODULE) openFor(node, key)
   }
-  if (isModule(whole)) Object.assign(whole.symbol!, { declarations: [tree], valueDeclaration: tree })
-  return { tree, symbols, additions }
+  if (isOfModule) Object.assign(module!, { declarations: [tree], valueDeclaration: tree, exports: names })
+  else tree.locals = names
+  return { tree, names, additions }
 
   function openFor(object: object, key: string): void {
     const get = () => {
@@ -133,69 +140,98 @@ export function putAway(whole: Tree, modules: readonly ModuleTree[], parse: Pars
     const fresh = parse(tree.fileName)
     settle(tree, fresh.tree, OF_FILE)
     const statements = tree.statements as unknown as TypeScript.Node[]
-    modules.forEach((module, at) => {
+    modules.forEach((node, at) => {
       const from = fresh.modules[at]
-      settle(module, from ?? {}, OF_MODULE)
-      for (const node of [module.body, ...(module.jsDoc ?? [])]) if (node) Object.assign(node, { parent: module })
-      if (from) statements[statements.indexOf(from)] = module
+      settle(node, from ?? {}, OF_MODULE)
+      for (const inner of [node.body, ...(node.jsDoc ?? [])]) if (inner) Object.assign(inner, { parent: node })
+      if (from) statements[statements.indexOf(from)] = node
     })
     for (const node of [...statements, tree.endOfFileToken]) Object.assign(node, { parent: tree })
-    if (isModule(tree)) tree.locals = fresh.tree.locals!
-    for (const symbol of symbols) {
-      const from = isModule(tree) ? fresh.tree.symbol : fresh.tree.locals?.get(symbol.escapedName)
-      settle(symbol, from ?? {}, held.get(symbol)!)
+    const known = new Map<TypeSymbol, TypeSymbol>()
+    const freshNames = isOfModule ? fresh.tree.symbol?.exports : fresh.tree.locals
+    for (const [name, symbol] of names) {
+      const from = freshNames?.get(name)
+      if (from) known.set(from, symbol)
+      const isKept = modules.some((node) => node.symbol === symbol)
+      settle(symbol, from ?? {}, isKept ? OF_MODULES_SYMBOL : OF_SYMBOL)
       for (const inner of [...(symbol.members?.values() ?? []), ...(symbol.exports?.values() ?? [])])
         if (inner.parent === from) inner.parent = symbol
-      if (!named.has(symbol)) for (const node of symbol.declarations ?? []) Object.assign(node, { symbol })
+      if (!isKept) for (const node of symbol.declarations ?? []) Object.assign(node, { symbol })
+    }
+    if (isOfModule) {
+      tree.locals = fresh.tree.locals!
+      for (const local of tree.locals.values())
+        if (local.exportSymbol) local.exportSymbol = known.get(local.exportSymbol) ?? local.exportSymbol
     }
     for (const addition of additions) add(addition, tree)
   }
 }
 
 /** A file without its text and tree, which come when they are asked for. */
-function bareOf(whole: Tree, open: () => void): Tree {
-  const bare = Object.create(bareFiles(Object.getPrototypeOf(whole))) as Record<string, unknown>
+function bareFile(whole: Tree, open: () => void): Tree {
+  const bare = bareOf(whole, OF_FILE, open, RESOLVED)
   const left = new Set<string>([...OF_FILE, ...NOT_KEPT, 'resolvedModules'])
   for (const [key, value] of Object.entries(whole)) if (!left.has(key)) bare[key] = value
   const { moduleName } = whole
   if (isModule(whole)) Object.assign(bare, { externalModuleIndicator: true, locals: new Map() })
   return Object.assign(bare as unknown as Tree, NO_REFERENCES, {
+    found: foundModules(whole),
     moduleAugmentations: [],
     libReferenceDirectives: [],
     pragmas: new Map(),
     moduleName: moduleName && ownText(moduleName),
-    found: foundModules(whole),
-    open,
   })
 }
 
-const bareKinds = new WeakMap<object, object>()
+/** A symbol without what it is declared by; one of `declare module 'x'` only without what that declares. */
+function bareSymbol(symbol: TypeSymbol, modules: readonly ModuleTree[], open: () => void): TypeSymbol {
+  const keys = (modules.length > 0 ? OF_MODULES_SYMBOL : OF_SYMBOL).filter((key) => symbol[key] !== undefined)
+  const bare = bareOf(symbol, keys, open) as unknown as TypeSymbol
+  const { flags, parent, constEnumOnlyModule } = symbol
+  const escapedName = ownText(symbol.escapedName as string) as TypeScript.__String
+  Object.assign(bare, { id: 0, mergeId: 0, flags, escapedName, parent })
+  if (constEnumOnlyModule !== undefined) bare.constEnumOnlyModule = constEnumOnlyModule
+  return modules.length > 0 ? Object.assign(bare, { declarations: modules, valueDeclaration: modules[0] }) : bare
+}
 
-/** All of them share their getters: one with its own takes three times the memory. */
-function bareFiles(kind: object): object {
-  const known = bareKinds.get(kind)
-  if (known) return known
-  const getters = OF_FILE.map((key): [string, PropertyDescriptor] => [
+/** What a file's imports are, which no program may set anew. */
+const RESOLVED: PropertyDescriptorMap = {
+  resolvedModules: {
+    get(this: { found: unknown }) {
+      return this.found
+    },
+    set: () => {},
+  },
+}
+const bareKinds = new WeakMap<object, Map<string, object>>()
+
+/** An object whose properties open a file: they share their getters, as one with its own takes three times the memory. */
+function bareOf(
+  whole: object,
+  keys: readonly string[],
+  open: () => void,
+  others: PropertyDescriptorMap = {},
+): Record<string, unknown> {
+  const kind = Object.getPrototypeOf(whole) as object
+  const kinds = bareKinds.get(kind) ?? new Map<string, object>()
+  bareKinds.set(kind, kinds)
+  const known = kinds.get(keys.join())
+  if (known) return Object.assign(Object.create(known), { open })
+  const getters = keys.map((key): [string, PropertyDescriptor] => [
     key,
     {
       get(this: { open: () => void }) {
         this.open()
         return (this as unknown as Record<string, unknown>)[key]
       },
-      set(this: Tree, value: unknown) {
+      set(this: object, value: unknown) {
         settle(this, { [key]: value }, [key])
       },
     },
   ])
-  const resolvedModules: PropertyDescriptor = {
-    get(this: { found: unknown }) {
-      return this.found
-    },
-    set: () => {},
-  }
-  const made = Object.create(kind, Object.fromEntries([...getters, ['resolvedModules', resolvedModules]]))
-  bareKinds.set(kind, made)
-  return made
+  const made = Object.create(kind, { ...Object.fromEntries(getters), ...others })
+  kinds.set(keys.join(), made)
+  return Object.assign(Object.create(made), { open })
 }
 
 /** A part of a text keeps all of it in memory; this one does not. */

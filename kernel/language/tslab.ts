@@ -88,7 +88,18 @@ export function loadTslab(setup: CompilerSetup): Tslab {
         createConverter({}).close()
         compiler.shelveFixed()
       }
-      return createConverter({})
+      const converter: Converter = createConverter({})
+      return {
+        ...converter,
+        convert: (...args) => {
+          compiler.setRunning(true)
+          try {
+            return converter.convert(...args)
+          } finally {
+            compiler.setRunning(false)
+          }
+        },
+      }
     },
     createExecutor,
     isCompleteCode,

@@ -21,20 +21,22 @@ const compiler = adaptCompiler(ts, () => setup)
 loaded.set(plan.typescript, { exports: compiler.exports })
 for (const path of plan.tslab) load(path)
 
-// What a first cell would do is done: programs are made, functions compiled, and lazy parts of the compiler filled.
-let converter = loaded.get(plan.tslab[0]).exports.createConverter({})
-let declared = ''
-for (const cell of plan.warm) {
-  compiler.refresh()
-  const { declOutput, diagnostics } = converter.convert(declared, cell)
-  if (diagnostics.length > 0) throw new Error(`${cell}: ${diagnostics[0].messageText}`)
-  declared = declOutput ?? ''
+// What a first cell would do is done: programs are made, functions compiled, and lazy parts of the compiler filled. Once with all
+// declarations read, once more with those alone that such cells look at, which stay.
+for (let round = 0; round < 2; round++) {
+  const converter = loaded.get(plan.tslab[0]).exports.createConverter({})
+  let declared = ''
+  for (const cell of plan.warm) {
+    compiler.refresh()
+    const { declOutput, diagnostics } = converter.convert(declared, cell)
+    if (diagnostics.length > 0) throw new Error(`${cell}: ${diagnostics[0].messageText}`)
+    declared = declOutput ?? ''
+  }
+  converter.inspect(declared, 'Math', 2)
+  converter.close()
+  compiler.takeMaps()
+  compiler.shelveFixed()
 }
-converter.inspect(declared, 'Math', 2)
-converter.close()
-converter = undefined
-compiler.takeMaps()
-compiler.shelveFixed()
 
 v8.startupSnapshot.setDeserializeMainFunction(() => {
   globalThis[Symbol.for('aivida.snapshot')] = {

@@ -61,7 +61,11 @@ shelf('what is looked at is read once', () => {
   assert.not(first.some((path) => /tensorflow|arrow|http2/.test(path)))
   assert.is(typeOf('text'), 'string')
   assert.equal(cell(code).read, [])
-  cell("const stream = createReadStream('x')")
+  const others = cell("import { spawn } from 'node:child_process'\nconst stream = createReadStream('x')").read!
+  assert.not(
+    others.some((path) => /tensorflow|arrow/.test(path)),
+    'to find how a type is written',
+  )
   assert.is(typeOf('stream'), 'import("fs").ReadStream')
 })
 
@@ -104,6 +108,7 @@ shelf('descriptions and names are completed', () => {
   const inspected = (code: string, at: string) =>
     tslab.printQuickInfo(converter.inspect(declared, code, code.lastIndexOf(at))!)
   assert.match(inspected("import { createServer } from 'node:http'\ncreateServer", 'createServer'), /new instance of/)
+  assert.match(inspected('process.cwd', 'cwd'), /current working directory/)
   assert.match(inspected('cluster.train', 'train'), /Trains a model/)
   assert.match(inspected('tf.sequential', 'sequential'), /linear stack/)
   const names = converter.complete(declared, 'clus', 4).candidates

@@ -29,6 +29,9 @@ hooks('TypeScript has what is taken of it without being declared', () => {
   for (const name of [
     'bindSourceFile',
     'isGlobalScopeAugmentation',
+    'canHaveJSDoc',
+    'getJSDocCommentRanges',
+    'parseIsolatedJSDocComment',
     'getPreEmitDiagnosticsOfFiles',
     'getQuickInfoAtPosition',
     'createAbstractBuilder',

@@ -45,7 +45,8 @@ export function globalsText(
       const parts = packages.map((from) => `  export * from '${from}'`)
       modules.push(`declare module '${whole}' {\n${parts.join('\n')}\n}`)
     }
-    imports.push(`import * as ${name}Package from '${whole}'`)
+    // Not `import *`: a type checker would look into all of it whenever it looks at what is global.
+    imports.push(`import ${name}Package = require('${whole}')`)
     return `${docOf(member)}export import ${name} = ${name}Package`
   })
   return { globals: all, parts: [imports.join('\n'), `global {\n${indented(members.join('\n'))}\n}`], modules }
