@@ -4477,7 +4477,7 @@ declare module 'aivida/session' {
 
   /** How images are shown. */
   interface ImagesOptions {
-    /** Images in a row. Default: as many as fit. */
+    /** Images in a row; where they do not fit, they are made smaller. Default: as many as fit. */
     readonly columns?: number
     /** What stands below each. */
     readonly labels?: ArrayLike<unknown>

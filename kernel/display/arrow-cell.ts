@@ -32,6 +32,11 @@ export function isNumeric({ typeId }: DataType): boolean {
   return typeId === TYPE.int || typeId === TYPE.float || typeId === TYPE.decimal
 }
 
+/** Whether values of a type have digits behind a point. */
+export function isFloat({ typeId }: DataType): boolean {
+  return typeId === TYPE.float
+}
+
 /** A type as people write it: `int64`, `list<float32>`, `dictionary<utf8>`. */
 export function typeText(type: DataType): string {
   const { typeId, children } = type as DataType & { readonly children?: readonly { readonly type: DataType }[] }

@@ -1,6 +1,6 @@
 import type { Table } from 'apache-arrow'
 import { html } from '../../runtime/node/record/report/markup.ts'
-import { type Cell, cellOf, isNumeric, typeText } from './arrow-cell.ts'
+import { type Cell, cellOf, isFloat, isNumeric, typeText } from './arrow-cell.ts'
 import type { MimeBundle } from './mime-bundle.ts'
 import { page } from './page.ts'
 import { aligned, brief, counted, plain } from './plain.ts'
@@ -45,7 +45,30 @@ function columnsOf(table: Table): Column[] {
     const cells = Array.from({ length: Math.min(table.numRows, ROWS) }, (_, row) =>
       cellOf(vector?.get(row), field.type),
     )
-    return { name: brief(field.name, 40), type: typeText(field.type), right: isNumeric(field.type), cells }
+    const values = cells.map((_, row) => vector?.get(row))
+    return {
+      name: brief(field.name, 40),
+      type: typeText(field.type),
+      right: isNumeric(field.type),
+      cells: isFloat(field.type) ? withEqualDecimals(cells, values) : cells,
+    }
+  })
+}
+
+/** More digits behind the point are left as they are: zeros of many small numbers tell nothing. */
+const DECIMALS = 6
+
+/**
+ * Numbers with as many digits behind the point as the longest has, so that points stand below each other; as they are where one
+ * is so large or small that it has an exponent.
+ */
+function withEqualDecimals(cells: readonly Cell[], values: readonly unknown[]): readonly Cell[] {
+  const numbers = cells.flatMap(({ text }, i) => (Number.isFinite(values[i]) ? text : []))
+  const decimals = Math.max(0, ...numbers.map((text) => text.split('.')[1]?.length ?? 0))
+  if (decimals > DECIMALS || numbers.some((text) => text.includes('e'))) return cells
+  return cells.map((cell, i) => {
+    const value = values[i]
+    return typeof value === 'number' && Number.isFinite(value) ? { ...cell, text: value.toFixed(decimals) } : cell
   })
 }
 

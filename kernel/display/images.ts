@@ -8,7 +8,7 @@ import { type Elements, elementsOf } from './tensor-view.ts'
 
 /** How images are shown. */
 export interface ImagesOptions {
-  /** Images in a row. Default: as many as fit. */
+  /** Images in a row; where they do not fit, they are made smaller. Default: as many as fit. */
   readonly columns?: number
   /** What stands below each. */
   readonly labels?: ArrayLike<unknown>
@@ -42,7 +42,7 @@ export function imagesBundle(tensor: unknown, options: ImagesOptions = {}): Mime
   const style =
     options.columns === undefined
       ? ''
-      : `display:grid;grid-template-columns:repeat(${Math.max(1, Math.floor(options.columns))},max-content)`
+      : `display:grid;grid-template-columns:repeat(${Math.max(1, Math.floor(options.columns))},minmax(0,${shown}px))`
   const markup = html`<div class="images" style="${style}">${images.map(
     (image, i) =>
       html`<figure><img width="${shown}" alt="${label(i) || `image ${i}`}" src="data:image/png;base64,${encodePng(image).toString('base64')}">${label(i) !== '' && html`<figcaption>${label(i)}</figcaption>`}</figure>`,

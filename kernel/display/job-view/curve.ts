@@ -57,6 +57,12 @@ export function latest({ newest }: Curve['training']): Point | undefined {
   return newest
 }
 
+/** Curves by metric: the loss first, the others by name. */
+export function curvesInOrder({ curves }: { readonly curves: ReadonlyMap<string, Curve> }): [string, Curve][] {
+  const rank = (metric: string) => (metric === 'loss' ? 0 : 1)
+  return [...curves].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1))
+}
+
 function line(): Line {
   return { points: [], each: 1, waiting: [], newest: undefined }
 }

@@ -21,8 +21,10 @@ export interface WorkerRow {
   readonly late: number
 }
 
-/** A worker that is so many times slower than the middle one is told as a straggler. */
+/** A worker that is so many times slower than the middle one is told as a straggler ... */
 const STRAGGLES = 2
+/** ... once it has computed so long: what is over in milliseconds tells nothing of a machine. */
+const TELLING_MS = 1_000
 
 /** The workers of a job, the busiest first. */
 export function workerRows(view: JobView): WorkerRow[] {
@@ -34,7 +36,8 @@ export function workerRows(view: JobView): WorkerRow[] {
   return workers
     .map((worker): WorkerRow => {
       const { peer, name, perSecond } = worker
-      const slower = perSecond !== undefined && speeds.length > 1 ? middle / perSecond : 1
+      const isTelling = perSecond !== undefined && speeds.length > 1 && worker.computeMs >= TELLING_MS
+      const slower = isTelling ? middle / perSecond : 1
       return {
         ...worker,
         name: name || peer.slice(-8),
@@ -83,8 +86,9 @@ export function paceOf(view: JobView, nowWallMs: number): Pace {
   const done = doneOf(view)
   const elapsedMs = Math.max(0, (finishedWallMs ?? nowWallMs) - createdWallMs)
   const over = done > 0 && elapsedMs > 0 ? (1_000 * done) / elapsedMs : undefined
-  const perSecond = state === 'running' ? (sampledSpeed(progress, nowWallMs) ?? over) : over
-  const fresh = [...speeds.values()].filter(({ atWallMs }) => nowWallMs - atWallMs < FRESH_MS)
+  const perSecond = state === 'running' ? sampledSpeed(progress, nowWallMs) : over // until then it was prepared
+  // members of rounds tell how fast they compute, which is not how fast rows are learned from
+  const fresh = status.rounds ? [] : [...speeds.values()].filter(({ atWallMs }) => nowWallMs - atWallMs < FRESH_MS)
   const left = rows.total === undefined ? undefined : rows.total - done
   return {
     elapsedMs,
@@ -117,24 +121,32 @@ export function notTaken(job: string | undefined): string {
   return job === undefined ? 'not submitted' : 'out of reach'
 }
 
-/** What people should know of a running job that does not move, or not as they may think; the most pressing first. */
-export function notesOf(view: JobView): string[] {
+/** Something that people should know of a job, and how it is meant. */
+export interface Note {
+  readonly text: string
+  readonly tone: 'bad' | 'warn' | 'soft'
+}
+
+/** What people should know of a job that does not move, or not as they may think; the most pressing first. */
+export function notesOf(view: JobView): Note[] {
   const { status, failure, alone, reached } = view
   if (!status) return []
   const { state, rows, shards, workers, refusals, rounds, error, adoption } = status
-  const notes: string[] = []
-  if (failure) notes.push(`no more can be heard of it: ${failure.code}: ${failure.message}`)
-  if (error) notes.push(`${error.code}: ${error.message}`)
+  const notes: Note[] = []
+  const note = (tone: Note['tone'], text: string) => notes.push({ tone, text })
+  if (failure) note('bad', `no more can be heard of it: ${failure.code}: ${failure.message}`)
+  if (error && state === 'cancelled') note('warn', error.message)
+  else if (error) note('bad', `${error.code}: ${error.message}`)
   if (adoption)
-    notes.push(`it goes on at another node: ${adoption.by.slice(-8)} took it over from ${adoption.from.slice(-8)}`)
+    note('warn', `it goes on at another node: ${adoption.by.slice(-8)} took it over from ${adoption.from.slice(-8)}`)
   if (state !== 'running' && reached && reached.step > rows.done)
-    notes.push(`step ${count(reached.step)} was made; what is kept ends with step ${count(rows.done)}`)
-  if (alone && workers.length < 2) notes.push('there is no other machine: this one computes alone')
+    note('soft', `step ${count(reached.step)} was made; what is kept ends with step ${count(rows.done)}`)
+  if (alone && workers.length < 2) note('warn', 'there is no other machine: this one computes alone')
   if (state !== 'running') return notes
   const refused = Object.entries(refusals).map(([reason, times]) => `${reason} ×${times}`)
-  if (rounds?.waits !== undefined) notes.push(rounds.waits)
-  if (shards.running === 0 && refused.length > 0) notes.push(`no device takes its shards: ${refused.join(', ')}`)
-  else if (shards.waiting > 0 && shards.running === 0 && workers.length === 0) notes.push('waits for a device')
+  if (rounds?.waits !== undefined) note('warn', rounds.waits)
+  if (shards.running === 0 && refused.length > 0) note('warn', `no device takes its shards: ${refused.join(', ')}`)
+  else if (shards.waiting > 0 && shards.running === 0 && workers.length === 0) note('warn', 'waits for a device')
   return notes
 }
 

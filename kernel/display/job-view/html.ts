@@ -5,15 +5,17 @@ import type { JobStatus } from '../../../runtime/protocol/index.ts'
 import { unitOf } from '../../../runtime/protocol/unit.ts'
 import { page } from '../page.ts'
 import { counted as words } from '../plain.ts'
-import { type Curve, latest, pointsOf } from './curve.ts'
+import { type Curve, curvesInOrder, latest, pointsOf } from './curve.ts'
 import { notesOf, notTaken, type Pace, paceOf, rate, timeText, type WorkerRow, workerRows } from './figures.ts'
 import { doneOf, type JobView } from './job-view.ts'
 import { aboutOf, labelOf } from './label.ts'
 import { nameOf } from './text.ts'
-import { rankedTrials, trialText } from './trials.ts'
+import { parameterNames, rankedTrials, trialText } from './trials.ts'
 
 const WORKERS = 32
 const TRIALS = 20
+/** Parameters of a sweep up to which each has a column. */
+const PARAMETERS = 6
 const MISHAPS = 10
 const ROUNDS = 10
 /** Metrics told in figures beside the one that is drawn. */
@@ -26,7 +28,7 @@ export function jobHtml(view: JobView, nowWallMs: number): string {
   const pace = paceOf(view, nowWallMs)
   const workers = workerRows(view)
   return page(html`${head(view, status, pace)}
-${notesOf(view).map((note) => html`<p class="${status.error ? 'bad' : 'warn'}">${note}</p>`)}
+${notesOf(view).map(({ text, tone }) => html`<p class="${tone}">${text}</p>`)}
 ${tiles(view, status, pace)}
 ${curveOf(view)}
 ${trialsTable(view, status)}
@@ -55,22 +57,24 @@ const TONES: Readonly<Record<JobStatus['state'], string>> = {
 
 function head(view: JobView, status: JobStatus, pace: Pace): Markup {
   const { state } = status
-  const width = pace.share === undefined ? (state === 'running' ? 0 : 100) : 100 * pace.share
+  const width = 100 * (pace.share ?? (state === 'running' ? 0 : 1))
   const tone = TONES[state] === 'soft' ? '' : TONES[state]
   return html`<div class="head"><b>${labelOf(view)}</b> <span class="${TONES[state]}">${state}</span> <span class="soft">${timeText(pace, status)}</span> <code class="soft">${aboutOf(view)}</code></div>
-<div class="bar" role="progressbar" aria-valuenow="${Math.round(width)}"><div class="${tone}" style="width:${width.toFixed(1)}%"></div></div>`
+${(state !== 'running' || pace.share !== undefined) && html`<div class="bar" role="progressbar" aria-valuenow="${Math.round(width)}"><div class="${tone}" style="width:${width.toFixed(1)}%"></div></div>`}`
 }
 
 function tiles(view: JobView, status: JobStatus, pace: Pace): Markup {
   const { rows, shards, bytes: moved, rounds, sweep } = status
   const unit = unitOf(status)
-  const measured = [...view.curves].slice(0, MEASURED).flatMap(([metric, { training, validation }]) => {
-    const [own, other] = [latest(training), latest(validation)]
-    return [
-      ...(own ? [[metric, measurement(own[1])] as const] : []),
-      ...(other ? [[`validation ${metric}`, measurement(other[1])] as const] : []),
-    ]
-  })
+  const measured = curvesInOrder(view)
+    .slice(0, MEASURED)
+    .flatMap(([metric, { training, validation }]) => {
+      const [own, other] = [latest(training), latest(validation)]
+      return [
+        ...(own ? [[metric, measurement(own[1])] as const] : []),
+        ...(other ? [[`validation ${metric}`, measurement(other[1])] as const] : []),
+      ]
+    })
   const shown: (readonly [what: string, value: string] | false | undefined)[] = [
     [
       rows.total === undefined ? unit : `of ${count(rows.total)} ${unit}`,
@@ -82,7 +86,10 @@ function tiles(view: JobView, status: JobStatus, pace: Pace): Markup {
     rounds && ['rounds', count(rounds.closed)],
     sweep?.best && [`best, trial ${sweep.best.trial}`, measurement(sweep.best.value)],
     [shardWords(shards), `${count(shards.done)} of ${count(shards.emitted)}`],
-    moved.sent + moved.received > 0 && ['out, in, through this node', `${bytes(moved.sent)}, ${bytes(moved.received)}`],
+    moved.sent + moved.received > 0 && [
+      'sent, received by this node',
+      `${bytes(moved.sent)}, ${bytes(moved.received)}`,
+    ],
   ]
   return html`<div class="tiles">${shown.flatMap((tile) => (tile ? [html`<div><b>${tile[1]}</b><span>${tile[0]}</span></div>`] : []))}</div>`
 }
@@ -95,11 +102,11 @@ function shardWords({ running, waiting, writing, retries, copies, failed }: JobS
 
 /** The loss, or what there is: training and validation. */
 function curveOf(view: JobView): Markup | undefined {
-  const [metric, curve] = [...view.curves].find(([name]) => name === 'loss') ?? [...view.curves][0] ?? []
+  const [metric, curve] = curvesInOrder(view)[0] ?? []
   if (!metric || !curve) return undefined
   const lines = linesOf(curve)
   if (lines.every(({ points }) => points.length < 2)) return undefined
-  const chart = lineChart(lines, view.rounds.length > 0 ? 'batches' : 'steps', measurement)
+  const chart = lineChart(lines, 'steps', measurement)
   return chart && html`<div style="max-width:44rem"><p class="soft">${metric}</p>${chart}</div>`
 }
 
@@ -121,7 +128,7 @@ function workersTable(view: JobView, status: JobStatus, workers: readonly Worker
     .slice(0, WORKERS)
     .map(
       (worker) =>
-        html`<tr><td title="${worker.peer}">${nameOf(view, worker.peer)}</td><td class="${worker.state === 'alive' ? 'good' : 'bad'}">${worker.state}</td><td class="n">${count(worker.rows)}</td><td>${shareBar(worker.rows / most)}</td><td class="n">${worker.perSecond === undefined ? '' : rate(worker.perSecond, '').replace(' /s', '')}</td><td class="n">${worker.shards}</td><td class="n">${duration(worker.computeMs)}</td>${inRounds && html`<td class="n">${worker.counted}</td><td class="n">${worker.missed}</td><td class="n">${worker.late}</td>`}<td>${worker.running > 0 || members.has(worker.peer) ? html`<span class="soft">at work</span> ` : ''}${worker.behind !== undefined && html`<span class="warn">${worker.behind.toFixed(1)} times slower</span>`}</td></tr>`,
+        html`<tr><td title="${worker.peer}">${nameOf(view, worker.peer)}</td><td class="${worker.state === 'alive' ? 'good' : 'bad'}">${worker.state}</td><td class="n">${count(worker.rows)}</td><td>${workers.length > 1 && shareBar(worker.rows / most)}</td><td class="n">${worker.perSecond === undefined ? '' : rate(worker.perSecond, '').replace(' /s', '')}</td><td class="n">${worker.shards}</td><td class="n">${duration(worker.computeMs)}</td>${inRounds && html`<td class="n">${worker.counted}</td><td class="n">${worker.missed}</td><td class="n">${worker.late}</td>`}<td>${worker.running > 0 || members.has(worker.peer) ? html`<span class="soft">at work</span> ` : ''}${worker.behind !== undefined && html`<span class="warn">${worker.behind.toFixed(1)} times slower</span>`}</td></tr>`,
     )}</tbody></table></div>${workers.length > WORKERS && html`<p class="soft">and ${workers.length - WORKERS} more workers</p>`}`
 }
 
@@ -133,22 +140,32 @@ function trialsTable(view: JobView, status: JobStatus): Markup | undefined {
   if (!status.sweep) return undefined
   const rows = rankedTrials(view)
   const metric = view.sweep?.metric ?? 'loss'
-  return html`<p class="soft">${trialText(status.sweep)}</p>${
+  const names = parameterNames(view)
+  const apart = names.length <= PARAMETERS
+  const hasFailed = rows.some(({ failure }) => failure !== undefined)
+  const headings = apart ? names.map((name) => html`<th class="n">${name}</th>`) : html`<th>parameters</th>`
+  return html`<p class="soft">${trialText(status.sweep, status.state)}</p>${
     rows.length > 0 &&
-    html`<div class="wide"><table><thead><tr><th class="n">rank</th><th class="n">trial</th><th>parameters</th><th class="n">steps</th><th class="n">best ${metric}</th><th class="n">last</th><th></th></tr></thead><tbody>${rows
+    html`<div class="wide"><table><thead><tr><th class="n">rank</th><th class="n">trial</th>${headings}<th class="n">steps</th><th class="n">best ${metric}</th><th class="n">last</th>${hasFailed && html`<th>failed of</th>`}</tr></thead><tbody>${rows
       .slice(0, TRIALS)
       .map(
-        ({ trial, parameters, step, best, last, failure }, i) =>
-          html`<tr><td class="n">${i + 1}</td><td class="n">${trial}</td><td>${parameters}</td><td class="n">${count(step)}</td><td class="n ${i === 0 && best !== undefined && 'good'}">${best === undefined ? '' : measurement(best)}</td><td class="n">${last === undefined ? '' : measurement(last)}</td><td class="why bad">${failure}</td></tr>`,
+        ({ trial, parameters, values, step, best, last, failure }, i) =>
+          html`<tr><td class="n">${best === undefined ? '' : i + 1}</td><td class="n">${trial}</td>${apart ? values.map((value) => html`<td class="n">${value}</td>`) : html`<td>${parameters}</td>`}<td class="n">${count(step)}</td><td class="n ${i === 0 && best !== undefined && 'good'}">${best === undefined ? '' : fourDigits(best)}</td><td class="n">${last === undefined ? '' : fourDigits(last)}</td>${hasFailed && html`<td class="why bad">${failure}</td>`}</tr>`,
       )}</tbody></table></div>`
   }${rows.length > TRIALS && html`<p class="soft">and ${rows.length - TRIALS} more trials</p>`}`
+}
+
+/** A measurement in a column: with its trailing zeros, so that points stand below each other. */
+function fourDigits(value: number): string {
+  const size = Math.abs(value)
+  return size >= 1e-3 && size < 10 ? value.toFixed(4) : measurement(value)
 }
 
 function roundsTable(view: JobView): Markup | undefined {
   if (view.rounds.length === 0) return undefined
   const rows = view.rounds.slice(-ROUNDS).reverse()
   const [newest] = rows
-  return html`<details><summary>round ${count(newest!.round)}: ${words(newest!.counted.length, 'member')}, ${duration(newest!.durationMs)}, ${bytes(newest!.bytes.up)} up, ${bytes(newest!.bytes.down)} down each${newest!.excluded.length > 0 && `, without ${newest!.excluded.map(({ peer }) => nameOf(view, peer)).join(', ')}`}</summary><div class="wide"><table><thead><tr><th class="n">round</th><th class="n">batches</th><th class="n">took</th><th class="n">up</th><th class="n">down</th><th>counted</th><th>left out, and why</th></tr></thead><tbody>${rows.map(
+  return html`<details><summary>round ${count(newest!.round)}: ${words(newest!.counted.length, 'member')}, ${duration(newest!.durationMs)}, ${bytes(newest!.bytes.up)} up, ${bytes(newest!.bytes.down)} down each${newest!.excluded.length > 0 && `, without ${newest!.excluded.map(({ peer }) => nameOf(view, peer)).join(', ')}`}</summary><div class="wide"><table><thead><tr><th class="n">round</th><th class="n">steps</th><th class="n">took</th><th class="n">up</th><th class="n">down</th><th>counted</th><th>left out, and why</th></tr></thead><tbody>${rows.map(
     ({ round, step, durationMs, bytes: size, counted, excluded }) =>
       html`<tr><td class="n">${count(round)}</td><td class="n">${count(step)}</td><td class="n">${duration(durationMs)}</td><td class="n">${bytes(size.up)}</td><td class="n">${bytes(size.down)}</td><td class="why">${counted.map(({ peer, late }) => `${nameOf(view, peer)}${late > 0 ? ` (${late} late)` : ''}`).join(', ')}</td><td class="why">${excluded.map(({ peer, code, message }) => `${nameOf(view, peer)}: ${code}, ${message}`).join('; ')}</td></tr>`,
   )}</tbody></table></div></details>`
@@ -158,7 +175,7 @@ function mishapsTable(view: JobView): Markup | undefined {
   const rows = [...view.mishaps.values()].reverse()
   if (rows.length === 0) return undefined
   const all = rows.reduce((sum, { count: times }) => sum + times, 0)
-  return html`<details ${rows.some(({ phase }) => phase === 'poison') && html`open`}><summary>${words(all, 'shard')} declined, lapsed or retried</summary><div class="wide"><table><tbody>${rows
+  return html`<details ${rows.some(({ phase }) => phase === 'poison') && html`open`}><summary>${words(all, 'time')} a shard was declined, lapsed, retried or given up</summary><div class="wide"><table><tbody>${rows
     .slice(0, MISHAPS)
     .map(
       ({ phase, worker, reason, count: times }) =>

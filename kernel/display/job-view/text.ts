@@ -1,7 +1,7 @@
 import { bytes, count, duration, measurement, percent } from '../../../runtime/node/record/report/figures.ts'
 import { unitOf } from '../../../runtime/protocol/unit.ts'
 import { aligned, brief, counted, plain } from '../plain.ts'
-import { latest } from './curve.ts'
+import { curvesInOrder, latest } from './curve.ts'
 import { notesOf, notTaken, paceOf, rate, timeText, workerRows } from './figures.ts'
 import { doneOf, type JobView } from './job-view.ts'
 import { aboutOf, labelOf } from './label.ts'
@@ -28,7 +28,7 @@ export function jobText(view: JobView, nowWallMs: number): string {
     shards.retries > 0 && `${shards.retries} retried`,
     timeText(pace, status),
   ]
-  const measured = [...view.curves].flatMap(([metric, { training, validation }]) => {
+  const measured = curvesInOrder(view).flatMap(([metric, { training, validation }]) => {
     const [own, other] = [latest(training), latest(validation)]
     if (!own && !other) return []
     return [
@@ -38,9 +38,9 @@ export function jobText(view: JobView, nowWallMs: number): string {
   const workers = workerRows(view)
   const lines = [
     `${heading(view)} ${status.state}: ${facts.filter(Boolean).join(', ')}`,
-    ...notesOf(view).map((note) => `! ${note}`),
+    ...notesOf(view).map(({ text }) => `! ${text}`),
     ...(measured.length > 0 ? [measured.join('; ')] : []),
-    ...(sweep ? [trialText(sweep)] : []),
+    ...(sweep ? [trialText(sweep, status.state)] : []),
     ...trialLines(view),
     aligned(
       workers

@@ -88,7 +88,7 @@ export const WIDTH = 640
 /** See {@link WIDTH}. */
 export const HEIGHT = 300
 const LEFT = 64
-const RIGHT = 14
+const RIGHT = 26
 const TOP = 22
 const BOTTOM = 40
 

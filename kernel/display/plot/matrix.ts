@@ -4,7 +4,7 @@ import { html } from '../../../runtime/node/record/report/markup.ts'
 import { numberText } from '../arrow-cell.ts'
 import { aligned, brief } from '../plain.ts'
 import { elementsOf } from '../tensor-view.ts'
-import { Chart, PALETTE } from './chart.ts'
+import { Chart } from './chart.ts'
 import { numberOf, valuesOf } from './columns.ts'
 
 /** How a matrix is drawn. */
@@ -28,6 +28,15 @@ const CELLS = 40_000
 /** Cells across up to which each says its number. */
 const NUMBERED = 16
 const TEXT_CELLS = 16
+/** White stands out from it. */
+const FILL = '#1f6fa3'
+/** Cells that are filled from here on have white numbers, those below the colour of text. */
+const STRONG = 0.5
+
+/** How strongly a cell is filled: nothing between, where neither white nor dark numbers could be read on every paper. */
+function strength(share: number): number {
+  return share > STRONG ? 0.88 + 0.12 * ((share - STRONG) / (1 - STRONG)) : 0.06 + 0.39 * (share / STRONG)
+}
 
 /** A matrix as a heat map: a tensor of two dimensions, or rows of numbers. Throws `plot.data`. */
 export function heatmapChart(data: unknown, options: MatrixOptions): Chart {
@@ -51,8 +60,8 @@ export function heatmapChart(data: unknown, options: MatrixOptions): Chart {
       const at = [LEFT + x * size, TOP + y * size] as const
       const words =
         isNumbered &&
-        html`<text x="${place(at[0] + size / 2)}" y="${place(at[1] + size / 2 + 4)}" text-anchor="middle" style="fill:${share(value) > 0.55 ? '#fff' : 'currentColor'};opacity:1">${shortNumber(value)}</text>`
-      return html`<rect x="${place(at[0])}" y="${place(at[1])}" width="${place(Math.max(0.5, size - 1))}" height="${place(Math.max(0.5, size - 1))}" fill="${PALETTE[0]}" fill-opacity="${(0.06 + 0.94 * share(value)).toFixed(3)}"><title>${name(options.rows, y)}, ${name(options.columns, x)}: ${numberText(value)}</title></rect>${words}`
+        html`<text x="${place(at[0] + size / 2)}" y="${place(at[1] + size / 2 + 4)}" text-anchor="middle" style="fill:${share(value) > STRONG ? '#fff' : 'currentColor'};opacity:1">${shortNumber(value)}</text>`
+      return html`<rect x="${place(at[0])}" y="${place(at[1])}" width="${place(Math.max(0.5, size - 1))}" height="${place(Math.max(0.5, size - 1))}" fill="${FILL}" fill-opacity="${strength(share(value)).toFixed(3)}"><title>${name(options.rows, y)}, ${name(options.columns, x)}: ${numberText(value)}</title></rect>${words}`
     }),
   )}${rows.map((_, y) => y % every(height) === 0 && html`<text x="${LEFT - 6}" y="${place(TOP + y * size + size / 2 + 4)}" text-anchor="end">${name(options.rows, y)}</text>`)}${rows[0]!.map((_, x) => x % every(width) === 0 && html`<text x="${place(LEFT + x * size + size / 2)}" y="${TOP - 6}" text-anchor="middle">${name(options.columns, x)}</text>`)}<text x="${LEFT}" y="12">${brief(options.xLabel ?? '', 40)}</text><text x="4" y="${TOP - 6}">${brief(options.yLabel ?? '', 12)}</text>`
   const table = rows

@@ -2,8 +2,12 @@ import type { Parameter } from '../../protocol/index.ts'
 
 /** Parameters as people read them: `learningRate 0.01, width 64`. */
 export function describeParameters(parameters: Readonly<Record<string, Parameter>>): string {
-  const shown = (value: Parameter) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value)
   return Object.entries(parameters)
-    .map(([name, value]) => `${name} ${shown(value)}`)
+    .map(([name, value]) => `${name} ${parameterText(value)}`)
     .join(', ')
+}
+
+/** One of them: of a number four digits that matter. */
+export function parameterText(value: Parameter): string {
+  return String(typeof value === 'number' ? Number(value.toPrecision(4)) : value)
 }

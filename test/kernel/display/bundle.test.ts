@@ -179,4 +179,16 @@ test('no value kills the kernel: getters, proxies, cycles, huge texts, lists and
     assert.type(text(value), 'string')
 })
 
+test('numbers of a column stand below each other at their points, unless they are of very different sizes', () => {
+  const { 'text/plain': text } = bundleOf(
+    tableFromArrays({ loss: [2.33027, 0.5, 3], rate: [0.1, 1e-9, 64], wide: Float64Array.of(64, 16, 8) }),
+  ) as MimeBundle
+  assert.match(text, /\n2\.33027 +0\.1 +64\n *0\.50000 +1\.0000e-9 +16\n *3\.00000 +64 +8\n/)
+})
+
+test('images beside each other become smaller where they do not fit', () => {
+  const { 'text/html': html } = imagesBundle(tensorOf(new Uint8Array(20 * 784), [20, 28, 28]), { columns: 10 })
+  assert.match(html!, 'grid-template-columns:repeat(10,minmax(0,84px))')
+})
+
 test.run()

@@ -121,8 +121,48 @@ test('a sweep: trials in the order of their best value, with parameters', () => 
     at(3, { type: 'part', job: JOB, part: checkpointPart(200, { loss: 0.5 }, 1) }),
   ]
   const { 'text/plain': text } = shown(events)
-  assert.match(text, /3 trials: 1 running, 1 waiting, 1 done; rungs 2, 1/)
+  assert.match(text, /3 trials: 1 running, 1 waiting, 1 done; rungs reached by 2, 1/)
   assert.match(text, /1\. {2}trial 1 {2}rate 0.01 {2}200 steps {2}0.4\n {2}2\. {2}trial 0 {2}rate 0.1/)
+})
+
+test('a sweep that has ended stopped whoever waited; each parameter has a column, of numbers below each other', () => {
+  const sweep = { waiting: 0, running: 0, paused: 2, done: 0, failed: 0, rungs: [2, 1] }
+  const trials = [
+    { rate: 0.1, width: 8 },
+    { rate: 0.01, width: 16 },
+  ]
+  const { 'text/plain': text, 'text/html': html } = shown([
+    { ...submitted, sweep: { trials, metric: 'loss', goal: 'min' } },
+    at(1, { type: 'part', job: JOB, part: checkpointPart(100, { loss: 0.9 }, 0) }),
+    at(2, {
+      type: 'job',
+      status: status({ program: 'sweep', sweep, state: 'done', finishedWallMs: MADE_WALL_MS + 2 }),
+    }),
+  ])
+  assert.match(text, /2 trials: 2 stopped; rungs reached by 2, 1/)
+  assert.match(html!, '<th class="n">rate</th><th class="n">width</th>')
+  assert.match(html!, '<td class="n">0.1</td><td class="n">8</td>')
+  assert.match(html!, '>0.9000</td>')
+})
+
+test('nothing is said of speed before it was measured, or of slowness by what took milliseconds', () => {
+  const first = shown([at(9_000, { type: 'job', status: status() })], 9_000)['text/plain']
+  assert.match(first, /running: 40.0 %, 400 of 1,000 rows, for 9.0 s\n/)
+  const quick = [share('A', { computeMs: 4 }), share('B', { computeMs: 400 })]
+  assert.not.match(shown([at(1, { type: 'job', status: status({ workers: quick }) })])['text/plain'], 'slower')
+})
+
+test('the loss comes first; one that was cancelled has not failed', () => {
+  const metrics = { accuracy: 0.5, loss: 2 }
+  const step = (n: number) =>
+    at(n, { type: 'training', job: JOB, worker: peer('A'), step: n, rowsPerSecond: 1, metrics })
+  const error = { code: 'aborted', category: 'aborted', message: 'called off', retryable: false, facts: {} } as const
+  const cancelled = status({ program: 'train', state: 'cancelled', error, finishedWallMs: MADE_WALL_MS + 5 })
+  const { 'text/plain': text, 'text/html': html } = shown([step(1), step(2), at(5, { type: 'job', status: cancelled })])
+  assert.match(text, /\n! called off\n/)
+  assert.match(text, /loss 2; accuracy 0.5/)
+  assert.match(html!, '<p class="warn">called off</p>')
+  assert.ok(html!.indexOf('<span>loss</span>') < html!.indexOf('<span>accuracy</span>'))
 })
 
 test('failures with their cause, refusals, and a machine that computes alone', () => {

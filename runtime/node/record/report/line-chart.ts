@@ -15,7 +15,7 @@ export interface Line {
 const WIDTH = 720
 const HEIGHT = 250
 const LEFT = 58
-const RIGHT = 12
+const RIGHT = 26
 const TOP = 10
 const BOTTOM = 30
 

@@ -27,7 +27,7 @@ export async function reportOf(
   const workers = workerFigures(record)
   const names = namesOf(workers)
   const name = (peer: string) => names.get(peer) ?? peer.slice(-8)
-  const title = record.name || record.job
+  const title = record.name || programOf(record.request)
   const line = timeline(record, name)
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -35,7 +35,7 @@ export async function reportOf(
 <title>${title}</title><style>${STYLE}</style></head><body>
 ${head(record, title)}
 ${tiles(record, curves)}
-${curves.length > 0 && html`<h2>Learning</h2>${curves.slice(0, DRAWN_METRICS).map((curve) => chart(curve, record, name))}`}
+${curves.length > 0 && html`<h2>Learning</h2>${curves.slice(0, DRAWN_METRICS).map((curve) => chart(curve, name))}`}
 <h2>Workers</h2>${workersTable(workers, record)}
 ${line && html`<h2>Timeline</h2>${line}`}
 ${roundsTable(record, name)}
@@ -92,11 +92,7 @@ function batchesDone(record: JobRecordDocument): number {
   return counted.reduce((sum, { batches }) => sum + batches.reduce((all, range) => all + range.count, 0), 0)
 }
 
-function chart(
-  { metric, training, validation, members }: Curve,
-  record: JobRecordDocument,
-  name: (peer: string) => string,
-) {
+function chart({ metric, training, validation, members }: Curve, name: (peer: string) => string) {
   const isMany = members.size > 1
   const own = isMany ? [...members].slice(0, DRAWN_MEMBERS) : []
   const lines: Line[] = [
@@ -104,9 +100,8 @@ function chart(
     { label: isMany ? 'training, all members' : 'training', colour: 0, kind: 'line', points: training },
     ...(validation.length > 0 ? [{ label: 'validation', colour: 1, kind: 'dots', points: validation } as const] : []),
   ]
-  const x = record.rounds.length > 0 ? 'batches' : 'steps'
   const left = members.size - own.length
-  return html`<h3>${metric}</h3>${lineChart(lines, x, measurement)}${isMany && left > 0 && html`<p class="note">${left} more members are in the mean alone.</p>`}`
+  return html`<h3>${metric}</h3>${lineChart(lines, 'steps', measurement)}${isMany && left > 0 && html`<p class="note">${left} more members are in the mean alone.</p>`}`
 }
 
 function workersTable(workers: readonly WorkerFigures[], record: JobRecordDocument): Markup {

@@ -11,8 +11,8 @@ h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .
 .sub, .note, dt { color: var(--soft); } .state-done { color: var(--good); } .state-failed, .state-cancelled { color: var(--bad); }
 code, pre, .hash { font: 12.5px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .7rem; overflow-x: auto; overflow-wrap: normal; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: .6rem; margin: 1.2rem 0; }
-.tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .5rem .7rem; } .tiles b { display: block; font-size: 1.25rem; font-weight: 600; }
+.tiles { display: flex; flex-wrap: wrap; gap: .6rem; margin: 1.2rem 0; }
+.tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .5rem .7rem; min-width: 6.5rem; } .tiles b { display: block; font-size: 1.25rem; font-weight: 600; white-space: nowrap; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; } td code { white-space: nowrap; } th { color: var(--soft); font-weight: 500; white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; } td[title] { white-space: nowrap; }
 dl { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .15rem 1rem; margin: 0; } dd { margin: 0; }
