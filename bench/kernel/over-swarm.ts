@@ -20,7 +20,7 @@ export async function swarmChecks({ say }: SuiteOptions): Promise<Check[]> {
     return [
       ...(await firstResult(kernel, folder)),
       ...(await cancel(kernel, cluster, folder)),
-      ...(await put(kernel, cluster.submitter.pid)),
+      ...(await put(kernel, cluster)),
     ]
   } finally {
     await kernel.shutdown()

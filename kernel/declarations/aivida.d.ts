@@ -482,10 +482,10 @@ declare module 'aivida' {
     /** Has the node bring data here - an absolute path, or an http(s) address - and keep them. Resolves at once. */
     addData(request: AddDataRequest, options?: RequestOptions): Promise<DataEntry>
     /**
-     * Sends bytes for the node to keep as data of this name; resolves when they are here and their hash is known. Throws `data.*`,
-     * `disk.*`, `aborted`.
+     * Has the node keep bytes as data of this name; resolves when they are here and their hash is known. They are written straight
+     * into a file of the node where this process sees it, and sent otherwise. Throws `data.*`, `disk.*`, `blob.quota`, `aborted`.
      */
-    putData(request: PutDataRequest, pieces: AsyncIterable<Uint8Array> | Uint8Array, options?: RequestOptions): Promise<DataEntry>
+    putData(request: PutDataRequest, pieces: AsyncIterable<Uint8Array>, options?: RequestOptions): Promise<DataEntry>
     /** Data that the node keeps, is bringing, or failed to bring. */
     data(options?: RequestOptions): Promise<DataEntry[]>
     /** Lets data go, or calls their arrival off. Throws `data.unknown`. */

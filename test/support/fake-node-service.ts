@@ -1,4 +1,8 @@
+import { open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Clock, userError } from '../../runtime/base/index.ts'
+import type { WrittenElsewhere } from '../../runtime/data/blob/index.ts'
 import type { AddDataRequest, DataEntry, DataKeeper } from '../../runtime/node/data-shelf/data-entry.ts'
 import { EventBus } from '../../runtime/node/events.ts'
 import type {
@@ -54,9 +58,10 @@ export class FakeNodeService implements NodeService {
       this.added.push(request)
       return this.entries[0]!
     },
-    put: async ({ name }, pieces) => {
+    put: async ({ name }, content) => {
       let bytes = 0
-      for await (const { byteLength } of pieces) bytes += byteLength
+      if (typeof content === 'function') bytes = await bytesWritten(content)
+      else for await (const { byteLength } of content) bytes += byteLength
       this.calls.push(`put ${bytes} bytes as ${name}`)
       return this.entries[0]!
     },
@@ -242,3 +247,16 @@ export class FakeNodeService implements NodeService {
     }
   }
 }
+
+async function bytesWritten(written: WrittenElsewhere): Promise<number> {
+  const path = join(tmpdir(), `aivida-fake-${process.pid}-${drafts++}`)
+  await using file = await open(path, 'wx')
+  try {
+    for await (const _ of written({ path, inode: (await file.stat()).ino }));
+    return (await file.stat()).size
+  } finally {
+    await rm(path)
+  }
+}
+
+let drafts = 0

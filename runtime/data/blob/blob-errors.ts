@@ -42,3 +42,13 @@ export function wrongChunk(root: Digest, index: number, peer?: string): AividaEr
     ...(peer !== undefined && { peer }),
   })
 }
+
+/** `blob.torn`: the file that another process was to write is not what it told of. */
+export function torn(expected: string, found: string): AividaError {
+  return userError('blob.torn', `expected ${expected}, found ${found}; write it again`)
+}
+
+/** `blob.no-files`: a store in memory has no file that another process could write. */
+export function noFiles(): AividaError {
+  return userError('blob.no-files', 'this store keeps no files; send the bytes themselves')
+}

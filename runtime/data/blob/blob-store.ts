@@ -1,12 +1,12 @@
-import { type Clock, type Digest, limit, userError } from '../../base/index.ts'
+import { aborted, type Clock, type Digest, limit, userError } from '../../base/index.ts'
 import type { BlobRef } from '../../protocol/index.ts'
-import { busy, notFound, tooMany } from './blob-errors.ts'
+import { busy, noFiles, notFound, tooMany } from './blob-errors.ts'
 import { BlobIndex, type IndexEntry } from './blob-index.ts'
 import { type BlobContent, chunksOf, fileContent } from './content.ts'
 import type { FileSystem } from './directory-files.ts'
 import { directoryMedium } from './directory-medium.ts'
 import { DiskBudget, type DiskReservation } from './disk-budget.ts'
-import type { BlobDraft, BlobMedium, StoredBlob } from './medium.ts'
+import type { BlobDraft, BlobMedium, SharedDraft, StoredBlob } from './medium.ts'
 import { memoryMedium } from './memory-medium.ts'
 import { openBlob } from './open-blob.ts'
 import { partialBlob } from './partial-blob.ts'
@@ -20,8 +20,10 @@ import type {
   Pin,
   PutOptions,
   ReadAllOptions,
+  WrittenElsewhere,
 } from './store.ts'
 import { type BlobTree, blobTree, checkSize, chunkDigest, treeOf } from './tree.ts'
+import { treeOfWritten } from './written-tree.ts'
 
 /** What every store needs. */
 export interface BlobStoreInit {
@@ -116,11 +118,7 @@ class MediumStore implements BlobStore {
         sizeBytes += chunk.byteLength
       }
       await writing
-      const tree = known ?? treeOf(sizeBytes, chunks)
-      if (this.has(tree.root)) await draft.discard()
-      else await draft.commit(tree)
-      this.#index.add(tree, this.#clock.wallMs())
-      return await this.#keep(tree, options.pin)
+      return await this.#commit(draft, known ?? treeOf(sizeBytes, chunks), options.pin)
     } catch (error) {
       await writing?.catch(() => {})
       await draft?.discard()
@@ -132,6 +130,23 @@ class MediumStore implements BlobStore {
 
   putFile(path: string, options: PutOptions = {}): Promise<BlobRef> {
     return this.put(fileContent(path), options)
+  }
+
+  async putWritten(written: WrittenElsewhere, { signal, pin }: PutOptions = {}): Promise<BlobRef> {
+    const reservation = await this.#reserve(0)
+    let draft: SharedDraft | undefined
+    try {
+      draft = await this.#medium.sharedDraft?.()
+      if (!draft) throw noFiles()
+      const tree = await treeOfWritten(draft, written(draft.file, signal), (bytes) => reservation.grow(bytes))
+      if (signal?.aborted) throw aborted()
+      return await this.#commit(draft, tree, pin)
+    } catch (error) {
+      await draft?.discard()
+      throw signal?.aborted ? aborted(undefined, error) : error
+    } finally {
+      reservation.release()
+    }
   }
 
   async open(root: Digest, options: OpenOptions = {}): Promise<OpenBlob> {
@@ -249,6 +264,13 @@ class MediumStore implements BlobStore {
     if (this.#index.count >= limit('blobsPerStore')) await this.evict(1)
     if (this.#index.count >= limit('blobsPerStore')) throw tooMany()
     return this.#budget.reserve(bytes)
+  }
+
+  async #commit(draft: Pick<BlobDraft, 'commit' | 'discard'>, tree: BlobTree, pin?: Pin): Promise<BlobRef> {
+    if (this.has(tree.root)) await draft.discard()
+    else await draft.commit(tree)
+    this.#index.add(tree, this.#clock.wallMs())
+    return this.#keep(tree, pin)
   }
 
   /** Pins, at once in memory so that nothing evicts the blob meanwhile. */

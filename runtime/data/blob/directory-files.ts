@@ -4,7 +4,7 @@ import { isMissing } from './disk-error.ts'
 /** The file operations a directory medium needs; tests bring ones that fail. */
 export type FileSystem = Pick<
   typeof nodeFs,
-  'mkdir' | 'open' | 'readdir' | 'readFile' | 'rename' | 'rm' | 'stat' | 'utimes'
+  'lstat' | 'mkdir' | 'open' | 'readdir' | 'readFile' | 'rename' | 'rm' | 'stat' | 'utimes'
 >
 
 /** Makes names that were added, changed or removed in a directory durable. */
@@ -47,14 +47,18 @@ export async function writeAll(handle: nodeFs.FileHandle, offset: number, bytes:
 
 /** `length` bytes from `offset` in a new, 8-byte-aligned buffer; fewer when the file ends before. */
 export async function readUpTo(handle: nodeFs.FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(length)
-  let done = 0
-  while (done < length) {
-    const { bytesRead } = await handle.read(buffer, done, Math.min(length - done, MAX_READ_BYTES), offset + done)
-    if (bytesRead === 0) break
+  const room = Buffer.allocUnsafeSlow(length)
+  return room.subarray(0, await fill(handle, offset, room))
+}
+
+/** Fills `room` from `offset` on, as far as the file goes; resolves to how many bytes that were. */
+export async function fill(handle: nodeFs.FileHandle, offset: number, room: Uint8Array): Promise<number> {
+  for (let done = 0; ; ) {
+    const length = Math.min(room.byteLength - done, MAX_READ_BYTES)
+    const bytesRead = length > 0 ? (await handle.read(room, done, length, offset + done)).bytesRead : 0
+    if (bytesRead === 0) return done
     done += bytesRead
   }
-  return buffer.subarray(0, done)
 }
 
 /** Node reads at most 2 GiB at once. */

@@ -1,7 +1,8 @@
 import * as nodeFs from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Digest } from '../../base/index.ts'
-import { type FileSystem, openOrMake, readUpTo, replaceFile, syncDirectory, writeAll } from './directory-files.ts'
+import { torn } from './blob-errors.ts'
+import { type FileSystem, fill, openOrMake, readUpTo, replaceFile, syncDirectory, writeAll } from './directory-files.ts'
 import { diskError, isMissing } from './disk-error.ts'
 import type { BlobDraft, BlobMedium, StoredBlob } from './medium.ts'
 import { chunkCount, packDigests } from './tree.ts'
@@ -97,6 +98,26 @@ export async function directoryMedium(dir: string, fs: FileSystem = nodeFs): Pro
       guard(async () => {
         const path = incomingPath()
         return draftAt(path, await fs.open(path, 'wx', 0o600))
+      }),
+
+    sharedDraft: () =>
+      guard(async () => {
+        const path = resolve(incomingPath())
+        const handle = await fs.open(path, 'wx+', 0o600)
+        const { commit, discard } = draftAt(path, handle)
+        const { ino: inode } = await handle.stat()
+        return {
+          async commit(tree) {
+            const found = await guard(() => fs.lstat(path).catch(ifMissing(undefined)))
+            if (found?.ino !== inode) throw torn(`the file that was made at ${path}`, found ? 'another one' : 'nothing')
+            await commit(tree)
+          },
+          discard,
+          file: { path, inode },
+          sizeBytes: () => guard(async () => (await handle.stat()).size),
+          read: (offset, room) => guard(() => fill(handle, offset, room)),
+          flush: () => guard(() => handle.datasync()),
+        }
       }),
 
     partial: (root, sizeBytes) =>

@@ -1,4 +1,5 @@
 import type { Digest } from '../../base/index.ts'
+import type { DraftFile } from './store.ts'
 import type { BlobTree } from './tree.ts'
 
 /** A blob as a medium holds it. */
@@ -16,6 +17,8 @@ export interface BlobMedium {
   scan(): Promise<{ readonly blobs: StoredBlob[]; readonly partials: StoredBlob[]; readonly pins: Uint8Array[] }>
   /** Begins a new blob. */
   draft(): Promise<BlobDraft>
+  /** Begins a new blob that another process writes. Absent: this medium has no files. */
+  sharedDraft?(): Promise<SharedDraft>
   /** Begins a blob whose chunks come in any order, or takes up one begun earlier. */
   partial(root: Digest, sizeBytes: number): Promise<PartialDraft>
   /** Resolves to `undefined` when there is no such blob. */
@@ -37,6 +40,17 @@ export interface BlobDraft {
   commit(tree: BlobTree): Promise<void>
   /** Leaves nothing of it; never fails. */
   discard(): Promise<void>
+}
+
+/** A blob that another process of the same user writes. Its file is opened once, when it is made, so that no other is ever read in its place. */
+export interface SharedDraft extends Pick<BlobDraft, 'commit' | 'discard'> {
+  readonly file: DraftFile
+  /** Bytes that are in it now. */
+  sizeBytes(): Promise<number>
+  /** Fills `room` from `offset` on, as far as there are bytes; resolves to how many there were. */
+  read(offset: number, room: Uint8Array): Promise<number>
+  /** Has what was written so far go to the disk, so that less is left to do at {@link commit}. */
+  flush(): Promise<void>
 }
 
 /** A blob whose chunks arrive in any order. */

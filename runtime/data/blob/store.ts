@@ -18,6 +18,17 @@ export interface PutOptions {
   readonly pin?: Pin
 }
 
+/** The file of a blob that another process of the same user writes. */
+export interface DraftFile {
+  /** Absolute. Another process may see another file there, or none: see `inode`. */
+  readonly path: string
+  /** By which whoever opens it knows that it is this one. */
+  readonly inode: number
+}
+
+/** Content that another process writes: given the file to write to, yields how many bytes are there so far, never fewer than before. */
+export type WrittenElsewhere = (file: DraftFile, signal?: AbortSignal) => AsyncIterable<number>
+
 /**
  * Immutable bytes by the root of their hash tree. What is not pinned or open may be evicted, the least recently used
  * first, to stay within the disk budget. Nothing half-written is ever visible, and a crash leaves nothing of it.
@@ -33,6 +44,11 @@ export interface BlobStore {
   put(content: BlobContent, options?: PutOptions): Promise<BlobRef>
   /** Keeps a copy of a file. Throws as {@link put} does, and `blob.no-file`. */
   putFile(path: string, options?: PutOptions): Promise<BlobRef>
+  /**
+   * Keeps what another process writes into a file that is made for it: nothing is copied, and it is hashed while it is written.
+   * Throws as {@link put} does, what `written` throws, `blob.torn` when the file does not hold what was told, and `blob.no-files`.
+   */
+  putWritten(written: WrittenElsewhere, options?: PutOptions): Promise<BlobRef>
   has(root: Digest): boolean
   /** Bytes of a blob that is here. */
   sizeOf(root: Digest): number | undefined

@@ -161,20 +161,25 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Sends bytes for the node to keep as data of this name; resolves when they are here and their hash is known. Throws `data.*`,
-   * `disk.*`, `aborted`.
+   * Has the node keep bytes as data of this name; resolves when they are here and their hash is known. They are written straight
+   * into a file of the node where this process sees it, and sent otherwise. Throws `data.*`, `disk.*`, `blob.quota`, `aborted`.
    */
   async putData(
     { name, keepMs }: PutDataRequest,
-    pieces: AsyncIterable<Uint8Array> | Uint8Array,
+    pieces: AsyncIterable<Uint8Array>,
     options: RequestOptions = {},
   ): Promise<DataEntry> {
+    const path = `/v1/datasets/${encodeURIComponent(name)}`
+    const query = keepMs === undefined ? '' : `?keepMs=${keepMs}`
+    const { writeData } = await import('./data-writer.ts') // few clients write
+    const written = await writeData(this.#connection, `${path}/draft${query}`, pieces, options)
+    if (written) return written
     const body = await this.#connection.open({
       ...options,
       method: 'PUT',
-      path: `/v1/datasets/${encodeURIComponent(name)}${keepMs === undefined ? '' : `?keepMs=${keepMs}`}`,
+      path: path + query,
       headers: { 'content-type': BYTES },
-      body: pieces instanceof Uint8Array ? pieces : Readable.from(pieces, { objectMode: false }),
+      body: Readable.from(pieces, { objectMode: false }),
     })
     return this.#connection.read(body, dataEntrySchema)
   }

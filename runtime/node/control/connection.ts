@@ -1,6 +1,7 @@
 import type { Dispatcher, Pool } from 'undici'
 import { z } from 'zod'
 import { AividaError, aborted, fromRecord, isAividaError, limit, toAividaError } from '../../base/index.ts'
+import { errorRecordSchema } from '../../protocol/index.ts'
 import {
   CONTROL_VERSION,
   failureSchema,
@@ -87,10 +88,7 @@ export class Connection {
     } catch (error) {
       throw this.explain(error)
     }
-    const { data } = checkVersion(reply)
-    const parsed = schema.safeParse(data)
-    if (!parsed.success) throw malformed(z.prettifyError(parsed.error))
-    return parsed.data
+    return dataOf(reply, schema)
   }
 
   /** Whatever a request or its body threw, as one of our errors. */
@@ -155,6 +153,16 @@ export function checkVersion(reply: unknown): Record<string, unknown> {
       message: `the node speaks version ${v} of its control API, this client ${CONTROL_VERSION}; update the older one`,
     })
   return reply as Record<string, unknown>
+}
+
+/** What an envelope holds. Throws the error that it tells of instead, `control.version`, `control.malformed`. */
+export function dataOf<T>(reply: unknown, schema: z.ZodType<T>): T {
+  const { data, error } = checkVersion(reply)
+  const failure = errorRecordSchema.safeParse(error)
+  if (failure.success) throw fromRecord(failure.data)
+  const parsed = schema.safeParse(data)
+  if (!parsed.success) throw malformed(z.prettifyError(parsed.error))
+  return parsed.data
 }
 
 /** A reply that is not what the API promises. */

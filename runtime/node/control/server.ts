@@ -6,6 +6,7 @@ import { type Clock, limit, type Random, userError } from '../../base/index.ts'
 import { nodeMetrics } from '../metrics.ts'
 import type { NodeService } from '../service.ts'
 import { callRoutes } from './call-routes.ts'
+import { draftRoute } from './draft-route.ts'
 import { failureOf, statusOf } from './failure.ts'
 import { observationRoutes, startObservation } from './observation.ts'
 import { CONTROL_VERSION } from './routes.ts'
@@ -58,6 +59,7 @@ export async function startControlServer(init: ControlServerInit): Promise<Contr
   })
   callRoutes(app, service)
   streamRoutes(app, { service, uploads, clock, closing: closing.signal })
+  draftRoute(app, service)
   observationRoutes(app, { service, metrics })
   app.get('/openapi.json', { schema: { hide: true } as object }, () => app.swagger())
   await app.listen({ path: socketPath })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { limit } from '../../base/index.ts'
+import type { WrittenElsewhere } from '../../data/blob/index.ts'
 import { countSchema, digestSchema, errorRecordSchema } from '../../protocol/index.ts'
 
 /** How data are called: what a file may be called on any system. */
@@ -61,10 +62,14 @@ export interface DataKeeper {
    */
   add(request: AddDataRequest): Promise<DataEntry>
   /**
-   * Keeps bytes as they come; resolves when they are here. Throws `data.name-taken`, `data.busy`, `data.full`, `disk.*`, `aborted`;
-   * nothing is left of them then.
+   * Keeps bytes as they come, or as they are written into a file that is made for them; resolves when they are here. Throws
+   * `data.name-taken`, `data.busy`, `data.full`, `disk.*`, `blob.*`, `aborted`; nothing is left of them then.
    */
-  put(request: PutDataRequest, pieces: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<DataEntry>
+  put(
+    request: PutDataRequest,
+    content: AsyncIterable<Uint8Array> | WrittenElsewhere,
+    signal: AbortSignal,
+  ): Promise<DataEntry>
   /** All that is kept, arriving, or has failed to arrive, by name. */
   list(): Promise<readonly DataEntry[]>
   /** Lets data go, or calls their arrival off. Throws `data.unknown`. */

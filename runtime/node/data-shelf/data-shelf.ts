@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
-import { link, mkdir, rm, stat } from 'node:fs/promises'
-import { basename, isAbsolute, join } from 'node:path'
+import { link, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Dispatcher } from 'undici'
 import {
   aborted,
@@ -13,15 +12,12 @@ import {
   userError,
 } from '../../base/index.ts'
 import { fileContent } from '../../data/blob/content.ts'
-import type { BlobStore } from '../../data/blob/index.ts'
-import { addressKey, dropSpool, openRemote, shownUrl, spool } from '../../data/remote/index.ts'
-import {
-  type AddDataRequest,
-  type DataEntry,
-  type DataKeeper,
-  dataNameSchema,
-  type PutDataRequest,
-} from './data-entry.ts'
+import type { BlobStore, PutOptions, WrittenElsewhere } from '../../data/blob/index.ts'
+import { dropSpool, openRemote, spool } from '../../data/remote/index.ts'
+import type { BlobRef } from '../../protocol/index.ts'
+import { checked, passing } from './arriving.ts'
+import type { AddDataRequest, DataEntry, DataKeeper, PutDataRequest } from './data-entry.ts'
+import { type DataSource, dataSource } from './data-source.ts'
 import { type DataRecord, readShelf, writeShelf } from './shelf-file.ts'
 
 /** Who pins data in the blob store: what its quota is counted by. */
@@ -47,12 +43,18 @@ interface Arrival {
   done: Promise<void>
 }
 
+/** What bytes are read from. */
+type From =
+  | DataSource['from']
+  | { readonly type: 'sent'; readonly pieces: AsyncIterable<Uint8Array> }
+  | { readonly type: 'written'; readonly written: WrittenElsewhere }
+
 interface Beginning {
   readonly name: string
   readonly key: string
   readonly source: string
   readonly keepMs: number | undefined
-  readonly size?: number | undefined
+  readonly sizeBytes?: number | undefined
   /** One address is fetched once at a time. */
   readonly isRemote?: boolean
 }
@@ -91,26 +93,25 @@ export class DataShelf implements DataKeeper {
    * `data.name`, `data.name-taken`, `data.busy`, `data.full`, `remote.address`.
    */
   async add({ source, name: given, keepMs, sha256 }: AddDataRequest): Promise<DataEntry> {
-    const url = addressOf(source)
-    const shown = url ? shownUrl(url) : source
-    const key = url ? addressKey(url) : source
-    const name = nameOf(url ? decodedName(url) : source, given)
-    const size = url ? undefined : await sizeOf(source)
-    const arrival = this.#begin({ name, key, source: shown, keepMs, size, isRemote: url !== undefined })
-    arrival.done = this.#bring(arrival, url ? source : { path: source }, sha256)
+    const { name, key, shown, sizeBytes, from } = await dataSource(source, given)
+    const arrival = this.#begin({ name, key, source: shown, keepMs, sizeBytes, isRemote: from.type === 'address' })
+    arrival.done = this.#bring(arrival, from, sha256)
     return arrival.view
   }
 
   /** Keeps what a client sends, see {@link DataKeeper.put}. */
   async put(
     { name, keepMs }: PutDataRequest,
-    pieces: AsyncIterable<Uint8Array>,
+    content: AsyncIterable<Uint8Array> | WrittenElsewhere,
     signal: AbortSignal,
   ): Promise<DataEntry> {
     const arrival = this.#begin({ name, key: `sent/${name}`, source: SENT, keepMs })
     const stop = () => arrival.stop.abort(signal.reason)
     signal.addEventListener('abort', stop, { once: true })
-    arrival.done = this.#bring(arrival, pieces)
+    arrival.done = this.#bring(
+      arrival,
+      typeof content === 'function' ? { type: 'written', written: content } : { type: 'sent', pieces: content },
+    )
     await arrival.done
     signal.removeEventListener('abort', stop)
     const record = this.#kept.get(name)
@@ -119,7 +120,7 @@ export class DataShelf implements DataKeeper {
     throw arrival.view.error ? fromRecord(arrival.view.error) : aborted(`${name} did not arrive`)
   }
 
-  #begin({ name, key, source, keepMs, size, isRemote = false }: Beginning): Arrival {
+  #begin({ name, key, source, keepMs, sizeBytes, isRemote = false }: Beginning): Arrival {
     const kept = this.#kept.get(name)
     if (kept && (kept.key ?? kept.source) !== key)
       throw userError(
@@ -139,7 +140,7 @@ export class DataShelf implements DataKeeper {
         state: 'arriving',
         receivedBytes: 0,
         addedWallMs,
-        ...(size !== undefined && { sizeBytes: size }),
+        ...(sizeBytes !== undefined && { sizeBytes }),
         ...(keepMs !== undefined && { untilWallMs: addedWallMs + keepMs }),
       },
       key,
@@ -194,20 +195,13 @@ export class DataShelf implements DataKeeper {
     return join(this.#init.folder, 'files', name)
   }
 
-  async #bring(
-    arrival: Arrival,
-    from: string | { readonly path: string } | AsyncIterable<Uint8Array>,
-    expected?: string,
-  ): Promise<void> {
+  async #bring(arrival: Arrival, from: From, expected?: string): Promise<void> {
     const { signal } = arrival.stop
     const { key } = arrival
     const { name, source, addedWallMs, untilWallMs } = arrival.view
     try {
-      const pieces = await this.#piecesOf(arrival, from)
-      const content = expected === undefined ? pieces : checked(pieces, expected, source)
-      const { blobs } = this.#init
       const pin = { owner: DATA_OWNER, ...(untilWallMs !== undefined && { untilWallMs: this.#lastUse(untilWallMs) }) }
-      const { blob, sizeBytes } = await blobs.put(content, { signal, pin })
+      const { blob, sizeBytes } = await this.#store(arrival, from, { signal, pin }, expected)
       const before = this.#kept.get(name)
       if (before && before.blob !== blob) await this.#drop([before])
       await this.#link(name, blob)
@@ -222,7 +216,7 @@ export class DataShelf implements DataKeeper {
       })
       await this.#pinAnew(blob)
       await writeShelf(this.#file, [...this.#kept.values()])
-      if (typeof from === 'string') await dropSpool(this.#spoolFolder, key)
+      if (from.type === 'address') await dropSpool(this.#spoolFolder, key)
       this.#arrivals.delete(name)
     } catch (error) {
       const failure = toAividaError(error)
@@ -232,13 +226,24 @@ export class DataShelf implements DataKeeper {
     }
   }
 
+  async #store(arrival: Arrival, from: From, options: PutOptions, expected?: string): Promise<BlobRef> {
+    const { blobs } = this.#init
+    if (from.type === 'written')
+      return blobs.putWritten(
+        (...file) => passing(from.written(...file), (bytes) => this.#progress(arrival, bytes)),
+        options,
+      )
+    const pieces = await this.#piecesOf(arrival, from)
+    return blobs.put(expected === undefined ? pieces : checked(pieces, expected, arrival.view.source), options)
+  }
+
   /** What arrives, piece by piece, with its progress told. */
   async #piecesOf(
     arrival: Arrival,
-    from: string | { readonly path: string } | AsyncIterable<Uint8Array>,
+    from: Exclude<From, { readonly type: 'written' }>,
   ): Promise<AsyncIterable<Uint8Array>> {
-    if (typeof from === 'string') return fileContent(await this.#download(arrival, from)) // it was told while it came
-    return passing('path' in from ? fileContent(from.path) : from, ({ byteLength }) =>
+    if (from.type === 'address') return fileContent(await this.#download(arrival, from.url)) // it was told while it came
+    return passing(from.type === 'file' ? fileContent(from.path) : from.pieces, ({ byteLength }) =>
       this.#progress(arrival, arrival.view.receivedBytes + byteLength),
     )
   }
@@ -271,7 +276,10 @@ export class DataShelf implements DataKeeper {
   async #pinAnew(blob: string): Promise<void> {
     const names = [...this.#kept.values()].filter((record) => record.blob === blob)
     const { blobs } = this.#init
-    if (names.length === 0) return blobs.unpin(DATA_OWNER, blob)
+    if (names.length === 0) {
+      await blobs.unpin(DATA_OWNER, blob)
+      return blobs.discard(blob) // whoever lets data go wants the space; what a job has pinned stays
+    }
     const ends = names.map(({ untilWallMs }) => untilWallMs ?? Number.POSITIVE_INFINITY)
     const last = Math.max(...ends)
     await blobs.pin([blob], { owner: DATA_OWNER, ...(Number.isFinite(last) && { untilWallMs: this.#lastUse(last) }) })
@@ -310,68 +318,3 @@ export class DataShelf implements DataKeeper {
 const SENT = 'a client'
 /** How often data whose time is up are let go. */
 const SWEEP_MS = 60_000
-
-async function* passing(
-  pieces: AsyncIterable<Uint8Array>,
-  seen: (piece: Uint8Array) => void,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
-    seen(piece)
-    yield piece
-  }
-}
-
-/** The same bytes, which end in an error when they are not those that were expected. */
-async function* checked(
-  pieces: AsyncIterable<Uint8Array>,
-  expected: string,
-  source: string,
-): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256')
-  for await (const piece of pieces) {
-    hash.update(piece)
-    yield piece
-  }
-  const found = hash.digest('hex')
-  if (found !== expected)
-    throw userError(
-      'data.hash',
-      `${source}: expected SHA-256 ${expected}, found ${found}; fetch it again, or correct what is expected`,
-      { expected, found },
-    )
-}
-
-async function sizeOf(path: string): Promise<number> {
-  const found = isAbsolute(path) ? await stat(path).catch(() => undefined) : undefined
-  if (found?.isFile()) return found.size
-  throw userError(
-    'data.not-found',
-    `${path}: expected a file, or an http or https address, found ${found ? 'something else' : 'nothing'}; pack a folder into one file`,
-  )
-}
-
-/** What is written as a download; never taken for a path, which messages show whole. Throws `remote.address`. */
-function addressOf(source: string): URL | undefined {
-  if (!/^https?:/i.test(source)) return undefined
-  if (URL.canParse(source)) return new URL(source)
-  throw userError('remote.address', 'expected an http or https address, found one that no server can have')
-}
-
-function nameOf(source: string, given: string | undefined): string {
-  const name =
-    given ??
-    basename(source)
-      .replace(/[^A-Za-z0-9._-]+/g, '-')
-      .replace(/^[^A-Za-z0-9]+/, '')
-      .slice(0, 100)
-  if (dataNameSchema.safeParse(name).success) return name
-  throw userError('data.name', `expected a name of letters, digits, dots, dashes and underscores; give one by --name`)
-}
-
-function decodedName({ pathname }: URL): string {
-  try {
-    return decodeURIComponent(pathname)
-  } catch {
-    return pathname
-  }
-}
