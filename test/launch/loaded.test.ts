@@ -39,4 +39,9 @@ loaded('a node loads nothing that waits for work, for a download or for Promethe
   )
 })
 
+loaded('an engine child loads its engine alone', () => {
+  for (const part of ['chosen-engine', 'channel', 'messages', 'replica-requests', 'trainings'])
+    assert.equal(loadedBy(`compute/engine/child/${part}.ts`), [], part)
+})
+
 loaded.run()

@@ -1,7 +1,6 @@
 import type * as Ort from 'onnxruntime-node'
 import { aborted, userError } from '../../base/errors.ts'
 import type { NamedTensors } from '../../data/tensor/tensor.ts'
-import { readModel } from '../graph/onnx/model.ts'
 import { type ModelReport, scanModel } from '../model/scan.ts'
 import type { Engine, EngineInfo, EngineSession, LoadOptions, ModelSource } from './engine.ts'
 import { LocalSession } from './local-session.ts'
@@ -9,7 +8,7 @@ import { readModelFile } from './model-file.ts'
 import { engineFailure, loadFailure, noProvider } from './ort-failure.ts'
 import { loadOrt, type OrtLibrary, type OrtPackage } from './ort-library.ts'
 import { sessionOptions } from './ort-options.ts'
-import { OrtResidentStepper, type OrtResidentStepperInit, type Place } from './ort-resident-stepper.ts'
+import type { OrtResidentStepper, OrtResidentStepperInit, Place } from './ort-resident-stepper.ts'
 import { OrtStepper } from './ort-stepper.ts'
 import { fromOrt, isOrtType, toOrt } from './ort-value.ts'
 import type { Stepper, StepperInit } from './stepper.ts'
@@ -50,6 +49,7 @@ export class OnnxRuntimeEngine implements Engine {
     const provider = options.provider ?? ort.providers[0]!
     if (!ort.providers.includes(provider))
       throw noProvider(provider, `${this.#package} is built for ${ort.providers.join(', ')}`)
+    const card = provider === 'cpu' ? undefined : await cardParts()
     if (signal?.aborted) throw aborted()
     try {
       const settings = sessionOptions(options, provider, contents)
@@ -61,23 +61,35 @@ export class OnnxRuntimeEngine implements Engine {
         })
       return new OnnxRuntimeSession(ort, session, report, {
         inPlace: this.#package === 'onnxruntime-node',
-        ...(provider === 'webgpu' && { placing }),
+        ...(card && provider === 'webgpu' && { resident: { placing, Stepper: card.OrtResidentStepper } }),
       })
     } catch (error) {
-      throw loadFailure(error, provider, () => readModel(graph).graph.node.map(({ opType }) => opType))
+      throw loadFailure(error, provider, () => card?.readModel(graph).graph.node.map(({ opType }) => opType) ?? [])
     }
   }
+}
+
+/** What only cards need: it reads and builds graphs, which is half of an engine's start. */
+async function cardParts() {
+  const [{ readModel }, { OrtResidentStepper }] = await Promise.all([
+    import('../graph/onnx/model.ts'),
+    import('./ort-resident-stepper.ts'),
+  ])
+  return { readModel, OrtResidentStepper }
 }
 
 /** How a session's outputs may be left. */
 interface Placing {
   /** Whether they can be put into memory that was set aside; the WebAssembly build copies them out of its own. */
   readonly inPlace: boolean
-  /**
-   * Loads the graph, or another, for outputs that stay on the card. WebGPU's alone: onnxruntime-node 1.30 knows no other card's
-   * memory.
-   */
-  readonly placing?: (places: Readonly<Record<string, Place>>, graph?: Uint8Array) => Promise<Ort.InferenceSession>
+  /** Where they can stay on the card. WebGPU's alone: onnxruntime-node 1.30 knows no other card's memory. */
+  readonly resident?: Resident
+}
+
+interface Resident {
+  /** Loads the graph, or another, for outputs that stay on the card. */
+  readonly placing: (places: Readonly<Record<string, Place>>, graph?: Uint8Array) => Promise<Ort.InferenceSession>
+  readonly Stepper: typeof OrtResidentStepper
 }
 
 class OnnxRuntimeSession extends LocalSession {
@@ -85,12 +97,12 @@ class OnnxRuntimeSession extends LocalSession {
   readonly #session: Ort.InferenceSession
   readonly stepper?: (init: StepperInit) => Stepper
 
-  constructor(ort: OrtLibrary, session: Ort.InferenceSession, report: ModelReport, { inPlace, placing }: Placing) {
+  constructor(ort: OrtLibrary, session: Ort.InferenceSession, report: ModelReport, { inPlace, resident }: Placing) {
     super(report)
     this.#ort = ort
     this.#session = session
     if (inPlace)
-      this.stepper = (init) => (init.resident && placing ? this.#residentStepper(init, placing) : this.#stepper(init))
+      this.stepper = (init) => (init.resident && resident ? this.#residentStepper(init, resident) : this.#stepper(init))
   }
 
   protected async compute(inputs: NamedTensors, signal: AbortSignal | undefined): Promise<NamedTensors> {
@@ -112,7 +124,7 @@ class OnnxRuntimeSession extends LocalSession {
     return new OrtStepper({ ...init, Tensor, run: (feeds, fetches) => stepped(this.#session, feeds, fetches) })
   }
 
-  #residentStepper(init: StepperInit, placing: NonNullable<Placing['placing']>): Stepper {
+  #residentStepper(init: StepperInit, { placing, Stepper }: Resident): Stepper {
     const { Tensor } = this.#ort
     const load: OrtResidentStepperInit['load'] = async (places, graph) => {
       const session = await placing(places, graph).catch((error: unknown) => {
@@ -120,7 +132,7 @@ class OnnxRuntimeSession extends LocalSession {
       })
       return { run: (feeds, fetches) => stepped(session, feeds, fetches), release: () => session.release() }
     }
-    return new OrtResidentStepper({ ...init, Tensor, load })
+    return new Stepper({ ...init, Tensor, load })
   }
 
   protected release(): Promise<void> {

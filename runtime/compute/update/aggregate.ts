@@ -1,4 +1,5 @@
-import { assertNever, limit, peerError, toAividaError, userError } from '../../base/index.ts'
+import { assertNever, peerError, toAividaError, userError } from '../../base/errors.ts'
+import { limit } from '../../base/limits.ts'
 import type { Aggregation, Compression } from '../../protocol/index.ts'
 import type { Compressor } from './compressor.ts'
 import { compressorOf, isSparse } from './compressors.ts'

@@ -1,4 +1,4 @@
-import { peerError } from '../../base/index.ts'
+import { peerError } from '../../base/errors.ts'
 
 /** Bits one after the other into bytes set aside, the first in the lowest bit of the first byte. */
 export class BitWriter {

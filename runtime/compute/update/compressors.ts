@@ -1,4 +1,4 @@
-import { userError } from '../../base/index.ts'
+import { userError } from '../../base/errors.ts'
 import type { Compression } from '../../protocol/index.ts'
 import { type BlockCode, blockCompressor } from './block-codes.ts'
 import type { Compressor } from './compressor.ts'

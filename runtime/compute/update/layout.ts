@@ -1,4 +1,4 @@
-import { userError } from '../../base/index.ts'
+import { userError } from '../../base/errors.ts'
 import { elementCount } from '../../data/tensor/check.ts'
 import { CHUNK } from './compressors.ts'
 

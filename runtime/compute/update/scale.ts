@@ -1,4 +1,4 @@
-import { peerError, userError } from '../../base/index.ts'
+import { peerError, userError } from '../../base/errors.ts'
 
 /**
  * The largest scale, and with f32 updates the largest value: 2^120. So no level of a compressor and no mean of values leaves

@@ -1,4 +1,4 @@
-import { peerError } from '../../base/index.ts'
+import { peerError } from '../../base/errors.ts'
 import { TOTAL_BITS } from './range-coder.ts'
 
 const TOTAL = 1 << TOTAL_BITS

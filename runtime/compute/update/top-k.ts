@@ -1,4 +1,4 @@
-import { peerError } from '../../base/index.ts'
+import { peerError } from '../../base/errors.ts'
 import type { Compression } from '../../protocol/index.ts'
 import { BitReader, BitWriter } from './bit-stream.ts'
 import type { Compressor } from './compressor.ts'

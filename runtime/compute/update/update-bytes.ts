@@ -1,4 +1,4 @@
-import { peerError } from '../../base/index.ts'
+import { peerError } from '../../base/errors.ts'
 import type { Compressor } from './compressor.ts'
 import { uncompressed } from './uncompressed.ts'
 
