@@ -18,6 +18,8 @@ export class JobArchive {
   readonly #folder: string
   readonly #disk: Disk
   readonly #jobs = new Map<string, EndedJob>()
+  /** Writes under way, by job: what is kept last is what stays. */
+  readonly #writing = new Map<string, Promise<void>>()
 
   constructor(folder: string, disk: Disk = systemDisk) {
     this.#folder = folder
@@ -27,7 +29,16 @@ export class JobArchive {
   async keep(status: JobStatus, parts: readonly ResultPart[]): Promise<void> {
     const ended = { status, parts: [...parts] }
     this.#remember(ended)
-    const folder = join(this.#folder, status.job)
+    const before = this.#writing.get(status.job)
+    const written = (before ?? Promise.resolve()).catch(() => {}).then(() => this.#write(ended))
+    this.#writing.set(status.job, written)
+    await written.finally(() => {
+      if (this.#writing.get(status.job) === written) this.#writing.delete(status.job)
+    })
+  }
+
+  async #write(ended: EndedJob): Promise<void> {
+    const folder = join(this.#folder, ended.status.job)
     await this.#disk.makeDir(folder)
     await replaceFile(this.#disk, folder, ENDED_FILE, [endedCodec.encode(ended)])
   }

@@ -85,6 +85,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const stopCounting = await countFolders(budget, clock, {
     journals: [folder.jobs, folder.followed, folder.worker, folder.cluster],
     logs: [folder.logs],
+    'jobs of others': [folder.shared],
     caches: [folder.cache, folder.uploads, join(folder.data, 'arriving')],
   })
   const inputs = await memoryBlobStore({ clock, budget: new DiskBudget(INPUT_MEMORY_BYTES) })

@@ -45,13 +45,13 @@ const train = (steps: number) =>
     ...{ loss: meanSquaredError({ labels: 'y' }), optimizer: sgd(), learningRate: 1e-3, batchSize: 20, steps },
     inputs: { x: { dtype: 'float32', shape: [3] }, y: { dtype: 'float32', shape: [1] } },
     ...{ model: sequential([dense(4), relu(), dense(1)]), data: { x, y }, validation: { share: 0.1 } },
-    ...{ name: 'shared', stepsPerShard: 200, show: false },
+    ...{ name: 'shared', evaluateEvery: 100, show: false },
   })
 /** What was shared first, for the tests after it. */
 let reference = ''
 
 test('from when it goes on to its result: status, record, report, model and parts, and nothing else', async () => {
-  const job = train(500)
+  const job = train(200)
   const id = await job.id
   assert.is((await failure(reader.cluster.job(id).status())).code, 'job.unknown')
   reference = await job.share(reader.account)
@@ -59,7 +59,7 @@ test('from when it goes on to its result: status, record, report, model and part
   const read = reader.cluster.job(reference, 'train')
   const [trained, theirs] = await Promise.all([job, read]) // it is waited for at both
   assert.equal(theirs.model, trained.model)
-  assert.is(theirs.metrics.numRows, 500)
+  assert.is(theirs.metrics.numRows, 200)
   assert.equal(theirs.checkpoints, trained.checkpoints)
   const weight = ({ state }: typeof trained) => [...(typedArrayOf(state['dense_1/weight']!) as Float32Array)]
   assert.equal(weight(theirs), weight(trained))
@@ -97,12 +97,9 @@ test('it is listed, fetched and reported by the command, by its id alone too', a
   assert.ok(owned.out.includes(reader.account))
 })
 
-test('it can be read after its node was killed and started again, not while that is away, and not once it was taken back', async () => {
+test('it can be read after its node was killed and started again, until it is taken back', async () => {
   const [id] = reference.split('@') as [string]
   await nodes.submitter.kill('SIGKILL')
-  const away = await failure(reader.cluster.job(reference).status())
-  assert.is(away.code, 'share.node-away')
-  assert.match(away.message, /have it started/)
   await nodes.submitter.restart()
   for (const end = performance.now() + 20_000; ; ) {
     const { state } = await reader.cluster
@@ -120,6 +117,7 @@ test('it can be read after its node was killed and started again, not while that
 
 test.after(async () => {
   await Promise.all([owner.session.close(), reader.session.close()])
+  await Promise.all([reader.node, nodes.submitter].map((node) => node.kill('SIGKILL')))
   await reader.node.stop()
   await nodes.stop()
 })

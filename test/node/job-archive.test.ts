@@ -19,4 +19,13 @@ test('after a start the newest jobs are listed, and any other can be looked up',
   assert.is(await archive.load('job-ffffffffffffffff'), undefined)
 })
 
+test('of what is kept at once, the last stays', async () => {
+  const disk = memoryDisk()
+  const archive = new JobArchive('/jobs', disk)
+  const names = ['first', 'second', 'third']
+  await Promise.all(names.map((name) => archive.keep(jobStatus({ state: 'done', name }), [])))
+  const { job } = jobStatus()
+  assert.is((await new JobArchive('/jobs', disk).load(job))?.status.name, 'third')
+})
+
 test.run()

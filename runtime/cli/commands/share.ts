@@ -68,7 +68,7 @@ async function fetch(session: Session, [id]: readonly string[]): Promise<void> {
     },
   })
   const folder = options.out === undefined ? fetched.folder : resolve(io.cwd, options.out)
-  if (folder !== fetched.folder) await cp(fetched.folder, folder, { recursive: true, errorOnExist: true, force: false })
+  if (folder !== fetched.folder) await cp(fetched.folder, folder, { recursive: true })
   session.print({ ...fetched, folder }, `${folder}\n`)
 }
 

@@ -39,6 +39,9 @@ export const SHARED_OWNER = 'shared'
 /** A reader that asks faster than it may is answered later, and is refused where that would be later than this. */
 const MAX_WAIT_MS = 10_000
 
+/** Codes of a file that cannot be copied for its reader as long as others wait for theirs, or at all. */
+const NO_ROOM = /^(blob\.quota|disk\.(budget|full))$/
+
 interface Answer {
   readonly reply: SharedReply
   readonly body?: Uint8Array
@@ -161,6 +164,12 @@ export class ShareDesk {
       logger.debug({ peer, request: request.type, code: error.code }, 'a reader was refused')
       return { type: 'refused', code: error.code, message: error.message.slice(0, 1024) }
     }
+    if (isAividaError(error) && NO_ROOM.test(error.code))
+      return {
+        type: 'refused',
+        code: 'share.no-room',
+        message: 'there is no room for a copy there just now; ask again later',
+      }
     logger.warn({ peer, request: request.type, error: String(error) }, 'a reader of a shared job could not be answered')
     return { type: 'refused', code: 'share.failed', message: 'that could not be read; the log of the node says why' }
   }

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { type Clock, isAividaError, limit, peerError, userError } from '../../base/index.ts'
 import { writeWhole } from '../../base/whole-file.ts'
 import { type BlobStore, fetchBlob, type OpenBlob, type OpenProvider } from '../../data/blob/index.ts'
-import { type BlobRef, countSchema, type SharedRecord } from '../../protocol/index.ts'
+import { countSchema, type SharedRecord } from '../../protocol/index.ts'
 import type { ShareRequests } from './share-requests.ts'
 
 const countedSchema = z.object({ done: countSchema, total: countSchema })
@@ -118,7 +118,7 @@ export class SharedFiles {
         const { name, sizeBytes } = file
         const isHere = () => this.#isHere(job, name, sizeBytes, hashes.get(name))
         if (!(await isHere())) {
-          await this.#bring(job, node, name)
+          await this.#bring(job, node, file)
           if (!(await isHere())) throw changed(job, name, node)
         }
         came(file)
@@ -140,11 +140,12 @@ export class SharedFiles {
     return true
   }
 
-  async #bring(job: string, node: string, name: string): Promise<void> {
+  async #bring(job: string, node: string, { name, sizeBytes }: SharedRecord['files'][number]): Promise<void> {
     const { requests, blobs, clock, provider } = this.#init
     const { signal } = this.#stop
     const { reply } = await requests.ask(node, { type: 'file', job, name }, 'file')
-    const { blob, sizeBytes }: BlobRef = reply.ref
+    const { blob } = reply.ref
+    if (reply.ref.sizeBytes !== sizeBytes) throw changed(job, name, node)
     const owner = `reading/${job}`
     try {
       await fetchBlob({

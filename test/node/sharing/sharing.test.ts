@@ -13,6 +13,7 @@ import { RecordDesk } from '../../../runtime/node/record/index.ts'
 import { parseJobReference, ShareDesk, SharedJobs, Shares } from '../../../runtime/node/sharing/index.ts'
 import {
   accountIdOf,
+  type JobStatus,
   type NodeEventBody,
   PROTOCOLS,
   type SharedReply,
@@ -22,6 +23,7 @@ import {
 } from '../../../runtime/protocol/index.ts'
 import { bindingProofCodec } from '../../../runtime/swarm/identity/index.ts'
 import { request } from '../../../runtime/swarm/wire/index.ts'
+import { jobStatus } from '../../support/fake-node-service.ts'
 import { stateOf } from '../../support/job-cluster.ts'
 import { memoryDisk } from '../../support/memory-disk.ts'
 import { type JobNode, submit, withJobs } from '../../support/virtual-jobs.ts'
@@ -342,6 +344,30 @@ test('a node that is away is named, and what to do', async () => {
   )
   assert.is(error.code, 'share.node-away')
   assert.match(error.message, new RegExp(`owner \\(${w.owner.peer}\\).*have it started`))
+  await swarm.stop()
+})
+
+test('a job that was adopted is read where it goes on', async () => {
+  const w = await world()
+  const { swarm, job, reader, outsider, nobody } = w
+  const adoption = { from: outsider.peer, by: nobody.peer, atWallMs: 1 }
+  const answers = (node: VirtualNode, status: JobStatus) =>
+    node.swarm.serve(PROTOCOLS.sharing, async (channel) => {
+      await channel.receive()
+      await channel.send(sharedReplyCodec.encode({ type: 'status', status }))
+      await channel.end()
+    })
+  answers(outsider, jobStatus({ job, state: 'adopted', adoption }))
+  answers(nobody, jobStatus({ job, state: 'running', adoption }))
+  const reading = w.reads(reader)
+  const found = await swarm.outcome(reading.status({ job, node: outsider.peer }))
+  assert.equal([found?.state, found?.sharedBy?.node], ['running', nobody.peer])
+  const other = 'job-0000000000000000'
+  assert.is(
+    await w.code(reading.status({ job: other, node: outsider.peer })),
+    'share.protocol',
+    'it tells of another job',
+  )
   await swarm.stop()
 })
 
