@@ -30,6 +30,7 @@ export async function startKernel({ connection, session, parent, ...parts }: Ker
   process.on('SIGINT', () => server.interrupt())
   process.on('SIGTERM', end)
   setInterval(() => process.ppid !== parent && end(), limit('kernelParentMs')).unref()
+  await server.ready()
 
   /** Whatever cells left open is closed with the process. */
   function end(): void {
@@ -38,7 +39,7 @@ export async function startKernel({ connection, session, parent, ...parts }: Ker
   }
 
   function exit(): void {
-    server.close()
-    process.exit(0)
+    setTimeout(() => process.exit(0), limit('kernelLingerMs'))
+    server.close().finally(() => process.exit(0))
   }
 }

@@ -133,7 +133,7 @@ export class FrontEnd {
     return this.request('history_request', { output: false, raw: true, ...query })
   }
 
-  /** Interrupts the cell that runs by a message, which a kernel cannot read while a cell computes; one that waits ends at once. */
+  /** Interrupts the cell that runs by a message; returns when the kernel has taken it. Throws `timeout`, `kernel.died`. */
   async interrupt(): Promise<void> {
     await this.request('interrupt_request', {}, { channel: 'control' })
   }

@@ -58,12 +58,10 @@ export class KernelClient extends FrontEnd {
   }
 
   /**
-   * Interrupts the cell that runs: by SIGINT to the kernel's process group, or by a message on the control channel, which a kernel
-   * cannot read while a cell computes. Default: the signal, where the system has signals.
+   * Interrupts the cell that runs: by a message on the control channel, or by SIGINT to the kernel's process group. A kernel of ours
+   * hears the message also while a cell computes, the signal when it has ended; others may be otherwise. Default: the message.
    */
-  override async interrupt(
-    by: 'message' | 'signal' = process.platform === 'win32' ? 'message' : 'signal',
-  ): Promise<void> {
+  override async interrupt(by: 'message' | 'signal' = 'message'): Promise<void> {
     if (by === 'signal') this.#process.signal('SIGINT')
     else await super.interrupt()
   }

@@ -43,8 +43,7 @@ export function ownKernelspec(node: string, env: Readonly<Record<string, string>
     argv: [node, launcher(), '{connection_file}'],
     display_name: 'Aivida',
     language: 'typescript',
-    // A signal also ends a cell that computes without waiting; the kernel takes the message, too. Windows has no SIGINT.
-    interrupt_mode: process.platform === 'win32' ? 'message' : 'signal',
+    interrupt_mode: 'message', // it stops what computes, too; a signal would be heard by all processes that cells began
     ...(Object.keys(env).length > 0 && { env: { ...env } }),
     metadata: { debugger: false, aivida: { version: VERSION } },
   }

@@ -5,6 +5,7 @@ import { SESSION_TYPES } from '../declarations/session-types.ts'
 import { hideDocs, readDocsWhenAsked } from './lazy-docs.ts'
 import { NEWER_LIBRARY } from './newer-library.ts'
 import { type Shelf, shelve } from './shelf.ts'
+import { stoppable } from './stopping.ts'
 
 type Ts = typeof TypeScript
 
@@ -250,7 +251,7 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
     const result = ts.transpileModule(js.replace(INLINE_MAP, ''), {
       ...options,
       compilerOptions,
-      transformers: { before: [importsAtRunTime(ts)] },
+      transformers: { before: [importsAtRunTime(ts), stoppable(ts)] },
     })
     // The first line is the wrapper's: its length does not shift columns.
     const outputText = `\n${result.outputText.replace(MAP_NAME, '')}`

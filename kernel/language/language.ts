@@ -28,13 +28,14 @@ export type Completeness =
 export interface Language {
   /** Of TypeScript. */
   readonly version: string
-  /** Runs a cell, magics and all. Never throws; one runs at a time. What it writes to stdout and stderr is the cell's. */
+  /**
+   * Runs a cell, magics and all. Never throws; one runs at a time. What it writes to stdout and stderr is the cell's. Its waiting
+   * ends when the cell's signal is aborted.
+   */
   execute(code: string, cell: Cell): Promise<Execution>
   complete(code: string, cursor: number): Completion
   /** What is known of the word at the cursor, as plain text and Markdown; `undefined` when there is nothing to say. */
   inspect(code: string, cursor: number): { readonly text: string; readonly markdown: string } | undefined
   isComplete(code: string): Completeness
-  /** Ends the waiting of the cell that runs; its signal is aborted by the kernel before. */
-  interrupt(): void
   close(): void
 }

@@ -1,6 +1,7 @@
 import { builtinModules } from 'node:module'
+import vm from 'node:vm'
 import type * as TypeScript from '@tslab/typescript-for-tslab'
-import { invariant } from '../../runtime/base/errors.ts'
+import { invariant, isAividaError } from '../../runtime/base/errors.ts'
 import { type Cell, inCell } from '../cell.ts'
 import type { Session } from '../session/session.ts'
 import { hearBackgroundErrors } from './background-errors.ts'
@@ -27,9 +28,6 @@ export interface TslabLanguageOptions {
   /** The notebook's folder, absolute: packages and modules are found from there. */
   readonly cwd: string
 }
-
-/** What tslab's executor rejects a wait with. */
-const INTERRUPTED = 'Interrupted asynchronously'
 
 /** A cell's code, compiled: what the executor is given when it asks. */
 interface Compiled {
@@ -58,8 +56,6 @@ class TslabLanguage implements Language {
   /** Declarations of the cells that succeeded. */
   #declared = ''
   #next: ConvertResult | undefined
-  #thrown: { readonly value: unknown } | undefined
-  #value: unknown
 
   constructor({ session, cwd }: TslabLanguageOptions) {
     this.#session = session
@@ -73,18 +69,8 @@ class TslabLanguage implements Language {
     this.#converter = this.#tslab.createConverter()
     this.#modules = new CellModules(cwd)
     const node: Converter = { ...this.#converter, convert: () => this.#converted() }
-    this.#executor = this.#tslab.createExecutor(
-      cwd,
-      { node, browser: node, close: () => this.#converter.close() },
-      {
-        log: (value: unknown) => {
-          this.#value = value
-        },
-        error: (value: unknown) => {
-          this.#thrown = { value }
-        },
-      },
-    )
+    const converters = { node, browser: node, close: () => this.#converter.close() }
+    this.#executor = this.#tslab.createExecutor(cwd, converters, console)
     this.#bareRequire = cellScope().require
     this.#undo = [
       captureOutput(),
@@ -101,8 +87,6 @@ class TslabLanguage implements Language {
         return ended.status === 'error' && cell.signal.aborted ? interrupted() : ended
       } catch (error) {
         return isInterrupt(error) || cell.signal.aborted ? interrupted() : failureOf(error, this.#codes)
-      } finally {
-        this.#executor.interrupt() // what raced against it can go: else each cell's result is kept
       }
     })
   }
@@ -138,10 +122,6 @@ class TslabLanguage implements Language {
     return completed ? { status: 'complete' } : { status: 'incomplete', indent: indent ?? '' }
   }
 
-  interrupt(): void {
-    this.#executor.interrupt()
-  }
-
   close(): void {
     this.#executor.close()
     for (const undo of this.#undo) undo()
@@ -154,7 +134,7 @@ class TslabLanguage implements Language {
     await unlessAborted(this.#modules.preload(modules), cell.signal)
     const resources = new AsyncDisposableStack()
     cellScope().require = this.#modules.within(this.#bareRequire, resources)
-    const thrown = await this.#execute(result)
+    const thrown = await this.#execute(result, cell.signal)
     this.#declared = result.declOutput ?? '' // of a cell that failed, too: what it made before that is there
     const value = this.#takeValue(result)
     try {
@@ -222,13 +202,23 @@ class TslabLanguage implements Language {
     }
   }
 
-  /** Runs compiled code; what it threw. */
-  async #execute(result: ConvertResult): Promise<{ readonly value: unknown } | undefined> {
-    this.#next = result
-    this.#thrown = undefined
-    this.#value = undefined
-    const succeeded = await this.#executor.execute('')
-    return succeeded ? undefined : this.#thrown
+  /**
+   * Runs compiled code; what it threw. tslab's executor takes the code of local modules, and runs nothing: its way of running, with
+   * `breakOnSigint`, leaves moments in which a SIGINT ends the process (Node gives the signal its default in between).
+   */
+  async #execute(result: ConvertResult, signal: AbortSignal): Promise<{ readonly value: unknown } | undefined> {
+    const { output, hasToplevelAwait } = result
+    this.#next = { ...result, output: '' }
+    await this.#executor.execute('')
+    if (!output) return undefined
+    try {
+      const head = `(${hasToplevelAwait ? 'async ' : ''}function(exports, require) { `
+      const ended = vm.runInThisContext(`${head}${output}\n})(__tslab__.exports, __tslab__.require)`)
+      if (hasToplevelAwait) await unlessAborted(ended as Promise<void>, signal)
+      return undefined
+    } catch (value) {
+      return { value }
+    }
   }
 
   #converted(): ConvertResult {
@@ -240,8 +230,7 @@ class TslabLanguage implements Language {
 
   #takeValue({ lastExpressionVar }: ConvertResult): unknown {
     if (lastExpressionVar === undefined) return undefined
-    // The executor hands over and deletes what is neither null nor undefined.
-    const value = this.#value ?? this.#executor.locals[lastExpressionVar]
+    const value = this.#executor.locals[lastExpressionVar]
     delete this.#executor.locals[lastExpressionVar]
     return value
   }
@@ -283,10 +272,10 @@ function defineGlobals(globals: object): () => void {
 }
 
 async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
   const { promise, reject } = Promise.withResolvers<never>()
   const stop = () => reject(signal.reason)
-  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  else signal.addEventListener('abort', stop, { once: true })
   try {
     await Promise.race([work, promise])
   } finally {
@@ -294,12 +283,7 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
   }
 }
 
-/** A busy loop ended by SIGINT, or a wait by `interrupt()`. */
+/** That a loop was stopped, or a wait ended. */
 function isInterrupt(error: unknown): boolean {
-  try {
-    const { code, message } = error as NodeJS.ErrnoException
-    return code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED' || message === INTERRUPTED
-  } catch {
-    return false // it is nothing, or throws when it is looked at
-  }
+  return isAividaError(error) && error.code === 'cell.interrupted'
 }

@@ -15,9 +15,8 @@ import { type AdaptedCompiler, adaptCompiler, type CompilerSetup } from './compi
  * 2. The converter takes TypeScript from the module `@tslab/typescript-for-tslab`, found anew at each call: what stands in the
  *    place of that module decides how it compiles (`compiler.ts` says what of it).
  * 3. `convert(declarations, source)` is given the declarations of the last cell that succeeded.
- * 4. The executor runs `(function(exports, require) { OUTPUT })(__tslab__.exports, __tslab__.require)`, `async` where the result
- *    says `hasToplevelAwait`, and hands an exception or the value of the last expression to its console.
- * 5. `locals` are the variables of all cells; `interrupt()` rejects what the running cell waits for.
+ * 4. The executor takes the code of local modules (`sideOutputs`) for the `require` of `__tslab__`, and runs no cell without output.
+ * 5. `locals` are the variables of all cells: `__tslab__.exports`.
  */
 export interface Tslab {
   readonly compiler: AdaptedCompiler

@@ -54,9 +54,7 @@ export class CellQueue {
 
   /** Interrupts the cell that runs: what it waits for ends, and the jobs that it submitted are called off. */
   interrupt(): void {
-    if (!this.#running) return
-    this.#running.controller.abort(interrupted())
-    this.#language.interrupt()
+    this.#running?.controller.abort(interrupted())
   }
 
   async #runWaiting(): Promise<void> {
@@ -65,9 +63,11 @@ export class CellQueue {
       this.#running = { cell, controller }
       cell.begin()
       const reply = await this.#run(cell, controller)
-      const stops = reply.status === 'error' && cell.request.stop_on_error
-      // What a front end sent before it could know of the error is here now, also when the cell computed all the time.
-      for (let turn = 0; stops && turn < TURNS; turn++) await this.#clock.turn()
+      const failed = reply.status === 'error'
+      const stops = failed && cell.request.stop_on_error
+      // What a front end sent before it could know of the error is here now, also when the cell computed all the time; so is the
+      // interrupt that stopped it, which is no other cell's.
+      for (let turn = 0; failed && turn < TURNS; turn++) await this.#clock.turn()
       this.#running = undefined
       cell.end(reply)
       if (stops) for (const other of this.#waiting.splice(0)) this.#abort(other)
@@ -95,7 +95,7 @@ export class CellQueue {
       put: (output) => outputs.put(output),
     }
     const execution = await this.#execute(code, cell)
-    // Node itself ends a cell that computes; what that has begun is called off all the same.
+    // A cell that computed is stopped before its interrupt is taken; what it has begun is called off all the same.
     if (execution.status === 'error' && execution.name === INTERRUPTED) controller.abort(interrupted())
     ended.resolve()
     const shown = await this.#show(execution, cell)

@@ -1,8 +1,10 @@
-import type { Clock } from '../../runtime/base/clock.ts'
+import { type Clock, sleep } from '../../runtime/base/clock.ts'
 import { assertNever, toAividaError } from '../../runtime/base/errors.ts'
+import { limit } from '../../runtime/base/limits.ts'
 import type { Language } from '../language/language.ts'
 import { CellQueue, type Render } from './cell-queue.ts'
 import type { Connection } from './connection.ts'
+import { ControlLine } from './control-line.ts'
 import { charactersOf, unitsOf } from './cursor.ts'
 import { ignoreSubscriptions, iopubGate } from './iopub.ts'
 import { kernelInfo } from './kernel-info.ts'
@@ -40,27 +42,43 @@ export class KernelServer {
   readonly #maker = new MessageMaker()
   readonly #cells: CellQueue
   readonly #outbox: Outbox
+  readonly #connection: Connection
+  /** That there is a first cell. */
+  readonly #cell = Promise.withResolvers<void>()
+  #control: ControlLine | undefined
   #closed = false
 
-  private constructor(sockets: KernelSockets, key: string, parts: ServerParts) {
+  private constructor(sockets: KernelSockets, connection: Connection, parts: ServerParts) {
     this.#sockets = sockets
-    this.#wire = new Wire(key)
+    this.#connection = connection
+    this.#wire = new Wire(connection.key)
     this.#parts = parts
     this.#outbox = new Outbox(iopubGate(sockets.iopub), parts.clock)
     this.#cells = new CellQueue(parts.language, parts.render, parts.clock)
   }
 
-  /** Listens where the connection file says. Throws `kernel.port-taken`. */
+  /** Listens where the connection file says; {@link ready} tells when on all channels. Throws `kernel.port-taken`. */
   static async listen(connection: Connection, parts: ServerParts): Promise<KernelServer> {
     const sockets = await bindSockets(connection)
-    const server = new KernelServer(sockets, connection.key, parts)
+    const server = new KernelServer(sockets, connection, parts)
     server.#status('starting', undefined)
-    void server.#hear('shell')
-    void server.#hear('control')
+    void server.#hear()
     void server.#hearAnswers()
-    void server.#echo()
     void ignoreSubscriptions(sockets.iopub)
     return server
+  }
+
+  /**
+   * Hears the control channel, too, from the first cell on or soon after the start: its thread takes a tenth of a second to begin,
+   * for which no front end has to wait; what is sent in the meantime waits at its sender. Throws `kernel.port-taken`.
+   */
+  async ready(): Promise<void> {
+    await Promise.race([sleep(this.#parts.clock, limit('kernelControlMs')), this.#cell.promise])
+    this.#control = new ControlLine(this.#connection)
+    await this.#control.listen({
+      isInterrupt: (frames) => this.#isInterrupt(frames),
+      hear: (frames) => this.#take('control', frames),
+    })
   }
 
   /** Interrupts the cell that runs. */
@@ -68,20 +86,23 @@ export class KernelServer {
     this.#cells.interrupt()
   }
 
-  /** Hears and says no more. What was said still leaves. */
-  close(): void {
+  /** Hears and says no more. Resolves when what was said has left, or as good as: the end of the process waits for the rest. */
+  async close(): Promise<void> {
     this.#closed = true
     this.#outbox.close()
     closeSockets(this.#sockets)
+    await this.#control?.close()
   }
 
-  async #hear(channel: Asked): Promise<void> {
-    for await (const frames of this.#sockets[channel]) {
-      try {
-        this.#handle(channel, this.#wire.decode(frames))
-      } catch {
-        this.dropped++
-      }
+  async #hear(): Promise<void> {
+    for await (const frames of this.#sockets.shell) this.#take('shell', frames)
+  }
+
+  #take(channel: Asked, frames: readonly Uint8Array[]): void {
+    try {
+      this.#handle(channel, this.#wire.decode(frames))
+    } catch {
+      this.dropped++
     }
   }
 
@@ -90,9 +111,12 @@ export class KernelServer {
     for await (const _ of this.#sockets.stdin) this.dropped++
   }
 
-  /** The heartbeat: whoever wonders whether the kernel lives gets the same bytes back. */
-  async #echo(): Promise<void> {
-    for await (const frames of this.#sockets.hb) await this.#sockets.hb.send(frames)
+  #isInterrupt(frames: readonly Uint8Array[]): boolean {
+    try {
+      return this.#wire.decode(frames).header.msg_type === 'interrupt_request'
+    } catch {
+      return false
+    }
   }
 
   #handle(channel: Asked, message: Message): void {
@@ -104,6 +128,7 @@ export class KernelServer {
 
   #enqueue(channel: Asked, message: Message, request: ExecuteRequest): void {
     const { header } = message
+    this.#cell.resolve()
     this.#cells.add({
       request,
       publish: (type, content) => this.#publish(type, content, header),
@@ -177,8 +202,9 @@ export class KernelServer {
 
   #reply(channel: Asked, { route, header }: Message, type: string, content: Content): void {
     if (this.#closed) return
-    const message = this.#maker.make(type, content, { route, parent: header })
-    this.#sockets[channel].send(this.#wire.encode(message) as never).catch(() => this.dropped++)
+    const frames = this.#wire.encode(this.#maker.make(type, content, { route, parent: header }))
+    if (channel === 'control') this.#control?.send(frames)
+    else this.#sockets.shell.send(frames as never).catch(() => this.dropped++)
   }
 
   #status(state: 'starting' | 'busy' | 'idle', parent: Header | undefined): void {

@@ -28,7 +28,9 @@ export function snapshotPlan() {
     compiler: kernel('language/compiler'),
     // It and all that it imports of ours: Node's loader is not there when a snapshot is built.
     modules: [
-      ...['compiler', 'lazy-docs', 'newer-library', 'shelf', 'shelved-file'].map((name) => kernel(`language/${name}`)),
+      ...['compiler', 'lazy-docs', 'newer-library', 'shelf', 'shelved-file', 'stopping'].map((name) =>
+        kernel(`language/${name}`),
+      ),
       kernel('declarations/session-types'),
     ],
     tslab: ['converter', 'metadata', 'inspect'].map((name) => join(dist, `${name}.js`)),

@@ -65,6 +65,18 @@ export const KERNEL_LIMITS = {
     unit: 'ms',
     reason: 'for the last messages to leave; a front end on loopback takes one',
   },
+  kernelControlMs: {
+    value: 200,
+    unit: 'ms',
+    reason:
+      'from the start until the control channel has a thread, without a cell: the front end has its first answers by then',
+  },
+  kernelStuckMs: {
+    value: 100,
+    unit: 'ms',
+    reason:
+      'from an interrupt until what computes is stopped, unless the kernel has taken it itself: it takes 1 ms when free',
+  },
   kernelParentMs: { value: 1_000, unit: 'ms', reason: 'how soon a kernel sees that whoever started it is gone' },
   kernelStartMs: {
     value: 60_000,

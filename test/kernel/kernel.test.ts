@@ -72,7 +72,7 @@ kernels('says in a line why it does not start', async () => {
     [REAL_KERNEL, undefined, /^expected the path of a Jupyter connection file: ENOENT.*\n$/],
     [FAKE_KERNEL, { ...connection, key: '' }, /no connection file that this kernel takes: key: /],
     [FAKE_KERNEL, { ...connection, signature_scheme: 'md5' }, /no connection file .*signature_scheme: /],
-    [FAKE_KERNEL, connection, /cannot listen at tcp:\/\/127\.0\.0\.1:\d+ for shell \(EADDRINUSE\)/],
+    [FAKE_KERNEL, connection, /cannot listen at tcp:\/\/127\.0\.0\.1:\d+ \(EADDRINUSE\)/],
   ] as const) {
     if (content) writeFileSync(path, JSON.stringify(content))
     const [command, ...args] = kernel.map((arg) => arg.replace('{connection_file}', path))

@@ -86,46 +86,28 @@ hooks('the converter’s code begins one line below, its errors count without th
   converter.close()
 })
 
-hooks('the executor runs what the converter gives, with the scope that can be reached', async () => {
-  const said: [string, unknown][] = []
-  let result: Partial<ConvertResult> = {}
-  const converter = {
-    ...({} as ReturnType<typeof tslab.createConverter>),
-    convert: () => ({ diagnostics: [], ...result }),
-  }
-  const executor = tslab.createExecutor(
-    setup.cwd,
-    { node: converter, browser: converter, close: () => {} },
-    { log: (value) => said.push(['log', value]), error: (value) => said.push(['error', value]) },
-  )
-  const run = async (next: Partial<ConvertResult>) => {
-    result = next
-    return await executor.execute('')
-  }
-  assert.is(cellScope().exports, executor.locals)
-  assert.ok(await run({ output: 'exports.a = [typeof require("node:fs"), arguments.length]' }))
-  assert.equal(executor.locals.a, ['object', 2])
-  assert.ok(await run({ output: 'exports.last = 7', lastExpressionVar: 'last' }))
-  assert.equal(said.splice(0), [['log', 7]])
-  assert.not('last' in executor.locals)
-  assert.ok(await run({ output: 'exports.last = null', lastExpressionVar: 'last' }))
-  assert.equal([said, executor.locals.last], [[], null], 'null is not told and stays')
-  assert.not(await run({ output: 'throw 5' }))
-  assert.equal(said.splice(0), [['error', 5]])
-  const waiting = run({ output: 'await new Promise(() => {})', hasToplevelAwait: true })
-  executor.interrupt()
-  assert.not(await waiting)
-  assert.is((said[0]![1] as Error).message, 'Interrupted asynchronously')
-  const before = cellScope().require
-  cellScope().require = (() => 'ours') as unknown as NodeJS.Require
-  assert.ok(await run({ output: 'exports.b = require("anything")' }))
-  cellScope().require = before
-  assert.is(executor.locals.b, 'ours')
-  const url = 'aivida:cell/0'
-  assert.not(await run({ output: `throw new Error("x")\n//# sourceURL=${url}` }))
-  assert.match((said.at(-1)![1] as Error).stack!, `${url}:1:`)
-  executor.close()
-})
+hooks(
+  'the executor takes the code of modules, with the scope that can be reached, and runs no cell without output',
+  async () => {
+    let result: Partial<ConvertResult> = {}
+    const converter = {
+      ...({} as ReturnType<typeof tslab.createConverter>),
+      convert: () => ({ diagnostics: [], ...result }),
+    }
+    const executor = tslab.createExecutor(setup.cwd, { node: converter, browser: converter, close: () => {} }, console)
+    assert.is(cellScope().exports, executor.locals)
+    const path = `${setup.cwd}/beside.js`
+    for (const value of [1, 2]) {
+      result = { output: '', sideOutputs: [{ path, data: `exports.value = ${value}` }] }
+      assert.ok(await executor.execute(''))
+      assert.is(cellScope().require('./beside').value, value)
+    }
+    assert.type(cellScope().require('node:fs').readFileSync, 'function')
+    Object.defineProperty(executor.locals, 'named', { get: () => 5 })
+    assert.is(executor.locals.named, 5, 'a named import is a variable')
+    executor.close()
+  },
+)
 
 hooks('a compiler can be adapted again, as a snapshot does', () => {
   assert.type(adaptCompiler(ts, () => setup).exports.createWatchProgram, 'function')

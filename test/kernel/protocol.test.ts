@@ -3,6 +3,7 @@
  * The kernel as Jupyter meets it: its own process, over ZeroMQ. The first four groups are what
  * https://github.com/runtimed/kernel-testbed asks of any kernel, tier by tier.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { KernelClient, RunOutput } from '../../kernel/client/index.ts'
@@ -165,7 +166,6 @@ advanced('who asks for input is told that nobody answers', async ({ kernel }) =>
 advanced('an interrupt is answered, and ends what a cell waits for', async ({ kernel }) => {
   await kernel.interrupt('message') // nothing runs
   for (const by of ['message', 'signal'] as const) {
-    // After an await: while code of a cell runs without one, Node itself takes SIGINT, and drops it in that code's last moment.
     const run = kernel.execute("await 0; console.log('waiting'); await new Promise(() => {})")
     await run[Symbol.asyncIterator]().next()
     await kernel.interrupt(by)
@@ -174,17 +174,57 @@ advanced('an interrupt is answered, and ends what a cell waits for', async ({ ke
   }
 })
 
-advanced('a signal ends a cell that computes without waiting, and what it said before is there', async ({ kernel }) => {
-  const run = kernel.execute("console.log('computing'); while (true) {}")
-  assert.equal((await run[Symbol.asyncIterator]().next()).value, {
-    type: 'stream',
-    name: 'stdout',
-    text: 'computing\n',
-  })
-  await kernel.interrupt('signal')
-  const { reply } = await run.done()
-  assert.is(reply.status === 'error' && reply.ename, 'KeyboardInterrupt')
+advanced('an interrupt ends a cell that computes, and what it said before is there', async ({ kernel }) => {
+  for (const code of [
+    "console.log('computing'); while (true) {}",
+    "await 0; console.log('computing'); while (true) { try { JSON.parse('{') } catch {} }",
+    "setTimeout(() => { console.log('computing'); for (;;) ; }, 1); await new Promise(() => {})",
+    "console.log('computing'); while (true) await 0",
+    "await 0; console.log('computing'); function fib(n: number): number { return n < 2 ? n : fib(n - 1) + fib(n - 2) }\nfib(80)",
+  ]) {
+    const run = kernel.execute(code)
+    const said = { type: 'stream', name: 'stdout', text: 'computing\n' } as const
+    assert.equal((await run[Symbol.asyncIterator]().next()).value, said, code)
+    assert.ok(await kernel.isAlive(), 'a heartbeat comes back while a cell computes')
+    await kernel.interrupt()
+    const { reply } = await run.done()
+    assert.is(reply.status === 'error' && reply.ename, 'KeyboardInterrupt', code)
+  }
+  assert.is((await kernel.execute('let n = 0; while (n < 1e6) n++\nn').done()).reply.status, 'ok')
 })
+
+advanced(
+  'interrupts at any moment, by message and signal: each cell has one reply, and the kernel lives',
+  async ({ kernel }) => {
+    const cells = [
+      '1 + 1',
+      'await 0',
+      'let x = 0; for (let n = 0; n < 2e6; n++) x += n\nx',
+      'await new Promise((done) => setTimeout(done, 2))',
+    ]
+    const replies = new Map<string, number>()
+    const interrupts: Promise<void>[] = []
+    let seed = 7
+    const random = () => {
+      seed = (seed * 48_271) % 0x7fffffff
+      return seed / 0x7fffffff
+    }
+    for (let n = 0; n < 100; n++) {
+      const run = kernel.execute(cells[n % cells.length]!)
+      for (const by of ['message', 'signal'] as const) {
+        await sleep(random() * 4)
+        interrupts.push(kernel.interrupt(by))
+      }
+      const { reply } = await run.done()
+      replies.set(reply.status, (replies.get(reply.status) ?? 0) + 1)
+      if (reply.status === 'error') assert.is(reply.ename, 'KeyboardInterrupt', JSON.stringify(reply))
+    }
+    await Promise.all(interrupts)
+    assert.is((replies.get('ok') ?? 0) + (replies.get('error') ?? 0), 100)
+    assert.ok((replies.get('error') ?? 0) > 10, 'interrupts met cells')
+    assert.is((await kernel.execute('40 + 2').done()).reply.status, 'ok')
+  },
+)
 
 advanced('the count goes up by one for each cell, and everything names its request', async ({ kernel }) => {
   const first = await kernel.execute('1').done()

@@ -5,8 +5,6 @@ import { startKernel } from '../../kernel/kernel.ts'
 import type { Execution, Language } from '../../kernel/language/language.ts'
 import { readConnection } from '../../kernel/messaging/connection.ts'
 
-let interrupted = () => {}
-
 const language: Language = {
   version: '0.0.0',
   async execute(code: string, cell: Cell): Promise<Execution> {
@@ -26,12 +24,7 @@ const language: Language = {
       case 'fail':
         return { status: 'error', name: 'Failure', message: rest.join(' '), traceback: ['Failure', 'line 1'] }
       case 'wait':
-        await Promise.race([
-          sleep(Number(rest[0])),
-          new Promise<void>((resolve) => {
-            interrupted = resolve
-          }),
-        ])
+        await sleep(Number(rest[0]), undefined, { signal: cell.signal }).catch(() => {})
         return cell.signal.aborted
           ? { status: 'error', name: 'KeyboardInterrupt', message: 'interrupted', traceback: [] }
           : { status: 'ok' }
@@ -48,7 +41,6 @@ const language: Language = {
   complete: (code, cursor) => ({ matches: [`${code.slice(0, cursor)}x`], start: 0, end: cursor }),
   inspect: () => undefined,
   isComplete: (code) => ({ status: code === 'value' ? 'complete' : 'invalid' }),
-  interrupt: () => interrupted(),
   close() {},
 }
 

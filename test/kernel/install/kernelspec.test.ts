@@ -44,7 +44,7 @@ kernelspec('it starts this Node with this launcher, and is interrupted by messag
   assert.is(folder, join(at.folder, 'data/kernels/aivida'))
   const spec = JSON.parse(readFileSync(join(folder, 'kernel.json'), 'utf8'))
   assert.equal(spec.argv, [process.execPath, launcher(), '{connection_file}'])
-  assert.is(spec.interrupt_mode, process.platform === 'win32' ? 'message' : 'signal')
+  assert.is(spec.interrupt_mode, 'message')
   assert.is(spec.language, 'typescript')
   assert.equal(spec.env, { AIVIDA_DATA_DIR: '/d' })
   assert.match(launcher(), /kernel\/launch\.js$/)
