@@ -90,6 +90,7 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
   /** Of the first program, which knows no cell yet: the library, Node's and the session's declarations and their packages. */
   const fixedFiles = new Map<string, TypeScript.SourceFile>()
   const fixedImports = new Map<string, TypeScript.ResolvedModuleWithFailedLookupLocations>()
+  const fixedTypes = new Map<string, TypeScript.ResolvedTypeReferenceDirectiveWithFailedLookupLocations>()
   let hasBase = false
   /** The first program, until its trees are put away. */
   let base: TypeScript.Program | undefined
@@ -147,8 +148,13 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
     host.resolveTypeReferenceDirectiveReferences = (references, from, redirected, settings) =>
       references.map((reference) => {
         const name = typeof reference === 'string' ? reference : reference.fileName
-        if (name !== SESSION_TYPES) return ts.resolveTypeReferenceDirective(name, from, settings, own, redirected)
-        return { resolvedTypeReferenceDirective: { primary: true, resolvedFileName: setup().typesFile } }
+        if (name === SESSION_TYPES)
+          return { resolvedTypeReferenceDirective: { primary: true, resolvedFileName: setup().typesFile } }
+        const known = fixedTypes.get(name)
+        if (known) return known
+        const found = ts.resolveTypeReferenceDirective(name, from, settings, own, redirected)
+        if (found.resolvedTypeReferenceDirective?.primary && !hasBase) fixedTypes.set(name, found)
+        return found
       })
     host.hasInvalidatedResolutions = (path) => unresolvedIn.has(path)
     return host

@@ -80,7 +80,7 @@ export function shelve({ ts, program, files, readText, namesFile }: ShelfInit): 
     shelved.set(tree.fileName, file)
   }
   for (const [from, { tree }] of shelved) for (const path of targets.get(from)!) shelved.get(path!)!.additions.add(tree)
-  for (const tree of [...kept, names]) detach(tree, isLibrary(tree))
+  for (const tree of [...kept, names]) detach(tree, isLibrary(tree), ts)
   return {
     roots: [...[...kept].filter((tree) => !isLibrary(tree)), names],
     shelved: new Map([...shelved].map(([path, { tree }]) => [path, tree])),

@@ -43,6 +43,8 @@ export type Parse = (path: string) => Parsed
 export interface Internal {
   bindSourceFile(file: TypeScript.SourceFile, options: TypeScript.CompilerOptions): void
   isGlobalScopeAugmentation(node: TypeScript.Node): boolean
+  /** Files of TypeScript's library by their short names. */
+  readonly libMap: ReadonlyMap<string, string>
 }
 
 /** Of a symbol, what leads into the tree of its file. */
@@ -79,12 +81,20 @@ export function modulesOf(tree: Tree, ts: Ts): ModuleTree[] {
   )
 }
 
-/** A program follows no reference of the file to others; a type checker finds them as before. */
-export function detach(tree: Tree, isLibrary: boolean): void {
+/**
+ * A program follows no reference of the file to others; a type checker finds them as before. Those of a file of TypeScript's library
+ * to others of it are kept, as what they lead to: for the name of one a program looks for a package that would replace it.
+ */
+export function detach(tree: Tree, isLibrary: boolean, ts: Ts): void {
   const modules = foundModules(tree)
   Object.defineProperty(tree, 'resolvedModules', { get: () => modules, set: () => {} })
-  Object.assign(tree, NO_REFERENCES, { moduleAugmentations: tree.moduleAugmentations ?? [] })
-  if (!isLibrary) Object.assign(tree, { libReferenceDirectives: [] })
+  const { libMap } = ts as Ts & Internal
+  const referencedFiles = (isLibrary ? tree.libReferenceDirectives : []).flatMap((reference) => {
+    const fileName = libMap.get(reference.fileName.toLowerCase())
+    return fileName === undefined ? [] : [{ ...reference, fileName }]
+  })
+  const { moduleAugmentations = [] } = tree
+  Object.assign(tree, NO_REFERENCES, { libReferenceDirectives: [], referencedFiles, moduleAugmentations })
 }
 
 function foundModules(tree: Tree): Map<string, { readonly resolvedModule: TypeScript.ResolvedModule }> {

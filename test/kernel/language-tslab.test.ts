@@ -39,6 +39,10 @@ hooks('TypeScript has what is taken of it without being declared', () => {
     assert.type((ts as unknown as Record<string, unknown>)[name], 'function', name)
 })
 
+hooks('TypeScript knows the files of its library by name', () => {
+  assert.is((ts as unknown as { libMap: Map<string, string> }).libMap.get('es2015.core'), 'lib.es2015.core.d.ts')
+})
+
 hooks('the converter asks the module for TypeScript at each call, and takes program and diagnostics from there', () => {
   const called = new Set<string>()
   const real = tslab.compiler.exports as unknown as Record<string, (...args: unknown[]) => unknown>
