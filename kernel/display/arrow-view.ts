@@ -23,7 +23,7 @@ export function arrowTableBundle(table: Table): MimeBundle {
   const size = `${counted(table.numRows, 'row')} × ${counted(table.schema.fields.length, 'column')}`
   const shape = `${size}${table.numRows > ROWS ? `, the first ${ROWS} shown` : ''}${left > 0 ? `, ${left} columns not shown` : ''}`
   const markup = html`<div class="wide"><table><thead><tr>${columns.map(
-    ({ name, type, right }) => html`<th class="${right ? 'n' : ''}">${name}<small>${type}</small></th>`,
+    ({ name, type, right }) => html`<th class="${right ? 'n' : ''}">${name} <small>${type}</small></th>`,
   )}</tr></thead><tbody>${Array.from(
     { length: rows },
     (_, row) =>

@@ -6,7 +6,13 @@ import { aligned, brief, plain } from './plain.ts'
 /** A cell of a {@link CardTable}: its text, or more about it. */
 export type CardCell =
   | string
-  | { readonly text: string; readonly tone?: 'good' | 'bad' | 'warn' | 'soft'; readonly title?: string }
+  | {
+      readonly text: string
+      readonly tone?: 'good' | 'bad' | 'warn' | 'soft'
+      readonly title?: string
+      /** A sentence, which takes the room that is left on as many lines as it needs. */
+      readonly wraps?: boolean
+    }
 
 /** Things that the cluster has, a row each. */
 export interface CardTable {
@@ -18,6 +24,7 @@ export interface CardTable {
 
 const ROWS = 50
 const CHARACTERS = 60
+const SENTENCE = 240
 
 /** A table as text and as HTML. */
 export function cardTableBundle(table: CardTable, title?: Markup | undefined): MimeBundle {
@@ -42,8 +49,8 @@ export function cardTableHtml({ headings, rows, empty }: CardTable): Markup {
     .map(
       (row) =>
         html`<tr>${row.map((cell, i) => {
-          const { tone = '', title } = typeof cell === 'string' ? {} : cell
-          return html`<td class="${side(i)} ${tone}" title="${title}">${brief(textOf(cell), CHARACTERS)}</td>`
+          const { tone = '', title, wraps = false } = typeof cell === 'string' ? {} : cell
+          return html`<td class="${[side(i), tone, wraps ? 'why' : ''].filter(Boolean).join(' ')}" title="${title}">${brief(textOf(cell), wraps ? SENTENCE : CHARACTERS)}</td>`
         })}</tr>`,
     )}</tbody></table></div>${rows.length > ROWS && html`<p class="soft">and ${rows.length - ROWS} more</p>`}`
 }

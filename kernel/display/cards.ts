@@ -24,7 +24,7 @@ export function clusterCard(info: NodeInfo, peers: readonly PeerView[]): MimeBun
   ]
   const own = `this node ${name}${account === undefined ? '' : `, account ${account}`}`
   const markup = html`<div class="head"><b>${cluster.name}</b> <span class="soft">${own}</span></div>
-<div class="tiles">${tiles.map(([value, what]) => html`<div><b>${value}</b><span>${what}</span></div>`)}</div>
+<div class="tiles">${tiles.map(([value, what]) => html`<div><b>${value}</b> <span>${what}</span></div>`)}</div>
 ${notes.map((note) => html`<p class="warn">${note}</p>`)}${cardTableHtml(table)}`
   const text = [
     `cluster ${cluster.name}: ${tiles.map(([value, what]) => `${value} ${what}`).join(', ')}`,
@@ -87,7 +87,8 @@ export function jobsCard(jobs: readonly JobStatus[], nowWallMs: number): MimeBun
     empty: 'no jobs yet',
     rows: jobs.map((job) => {
       const { rows, rounds, error } = job
-      const share = rows.total === undefined || rows.total === 0 ? '' : ` (${percent(rows.done / rows.total)})`
+      const isPart = job.state !== 'done' && rows.total !== undefined && rows.total > 0
+      const share = isPart ? ` (${percent(rows.done / rows.total!)})` : ''
       return [
         job.job,
         job.name || '-',
@@ -97,9 +98,13 @@ export function jobsCard(jobs: readonly JobStatus[], nowWallMs: number): MimeBun
         count(job.workers.length),
         duration(Math.max(0, (job.finishedWallMs ?? nowWallMs) - job.createdWallMs)),
         duration(Math.max(0, nowWallMs - job.createdWallMs)),
-        error
-          ? { text: `${error.code}: ${error.message}`, tone: 'bad', title: error.message }
-          : { text: (job.state === 'running' ? rounds?.waits : undefined) ?? '', tone: 'warn' },
+        error && job.state !== 'cancelled'
+          ? { text: `${error.code}: ${error.message}`, tone: 'bad', wraps: true }
+          : {
+              text: error?.message ?? (job.state === 'running' ? rounds?.waits : undefined) ?? '',
+              tone: 'warn',
+              wraps: true,
+            },
       ]
     }),
   })

@@ -3,7 +3,7 @@ import { type Line, lineChart } from '../../../runtime/node/record/report/line-c
 import { html, type Markup } from '../../../runtime/node/record/report/markup.ts'
 import type { JobStatus } from '../../../runtime/protocol/index.ts'
 import { unitOf } from '../../../runtime/protocol/unit.ts'
-import { page } from '../page.ts'
+import { page, UNSTYLED } from '../page.ts'
 import { counted as words } from '../plain.ts'
 import { type Curve, curvesInOrder, latest, pointsOf } from './curve.ts'
 import { notesOf, notTaken, type Pace, paceOf, rate, timeText, type WorkerRow, workerRows } from './figures.ts'
@@ -91,7 +91,7 @@ function tiles(view: JobView, status: JobStatus, pace: Pace): Markup {
       `${bytes(moved.sent)}, ${bytes(moved.received)}`,
     ],
   ]
-  return html`<div class="tiles">${shown.flatMap((tile) => (tile ? [html`<div><b>${tile[1]}</b><span>${tile[0]}</span></div>`] : []))}</div>`
+  return html`<div class="tiles">${shown.flatMap((tile) => (tile ? [html`<div><b>${tile[1]}</b> <span>${tile[0]}</span></div>`] : []))}</div>`
 }
 
 function shardWords({ running, waiting, writing, retries, copies, failed }: JobStatus['shards']): string {
@@ -107,7 +107,7 @@ function curveOf(view: JobView): Markup | undefined {
   const lines = linesOf(curve)
   if (lines.every(({ points }) => points.length < 2)) return undefined
   const chart = lineChart(lines, 'steps', measurement)
-  return chart && html`<div style="max-width:44rem"><p class="soft">${metric}</p>${chart}</div>`
+  return chart && html`<div class="wide" style="max-width:44rem"><p class="soft">${metric}</p>${chart}${UNSTYLED}</div>`
 }
 
 function linesOf({ training, validation }: Curve): Line[] {

@@ -3,7 +3,7 @@ import { html, type Markup } from '../../../runtime/node/record/report/markup.ts
 import { numberText } from '../arrow-cell.ts'
 import { covered } from '../covered.ts'
 import { DISPLAY, type Displayable, type MimeBundle } from '../mime-bundle.ts'
-import { page } from '../page.ts'
+import { page, UNSTYLED } from '../page.ts'
 import { brief, plain } from '../plain.ts'
 
 /** Middle tones that stand out from light and dark paper: see `page.ts`. */
@@ -52,7 +52,7 @@ export class Chart implements Displayable {
   /** For front ends, the richest form first that they know. */
   [DISPLAY](): MimeBundle {
     const { title, width, height, content, legend, note, words } = this.#drawing
-    const markup = html`${title !== '' && html`<p><b>${title}</b></p>`}<svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${title || words}">${content}</svg>${
+    const markup = html`${title !== '' && html`<p><b>${title}</b></p>`}<div class="wide"><svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${title || words}">${content}</svg></div>${UNSTYLED}${
       legend.length > 1 &&
       html`<p class="legend">${legend.map((name, i) => html`<span class="c${i % PALETTE.length}">${name}</span> `)}</p>`
     }${note !== undefined && html`<p class="soft">${note}</p>`}`
@@ -105,6 +105,6 @@ export function frame({ xRange, yRange, xLabel, yLabel, xTexts }: FrameInit): Fr
     ticksOf(minX, maxX)
       .filter((tick) => tick >= minX && tick <= maxX)
       .map((tick) => [tick, numberText(tick)] as const)
-  const axes = html`${yTicks.map((tick) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${place(y(tick))}" y2="${place(y(tick))}"/><text x="${LEFT - 6}" y="${place(y(tick) + 4)}" text-anchor="end">${numberText(tick)}</text>`)}${xTicks.map(([at, text]) => html`<text x="${place(x(at))}" y="${bottom + 16}" text-anchor="middle">${brief(text, 14)}</text>`)}<text x="${WIDTH - RIGHT}" y="${HEIGHT - 8}" text-anchor="end">${brief(xLabel, 60)}</text><text x="${LEFT - 6}" y="12" text-anchor="start">${brief(yLabel, 60)}</text>`
+  const axes = html`${yTicks.map((tick) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${place(y(tick))}" y2="${place(y(tick))}"/><text x="${LEFT - 6}" y="${place(y(tick) + 4)}" text-anchor="end">${numberText(tick)}</text> `)}${xTicks.map(([at, text]) => html`<text x="${place(x(at))}" y="${bottom + 16}" text-anchor="middle">${brief(text, 14)}</text> `)}<text x="${WIDTH - RIGHT}" y="${HEIGHT - 8}" text-anchor="end">${brief(xLabel, 60)}</text><text x="${LEFT - 6}" y="12" text-anchor="start">${brief(yLabel, 60)}</text>`
   return { x, y, axes, bottom }
 }

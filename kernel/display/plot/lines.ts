@@ -82,6 +82,7 @@ export function seriesChart(data: PlotData, options: PlotOptions, kind: 'line' |
   const skipped = metrics.length * first.length - kept.reduce((sum, line) => sum + line.points.length, 0)
   const repeats = kind === 'line' && series.some((line) => line.some(([at], i) => i > 0 && line[i - 1]![0] === at))
   const notes = [
+    points.length === 0 && 'there is no number to draw',
     skipped > 0 && `${skipped.toLocaleString('en')} values that are no numbers are left out`,
     kept.length > SERIES && `the first ${SERIES} of ${kept.length} lines`,
     repeats && `some ${xLabel} have several values; { by: column } draws a line for each value of a column`,

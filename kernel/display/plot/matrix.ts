@@ -33,7 +33,7 @@ const FILL = '#1f6fa3'
 /** Cells that are filled from here on have white numbers, those below the colour of text. */
 const STRONG = 0.5
 
-/** How strongly a cell is filled: nothing between, where neither white nor dark numbers could be read on every paper. */
+/** How strongly a cell with a number is filled: nothing between, where neither white nor dark numbers could be read on every paper. */
 function strength(share: number): number {
   return share > STRONG ? 0.88 + 0.12 * ((share - STRONG) / (1 - STRONG)) : 0.06 + 0.39 * (share / STRONG)
 }
@@ -60,10 +60,10 @@ export function heatmapChart(data: unknown, options: MatrixOptions): Chart {
       const at = [LEFT + x * size, TOP + y * size] as const
       const words =
         isNumbered &&
-        html`<text x="${place(at[0] + size / 2)}" y="${place(at[1] + size / 2 + 4)}" text-anchor="middle" style="fill:${share(value) > STRONG ? '#fff' : 'currentColor'};opacity:1">${shortNumber(value)}</text>`
-      return html`<rect x="${place(at[0])}" y="${place(at[1])}" width="${place(Math.max(0.5, size - 1))}" height="${place(Math.max(0.5, size - 1))}" fill="${FILL}" fill-opacity="${strength(share(value)).toFixed(3)}"><title>${name(options.rows, y)}, ${name(options.columns, x)}: ${numberText(value)}</title></rect>${words}`
+        html`<text x="${place(at[0] + size / 2)}" y="${place(at[1] + size / 2 + 4)}" text-anchor="middle" style="fill:${share(value) > STRONG ? '#fff' : 'currentColor'};opacity:1">${shortNumber(value)}</text> `
+      return html`<rect x="${place(at[0])}" y="${place(at[1])}" width="${place(Math.max(0.5, size - 1))}" height="${place(Math.max(0.5, size - 1))}" fill="${FILL}" fill-opacity="${(isNumbered ? strength(share(value)) : 0.06 + 0.94 * share(value)).toFixed(3)}"><title>${name(options.rows, y)}, ${name(options.columns, x)}: ${numberText(value)}</title></rect>${words}`
     }),
-  )}${rows.map((_, y) => y % every(height) === 0 && html`<text x="${LEFT - 6}" y="${place(TOP + y * size + size / 2 + 4)}" text-anchor="end">${name(options.rows, y)}</text>`)}${rows[0]!.map((_, x) => x % every(width) === 0 && html`<text x="${place(LEFT + x * size + size / 2)}" y="${TOP - 6}" text-anchor="middle">${name(options.columns, x)}</text>`)}<text x="${LEFT}" y="12">${brief(options.xLabel ?? '', 40)}</text><text x="4" y="${TOP - 6}">${brief(options.yLabel ?? '', 12)}</text>`
+  )}${rows.map((_, y) => y % every(height) === 0 && html`<text x="${LEFT - 6}" y="${place(TOP + y * size + size / 2 + 4)}" text-anchor="end">${name(options.rows, y)}</text> `)}${rows[0]!.map((_, x) => x % every(width) === 0 && html`<text x="${place(LEFT + x * size + size / 2)}" y="${TOP - 6}" text-anchor="middle">${name(options.columns, x)}</text> `)}<text x="${LEFT}" y="12">${brief(options.xLabel ?? '', 40)}</text><text x="4" y="${TOP - 6}">${brief(options.yLabel ?? '', 12)}</text>`
   const table = rows
     .slice(0, TEXT_CELLS)
     .map((row, y) => [name(options.rows, y), ...row.slice(0, TEXT_CELLS).map(shortNumber)])

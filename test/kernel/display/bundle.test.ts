@@ -18,6 +18,7 @@ import * as assert from 'uvu/assert'
 import { bundleOf } from '../../../kernel/display/bundle.ts'
 import { imagesBundle } from '../../../kernel/display/images.ts'
 import { DISPLAY, type MimeBundle } from '../../../kernel/display/mime-bundle.ts'
+import { plot } from '../../../kernel/display/plot/index.ts'
 import { encodePng } from '../../../kernel/display/png.ts'
 import { tensorOf } from '../../../runtime/data/tensor/index.ts'
 
@@ -189,6 +190,16 @@ test('numbers of a column stand below each other at their points, unless they ar
 test('images beside each other become smaller where they do not fit', () => {
   const { 'text/html': html } = imagesBundle(tensorOf(new Uint8Array(20 * 784), [20, 28, 28]), { columns: 10 })
   assert.match(html!, 'grid-template-columns:repeat(10,minmax(0,84px))')
+})
+
+test('where a front end leaves out styles and pictures, words stand apart, and it is said what lacks', () => {
+  // as JupyterLab does with a notebook that others ran
+  const bare = (value: unknown) =>
+    shown(value)
+      ['text/html']!.replace(/<style>.*?<\/style>/gs, '')
+      .replace(/<[^>]*>/g, '')
+  assert.match(bare(tableFromArrays({ loss: Float32Array.of(1) })), 'loss float32')
+  assert.match(bare(plot.line([1, 3])), /1 1.5 2 2.5 3 .*a chart, drawn once this notebook is trusted/s)
 })
 
 test.run()

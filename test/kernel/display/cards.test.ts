@@ -31,7 +31,7 @@ test('the cluster: nodes, slots, what its operator should know, and who is where
   assert.match(text, /: 2 nodes are here, 4 slots for shards/)
   assert.match(text, /! TCP only\n/)
   assert.match(text, /\nnode-A \(this\) +alive +self +cpu EPYC +2 +- +-\nnode-B +suspect +quic .*memory ×2/)
-  assert.match(html!, /class=" warn" title="m">lease.bad ×3/)
+  assert.match(html!, /class="warn" title="m">lease.bad ×3/)
   assert.is(peersCard([])['text/plain'], 'no node is about')
 })
 
@@ -41,6 +41,13 @@ test('jobs with their causes, data with where they are', () => {
   const { 'text/plain': text } = jobsCard(jobs, MADE_WALL_MS + 60_000)
   assert.match(text, /running +400 rows \(40.0 %\) +2 +1 min 0 s/)
   assert.match(text, /failed .* 5.0 s .* disk.full: free some/)
+  const called = { ...error, code: 'aborted', message: 'called off' } as const
+  const { 'text/html': html, 'text/plain': plain } = jobsCard(
+    [status({ state: 'cancelled', error: called }), status({ state: 'done', rows: { read: 9, done: 9, total: 9 } })],
+    MADE_WALL_MS,
+  )
+  assert.match(html!, '<td class="warn why" title="">called off</td>')
+  assert.match(plain, / done +9 rows {2}/, 'that all of it is done needs no percentage')
   const entries: DataEntry[] = [
     { name: 'a', source: '/a', state: 'here', receivedBytes: 9, sizeBytes: 9_000, path: '/kept/a', addedWallMs: 0 },
     {

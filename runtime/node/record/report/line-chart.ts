@@ -31,8 +31,8 @@ export function lineChart(lines: readonly Line[], xLabel: string, format: (y: nu
   const y = (value: number) => HEIGHT - BOTTOM - ((value - minY) / (maxY - minY)) * (HEIGHT - TOP - BOTTOM)
   const ticksX = ticksOf(minX, maxX).filter((tick) => tick >= minX && tick <= maxX)
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${lines.map(({ label }) => label).join(', ')}">
-${ticksY.map((tick) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${place(y(tick))}" y2="${place(y(tick))}"/><text x="${LEFT - 6}" y="${place(y(tick) + 4)}" text-anchor="end">${format(tick)}</text>`)}
-${ticksX.map((tick) => html`<text x="${place(x(tick))}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle">${tick.toLocaleString('en')}</text>`)}
+${ticksY.map((tick) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${place(y(tick))}" y2="${place(y(tick))}"/><text x="${LEFT - 6}" y="${place(y(tick) + 4)}" text-anchor="end">${format(tick)}</text> `)}
+${ticksX.map((tick) => html`<text x="${place(x(tick))}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle">${tick.toLocaleString('en')}</text> `)}
 <text x="${WIDTH - RIGHT}" y="${HEIGHT - 2}" text-anchor="end">${xLabel}</text>
 ${lines.map((line) => drawn(line, x, y))}
 </svg>

@@ -41,6 +41,7 @@ test('lines of a table, an object of columns, rows, or values alone, in every fo
   assert.match(shown(plot.line([3, 1, 2]))['text/plain'], 'value 3 to 2 (3 points)')
   assert.match(shown(plot.line(tensorOf(Float64Array.of(1, 2)), { y: 'value' }))['text/plain'], 'value 1 to 2')
   assert.match(shown(plot.line([]))['text/plain'], 'lines over row')
+  assert.match(shown(plot.line([]))['text/html']!, 'there is no number to draw')
 })
 
 test('a line runs from left to right, and rows of several workers are a line each', () => {
@@ -98,6 +99,18 @@ test('heat maps and confusion matrices', () => {
   const heat = plot.heatmap(tensorOf(Float32Array.of(0, 1, 2, 3, 4, 5), [2, 3]), { rows: ['a', 'b'] })
   assert.is(count(heat.svg, /<rect/g), 6)
   assert.match(heat.svg, '<title>b, 2: 5</title>')
+  const opacities = (cells: number[][]) =>
+    [...plot.heatmap(cells).svg.matchAll(/fill-opacity="([\d.]+)"/g)].map(([, value]) => Number(value))
+  const numbered = opacities([[0, 1, 2, 3, 4, 5, 6, 7, 8]])
+  assert.ok(
+    numbered.every((opacity) => opacity < 0.5 || opacity > 0.85),
+    'numbers stand out from their cells',
+  )
+  const even = opacities([Array.from({ length: 21 }, (_, i) => i)])
+  assert.ok(
+    even.every((opacity, i) => i === 0 || Math.abs(opacity - even[i - 1]! - 0.047) < 0.002),
+    'no step where none is',
+  )
   const confusion = plot.confusion([0, 0, 1, 1], Int32Array.of(0, 1, 1, 1), { labels: ['cat', 'dog'] })
   assert.is(
     shown(confusion)['text/plain'],
