@@ -3,7 +3,7 @@
  * JavaScript for any Node >= 18, because it runs before anything is installed.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import module, { createRequire } from 'node:module'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -17,10 +17,15 @@ const here = fileURLToPath(import.meta.url)
 const root = resolve(dirname(here), '../..')
 const lockfile = join(root, 'package-lock.json') // never published, so only a checkout has it
 const installedLockfile = join(root, 'node_modules/.package-lock.json')
+/** Written when both were found to say the same, so that they are read once and not at every start. */
+const comparedFile = join(root, 'node_modules/.package-lock.compared')
 
 /** Runs `entry` (a path inside the package) with `args` under Node 24, in this process when it is one. */
 export async function launch(entry, args) {
-  if (existsSync(lockfile) && isStale()) install()
+  if (existsSync(lockfile) && !wereCompared()) {
+    if (isStale()) install()
+    else noteCompared()
+  }
   followNpm()
   if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR) return respawn([entry, ...args])
   if (process.send) followLauncher()
@@ -33,7 +38,6 @@ export async function launch(entry, args) {
 
 /** Whether node_modules differs from the lockfile. Optional packages may be absent: most are for other platforms. */
 function isStale() {
-  if (changedMs(installedLockfile) > changedMs(lockfile)) return false // npm has read it since
   const wanted = packagesOf(lockfile)
   const installed = packagesOf(installedLockfile)
   const differs = (at) => {
@@ -44,8 +48,23 @@ function isStale() {
   return Object.keys(wanted).some((at) => at !== '' && differs(at)) || Object.keys(installed).some((at) => !wanted[at])
 }
 
+/** Whether both lockfiles are as they were when they were found to say the same. */
+function wereCompared() {
+  const comparedMs = changedMs(comparedFile)
+  return comparedMs > changedMs(lockfile) && comparedMs > changedMs(installedLockfile)
+}
+
+function noteCompared() {
+  try {
+    writeFileSync(comparedFile, '')
+  } catch {
+    // packages that cannot be written to are compared each time
+  }
+}
+
+/** No number where there is no such file: nothing is later than that. */
 function changedMs(file) {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
 }
 
 function packagesOf(file) {

@@ -155,6 +155,10 @@ install('installs what is missing, once, and again when the lockfile changes; st
   writeFileSync(hidden, JSON.stringify(installed))
   assert.is((await launchCheckout()).stderr, '')
 
+  rmSync(hidden)
+  assert.match((await launchCheckout()).stderr, /installing/)
+  assert.is((await launchCheckout()).stderr, '')
+
   dependOn('one', 'two')
   assert.match((await launchCheckout()).stderr, /installing/)
   assert.ok(existsSync(join(checkout, 'node_modules/two/package.json')))

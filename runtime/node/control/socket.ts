@@ -1,6 +1,5 @@
 import { type Stats, statSync } from 'node:fs'
 import { mkdir, stat, unlink } from 'node:fs/promises'
-import { request } from 'node:http'
 import { dirname } from 'node:path'
 import { AividaError, userError } from '../../base/index.ts'
 import { isPipe, socketPathRefusal } from './socket-path.ts'
@@ -51,7 +50,8 @@ function inUse(path: string, pid: number | 'unknown'): AividaError {
 }
 
 /** The pid of the node that answers here, `unknown` when something else listens, or `undefined` when nobody does. */
-function pidBehind(socketPath: string): Promise<number | 'unknown' | undefined> {
+async function pidBehind(socketPath: string): Promise<number | 'unknown' | undefined> {
+  const { request } = await import('node:http') // as a module it brings fetch with it: 25 ms
   return new Promise((resolve) => {
     const call = request({ socketPath, path: '/healthz', timeout: 1_000 }, async (reply) => {
       try {

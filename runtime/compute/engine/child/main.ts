@@ -1,6 +1,7 @@
 /**
- * The engine child: serves one parent over inherited descriptors until the parent is gone. Once ready it opens no
- * file and no socket, so a sandbox can take both away (a card's driver opens files at a load, and what only cards need is loaded then); it holds nothing worth keeping, so it may be killed at any time.
+ * The engine child: serves one parent over inherited descriptors until the parent is gone. Once ready it opens no file and
+ * no socket, so a sandbox can take both away (cards alone open their driver's at a load, and what only they need is loaded
+ * then); it holds nothing worth keeping, so it may be killed at any time.
  */
 import { flushCompileCache } from 'node:module'
 import { Worker } from 'node:worker_threads'
