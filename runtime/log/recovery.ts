@@ -22,8 +22,8 @@ import type { Group, Head, OpenOptions, SeenEntry } from './store.ts'
 /** The file that says who may write; every opening replaces it. */
 export const EPOCH_FILE = 'epoch'
 
-/** The name of a segment has ten digits for it, and the next opening needs one more. */
-const MAX_EPOCH = 9_999_999_998
+/** The next opening needs one more. */
+const MAX_EPOCH = Number.MAX_SAFE_INTEGER - 1
 const epochCodec = codec({ name: 'log epoch', schema: z.object({ epoch: z.number().int().positive().max(MAX_EPOCH) }) })
 
 /** Raises the epoch durably: from here on every older writer finds itself fenced before it acknowledges anything. */

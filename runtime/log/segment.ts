@@ -15,7 +15,8 @@ export interface Segment {
   readonly epoch: number
 }
 
-const NAME = /^(\d{16})-(\d{10})\.seg$/
+/** Epochs of adopters have up to sixteen digits; names are compared as numbers. */
+const NAME = /^(\d{16})-(\d{10,16})\.seg$/
 
 /** The file name of a segment. */
 export function segmentName({ firstSeq, epoch }: Segment): string {
