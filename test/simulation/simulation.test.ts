@@ -5,7 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MUTATIONS } from './mutations.ts'
 import { patched } from './patches.ts'
-import { runSeeds, type SeedResult, SimProcess } from './sim-process.ts'
+import { SimProcess } from './sim-process.ts'
 
 const KEPT: {
   /** Seeds that failed once. */
@@ -19,48 +19,46 @@ const FEW = [4, 5, 8, 11]
 
 const test = suite('simulation')
 
+/** Processes of the simulator as it is: each takes a second of a core to start. */
+const sound = [new SimProcess(), new SimProcess()] as const
+test.after(() => {
+  for (const process of sound) process.stop()
+})
+
 test('a few seeds, and those that failed once, hold', async () => {
-  const seeds = new Set([...FEW, ...KEPT.seeds.map(({ seed }) => seed)])
+  const seeds = new Set([...FEW, ...KEPT.seeds.map(({ seed }) => seed)]).values()
   const failures: string[] = []
-  const tell = ({ seed, outcome: { violation, tail } }: SeedResult) => {
-    if (violation) failures.push(`npm run sim -- --seed ${seed}: ${violation.message}\n${tail.slice(-20).join('\n')}`)
-    return true
+  const work = async (process: SimProcess) => {
+    for (const seed of seeds) {
+      const { violation, tail } = (await process.run({ seed })).outcome
+      if (violation) failures.push(`npm run sim -- --seed ${seed}: ${violation.message}\n${tail.slice(-20).join('\n')}`)
+    }
   }
-  await runSeeds(
-    [...seeds].map((seed) => ({ seed })),
-    { processes: 2, tell },
-  )
+  await Promise.all(sound.map(work))
   assert.equal(failures, [])
 })
 
 test('a seed is replayed to the same trace by another process, whatever ran there before', async () => {
-  const [one, other] = [new SimProcess(), new SimProcess()]
-  try {
-    const traces = async (process: SimProcess, seeds: readonly number[]) => {
-      const hashes = new Map<number, string>()
-      for (const seed of seeds) hashes.set(seed, (await process.run({ seed })).outcome.hash)
-      return seeds.toSorted().map((seed) => hashes.get(seed))
-    }
-    const [first, second] = await Promise.all([traces(one, [4, 5]), traces(other, [5, 4])])
-    assert.equal(first, second)
-    assert.is.not(first[0], first[1])
-  } finally {
-    one.stop()
-    other.stop()
+  const traces = async (process: SimProcess, seeds: readonly number[]) => {
+    const hashes = new Map<number, string>()
+    for (const seed of seeds) hashes.set(seed, (await process.run({ seed })).outcome.hash)
+    return seeds.toSorted().map((seed) => hashes.get(seed))
   }
+  const [first, second] = await Promise.all([traces(sound[0], [4, 5]), traces(sound[1], [5, 4])])
+  assert.equal(first, second)
+  assert.is.not(first[0], first[1])
 })
 
 for (const { name, harm } of MUTATIONS)
   test(`catches ${name}: ${harm}`, async () => {
     const kept = KEPT.mutations[name]
     assert.ok(kept, `seeds.json keeps no seed for it: npm run sim -- --mutation ${name}`)
-    const [sound, planted] = [new SimProcess(), new SimProcess(name)]
+    const planted = new SimProcess(name)
     try {
-      const [healthy, ill] = await Promise.all([sound.run(kept), planted.run(kept)])
+      const [healthy, ill] = await Promise.all([sound[0].run(kept), planted.run(kept)])
       assert.is(healthy.outcome.violation, undefined, 'the seed holds without the defect')
       assert.ok(ill.outcome.violation, `seed ${kept.seed} no longer catches it: npm run sim -- --mutation ${name}`)
     } finally {
-      sound.stop()
       planted.stop()
     }
   })
