@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isRunning } from './support/processes.ts'
-import { timeoutMsOf } from './support/test-file.ts'
+import { isWaiting, timeoutMsOf } from './support/test-file.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const fixture = (name: string) => `test/fixtures/run/${name}.test.ts`
@@ -52,6 +52,12 @@ runner('fails wherever uvu alone would stay silent', () => {
   assert.is(lastLine, '3 passed, 6 failed, 0 skipped')
   assert.is(status, 1)
   for (const [, pid] of lines.join('\n').matchAll(/child=(\d+)/g)) assert.not(isRunning(Number(pid)), `process ${pid}`)
+})
+
+runner('runs files that mostly wait beside the others, alone too', () => {
+  assert.equal([isWaiting(fixture('waiting')), isWaiting(fixture('passing'))], [true, false])
+  assert.is(run(fixture('waiting')).lastLine, '1 passed, 0 failed, 0 skipped')
+  assert.is(run(fixture('waiting'), fixture('passing')).lastLine, '3 passed, 0 failed, 0 skipped')
 })
 
 runner('says so when an argument matches nothing', () => {

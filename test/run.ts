@@ -1,14 +1,17 @@
 /**
- * Runs the test files, each in a process of its own, as many at once as there are cores. Arguments pick files or
+ * Runs the test files, each in a process of its own, as many at once as there are cores, and beside them one of those that
+ * mostly wait, for deadlines of strangers and the like, and say so: `// mostly waits`. Arguments pick files or
  * folders (`npm test -- log`, `npm test -- test/base/clock.test.ts`). The last line is `N passed, N failed, N skipped`.
  */
 import { existsSync, globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative, resolve } from 'node:path'
-import { type Outcome, runTestFile, timeoutMsOf } from './support/test-file.ts'
+import { isWaiting, type Outcome, runTestFile, timeoutMsOf } from './support/test-file.ts'
 
 process.chdir(resolve(import.meta.dirname, '..'))
-const files = pick(process.argv.slice(2)).sort(longestFirst)
+const { computing = [], waiting = [] } = Object.groupBy(pick(process.argv.slice(2)).sort(longestFirst), (file) =>
+  isWaiting(file) ? 'waiting' : 'computing',
+)
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
@@ -18,8 +21,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const outcomes: Outcome[] = []
-const waiting = files.values()
-await Promise.all(Array.from({ length: availableParallelism() }, runWaiting))
+const lists = { computing: computing.values(), waiting: waiting.values() }
+await Promise.all([
+  ...Array.from({ length: availableParallelism() }, () => runEach(lists.computing, lists.waiting)),
+  runEach(lists.waiting),
+])
 
 for (const { file, skipReasons } of outcomes) for (const reason of skipReasons) console.log(`SKIP ${file}: ${reason}`)
 const sum = (key: 'passed' | 'failed' | 'skipped') => outcomes.reduce((total, outcome) => total + outcome[key], 0)
@@ -28,13 +34,14 @@ if (failedFiles.length > 0) console.log(`failed: ${failedFiles.join(' ')}`)
 console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)
 process.exit(sum('failed') > 0 || outcomes.length === 0 ? 1 : 0)
 
-/** Takes files off the shared list until it is empty. */
-async function runWaiting(): Promise<void> {
-  for (const file of waiting) {
-    const outcome = await runTestFile(file, stop.signal)
-    outcomes.push(outcome)
-    report(outcome)
-  }
+/** Takes files off shared lists until they are empty. */
+async function runEach(...lists: readonly Iterable<string>[]): Promise<void> {
+  for (const list of lists)
+    for (const file of list) {
+      const outcome = await runTestFile(file, stop.signal)
+      outcomes.push(outcome)
+      report(outcome)
+    }
 }
 
 function report({ file, passed, failed, skipped, problems, durationMs, output }: Outcome): void {

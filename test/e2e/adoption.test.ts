@@ -1,4 +1,5 @@
 // timeout: 180 s
+// mostly waits
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
 // timeout: 150 s
+// mostly waits
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { limit } from '../../runtime/base/index.ts'

@@ -12,6 +12,7 @@ import { adam, crossEntropy, dense, relu, sequential } from '../../runtime/compu
 import { readTar, tarOf } from '../../runtime/data/archive/index.ts'
 import { tensorOf } from '../../runtime/data/tensor/index.ts'
 import { LocalCluster, type LocalNode } from '../../runtime/local-cluster/index.ts'
+import { dataFolder } from '../../runtime/node/data-folder.ts'
 import type { BundleManifest, Verdict } from '../../runtime/node/record/index.ts'
 import { type ReplayOptions, replayBundle } from '../../runtime/node/record/replay-bundle.ts'
 import { gradients, training } from '../../runtime/node/training/index.ts'
@@ -62,7 +63,14 @@ async function replay(
   const dir = await mkdtemp(join(folder, 'replay-'))
   const config = loadConfig({ system: { home: dir, cwd: dir, platform: process.platform } })
   const { signal } = new AbortController()
-  const common = { dir, cacheDir: join(folder, 'cache'), config, clock: systemClock, env: {}, signal }
+  const common = {
+    dir,
+    cacheDir: dataFolder(cluster.submitter.dataDir).cache,
+    config,
+    clock: systemClock,
+    env: {},
+    signal,
+  }
   return replayBundle(join(elsewhere, file), { ...common, ...options })
 }
 

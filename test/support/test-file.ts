@@ -26,9 +26,17 @@ export interface Outcome {
 
 /** The time a file may take, from `// timeout: 120 s` in its first five lines. Default: 60,000 ms. */
 export function timeoutMsOf(file: string): number {
-  const head = readFileSync(file, 'utf8').split('\n', 5).join('\n')
-  const seconds = /^\/\/ timeout: (\d+) s$/m.exec(head)?.[1]
+  const seconds = /^\/\/ timeout: (\d+) s$/m.exec(headOf(file))?.[1]
   return seconds === undefined ? DEFAULT_TIMEOUT_MS : Number(seconds) * 1000
+}
+
+/** Whether a file waits for most of its time, so that a core has room for another one: `// mostly waits` is at its head. */
+export function isWaiting(file: string): boolean {
+  return /^\/\/ mostly waits$/m.test(headOf(file))
+}
+
+function headOf(file: string): string {
+  return readFileSync(file, 'utf8').split('\n', 5).join('\n')
 }
 
 /** Runs one uvu file in a process group of its own, which is dead when this resolves. */
