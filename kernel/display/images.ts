@@ -45,7 +45,7 @@ export function imagesBundle(tensor: unknown, options: ImagesOptions = {}): Mime
       : `display:grid;grid-template-columns:repeat(${Math.max(1, Math.floor(options.columns))},minmax(0,${shown}px))`
   const markup = html`<div class="images" style="${style}">${images.map(
     (image, i) =>
-      html`<figure><img width="${shown}" alt="${label(i) || `image ${i}`}" src="data:image/png;base64,${encodePng(image).toString('base64')}">${label(i) !== '' && html`<figcaption>${label(i)}</figcaption>`}</figure>`,
+      html`<figure style="margin:0"><img width="${shown}" alt="${label(i) || `image ${i}`}" src="data:image/png;base64,${encodePng(image).toString('base64')}">${label(i) !== '' && html`<figcaption>${label(i)}</figcaption>`}</figure>`,
   )}</div>${left > 0 && html`<p class="soft">${words}</p>`}`
   const named = labels ? `: ${images.map((_, i) => label(i)).join(', ')}` : ''
   return {

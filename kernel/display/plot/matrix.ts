@@ -61,7 +61,7 @@ export function heatmapChart(data: unknown, options: MatrixOptions): Chart {
       const words =
         isNumbered &&
         html`<text x="${place(at[0] + size / 2)}" y="${place(at[1] + size / 2 + 4)}" text-anchor="middle" style="fill:${share(value) > STRONG ? '#fff' : 'currentColor'};opacity:1">${shortNumber(value)}</text> `
-      return html`<rect x="${place(at[0])}" y="${place(at[1])}" width="${place(Math.max(0.5, size - 1))}" height="${place(Math.max(0.5, size - 1))}" fill="${FILL}" fill-opacity="${(isNumbered ? strength(share(value)) : 0.06 + 0.94 * share(value)).toFixed(3)}"><title>${name(options.rows, y)}, ${name(options.columns, x)}: ${numberText(value)}</title></rect>${words}`
+      return html`<rect x="${place(at[0])}" y="${place(at[1])}" width="${place(Math.max(0.5, size - 1))}" height="${place(Math.max(0.5, size - 1))}" fill="${FILL}" fill-opacity="${(isNumbered ? strength(share(value)) : 0.06 + 0.94 * share(value)).toFixed(3)}">${!isNumbered && html`<title>${name(options.rows, y)}, ${name(options.columns, x)}: ${numberText(value)}</title>`}</rect>${words}`
     }),
   )}${rows.map((_, y) => y % every(height) === 0 && html`<text x="${LEFT - 6}" y="${place(TOP + y * size + size / 2 + 4)}" text-anchor="end">${name(options.rows, y)}</text> `)}${rows[0]!.map((_, x) => x % every(width) === 0 && html`<text x="${place(LEFT + x * size + size / 2)}" y="${TOP - 6}" text-anchor="middle">${name(options.columns, x)}</text> `)}<text x="${LEFT}" y="12">${brief(options.xLabel ?? '', 40)}</text><text x="4" y="${TOP - 6}">${brief(options.yLabel ?? '', 12)}</text>`
   const table = rows

@@ -98,7 +98,9 @@ test('dots, bars and histograms', () => {
 test('heat maps and confusion matrices', () => {
   const heat = plot.heatmap(tensorOf(Float32Array.of(0, 1, 2, 3, 4, 5), [2, 3]), { rows: ['a', 'b'] })
   assert.is(count(heat.svg, /<rect/g), 6)
-  assert.match(heat.svg, '<title>b, 2: 5</title>')
+  assert.match(heat.svg, '>5</text>')
+  const wide = plot.heatmap(tensorOf(new Float32Array(17), [1, 17]), { rows: ['b'] })
+  assert.match(wide.svg, '<title>b, 2: 0</title>', 'what has no room for its number says it when it is pointed at')
   const opacities = (cells: number[][]) =>
     [...plot.heatmap(cells).svg.matchAll(/fill-opacity="([\d.]+)"/g)].map(([, value]) => Number(value))
   const numbered = opacities([[0, 1, 2, 3, 4, 5, 6, 7, 8]])
