@@ -1,8 +1,10 @@
 import type { Clock } from '../../runtime/base/clock.ts'
 import { assertNever } from '../../runtime/base/errors.ts'
 import { limit } from '../../runtime/base/limits.ts'
+import { begunSecret } from '../../runtime/base/secrets.ts'
 import type { CellOutput } from '../cell.ts'
 import type { MimeBundle } from '../display/mime-bundle.ts'
+import { CoveredStream } from './covered-stream.ts'
 
 /** Sends one message on IOPub, as something that a certain cell put out. */
 export type Publish = (type: string, content: Readonly<Record<string, unknown>>) => void
@@ -26,6 +28,9 @@ export class CellOutputs {
   readonly #room: OutputRoom
   #left: number
   #waiting: { readonly name: 'stdout' | 'stderr'; text: string } | undefined
+  readonly #covered = { stdout: new CoveredStream(), stderr: new CoveredStream() }
+  /** Whether the text that waits has been held back once. */
+  #isHeld = false
   #sentMs = Number.NEGATIVE_INFINITY
   #callOff: () => void = () => {}
 
@@ -74,9 +79,23 @@ export class CellOutputs {
     this.#callOff()
     const waiting = this.#waiting
     this.#waiting = undefined
+    this.#isHeld = false
     if (!waiting) return
     this.#sentMs = this.#clock.monoMs()
-    this.#publish('stream', { name: waiting.name, text: waiting.text })
+    const text = this.#covered[waiting.name].next(waiting.text)
+    if (text !== '') this.#publish('stream', { name: waiting.name, text })
+  }
+
+  /** The same, but for an end that may be half of a secret: it waits once more for the other half. */
+  #flushSoon(): void {
+    const { name, text } = this.#waiting!
+    const begun = this.#isHeld ? 0 : begunSecret(text)
+    this.#waiting!.text = text.slice(0, text.length - begun)
+    this.flush()
+    if (begun === 0) return
+    this.#isHeld = true
+    this.#waiting = { name, text: text.slice(-begun) }
+    this.#callOff = this.#clock.after(limit('kernelSecretMs'), () => this.flush())
   }
 
   #write(name: 'stdout' | 'stderr', all: string): void {
@@ -84,14 +103,15 @@ export class CellOutputs {
     const text = cut(all, this.#room.output)
     if (!this.#fits(text.length)) return
     if (this.#waiting && this.#waiting.name !== name) this.flush()
+    this.#isHeld = false
     if (this.#waiting) this.#waiting.text += text
     else {
       this.#waiting = { name, text }
-      this.#callOff = this.#clock.after(limit('kernelStreamMs'), () => this.flush())
+      this.#callOff = this.#clock.after(limit('kernelStreamMs'), () => this.#flushSoon())
     }
     // The first text after a pause is sent at once, and none waits for a timer: there are none while a cell computes.
     const isDue = this.#clock.monoMs() - this.#sentMs >= limit('kernelStreamMs')
-    if (isDue || this.#waiting.text.length >= limit('kernelStreamCharacters')) this.flush()
+    if (isDue || this.#waiting.text.length >= limit('kernelStreamCharacters')) this.#flushSoon()
   }
 
   /** Takes room for an output; when there is no more, says so, once. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../../runtime/base/clock.ts'
 import { aborted } from '../../runtime/base/errors.ts'
 import { limit } from '../../runtime/base/limits.ts'
+import { redactedText } from '../../runtime/base/secrets.ts'
 import { type Cell, inCell } from '../cell.ts'
 import type { MimeBundle } from '../display/mime-bundle.ts'
 import type { Execution, Language } from '../language/language.ts'
@@ -100,7 +101,7 @@ export class CellQueue {
     ended.resolve()
     const shown = await this.#show(execution, cell)
     if (shown.status === 'error') {
-      const error = { ename: shown.name, evalue: shown.message, traceback: shown.traceback }
+      const error = told(shown)
       outputs.flush()
       if (!silent) publish('error', error)
       return { status: 'error', execution_count: number, ...error }
@@ -143,7 +144,7 @@ export class CellQueue {
       values[name] =
         shown.status === 'ok'
           ? { status: 'ok', data: shown.bundle ?? { 'text/plain': 'undefined' }, metadata: {} }
-          : { status: 'error', ename: shown.name, evalue: shown.message, traceback: shown.traceback }
+          : { status: 'error', ...told(shown) }
     }
     return values
   }
@@ -151,6 +152,15 @@ export class CellQueue {
 
 type Failure = Extract<Execution, { status: 'error' }>
 type Shown = { readonly status: 'ok'; readonly bundle?: MimeBundle } | Failure
+
+/** A failure as it is told, without secrets that can be told by how they look. */
+function told({ name, message, traceback }: Failure) {
+  return {
+    ename: redactedText(name),
+    evalue: redactedText(message),
+    traceback: redactedText(traceback.join('\n')).split('\n'),
+  }
+}
 
 function interrupted(): Error {
   return aborted('the cell was interrupted')

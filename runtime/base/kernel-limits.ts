@@ -53,6 +53,11 @@ export const KERNEL_LIMITS = {
     reason:
       'from one update of a display to the next while a front end reads nothing: 200 MB a day, of a live view of 20 kB',
   },
+  kernelSecretMs: {
+    value: 1_000,
+    unit: 'ms',
+    reason: 'how long what may be half of a secret waits for the other half: a program writes it in one go',
+  },
   kernelHistoryCells: { value: 10_000, unit: 'count', reason: 'cells of a session that are remembered' },
   kernelHistoryCharacters: { value: 16 * MiB, unit: 'characters', reason: 'their text and results' },
   kernelCloseMs: {

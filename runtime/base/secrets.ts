@@ -39,3 +39,35 @@ const PATTERNS: readonly RegExp[] = [
 export function redactedText(text: string): string {
   return PATTERNS.reduce((rest, pattern) => rest.replace(pattern, `$1${REDACTED}`), text)
 }
+
+/** A part of a text, in UTF-16 units: `[start, end)`. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** Where in a text secrets stand that can be told by how they look, without what stays; in order, none within another. */
+export function secretSpans(text: string): readonly Span[] {
+  const spans = PATTERNS.flatMap((pattern) =>
+    [...text.matchAll(pattern)].map(({ index, 0: all, 1: kept }) => ({
+      start: index + kept!.length,
+      end: index + all.length,
+    })),
+  )
+  const apart: Span[] = []
+  for (const span of spans.sort((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = apart.at(-1)
+    if (last && span.start < last.end)
+      apart[apart.length - 1] = { start: last.start, end: Math.max(last.end, span.end) }
+    else if (span.end > span.start) apart.push(span)
+  }
+  return apart
+}
+
+/** Those of the patterns that want so many characters that a text may end before a secret can be told. */
+const BEGUN = /\b(?:aivida1|aivback1)[1-9A-HJ-NP-Za-km-z]{0,15}$|\bBearer [\w.~+/=-]{0,15}$/
+
+/** How many characters at the end of a text may be the beginning of a secret that cannot be told yet. */
+export function begunSecret(text: string): number {
+  return BEGUN.exec(text.slice(-32))?.[0].length ?? 0
+}

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { isSecretField, redactedText } from '../../runtime/base/secrets.ts'
+import { begunSecret, isSecretField, redactedText, secretSpans } from '../../runtime/base/secrets.ts'
 import { textForm } from '../../runtime/swarm/identity/index.ts'
 
 const test = suite('secrets')
@@ -29,6 +29,18 @@ test('fields are known by their names; those that data have too, by their text a
   assert.not.ok(isSecretField('token', 'whale'))
   assert.not.ok(isSecretField('ticket', 'A/5 21171'))
   assert.not.ok(isSecretField('keys', 'x'))
+})
+
+test('where secrets stand, and how much of an end may be half of one', () => {
+  const text = 'a PASSWORD=Bearer abcdefghijklmnopqr b'
+  assert.equal(
+    secretSpans(text).map(({ start, end }) => text.slice(start, end)),
+    ['Bearer', 'abcdefghijklmnopqr'],
+  )
+  assert.equal(secretSpans('nothing here'), [])
+  assert.is(begunSecret('join aivida1abc'), 'aivida1abc'.length)
+  assert.is(begunSecret('join aivida1abc '), 0)
+  assert.is(begunSecret('50%'), 0)
 })
 
 test.run()

@@ -234,6 +234,22 @@ advanced('the count goes up by one for each cell, and everything names its reque
   assert.ok(told.every(({ parent }) => parent?.msg_id === id))
 })
 
+beyond('a secret leaves the kernel in no stream, result or error', async ({ kernel }) => {
+  const ticket = `aivida1${'bcdefghijk'.repeat(8)}`
+  const run = kernel.execute(
+    `const half = '${ticket.slice(0, 50)}', other = '${ticket.slice(50)}'\nprocess.stdout.write(half); process.stdout.write(other + '\\n')\nconsole.error(half + other)`,
+  )
+  await run.done()
+  assert.is(textOf(run.outputs), 'aivida1[redacted]\n')
+  assert.is(textOf(run.outputs, 'stderr'), 'aivida1[redacted]\n')
+  for (const code of ['half + other', 'throw new Error(half + other)']) {
+    const { reply, outputs } = await kernel.execute(code, { userExpressions: { u: code } }).done()
+    const told = JSON.stringify([reply, outputs])
+    assert.match(told, /aivida1\[redacted\]/)
+    assert.not.match(told, ticket.slice(20, 40))
+  }
+})
+
 beyond('20,000 lines arrive whole and in order', async ({ kernel }) => {
   const { outputs } = await kernel.execute('for (let n = 0; n < 20_000; n++) console.log("line " + n)').done()
   const text = textOf(outputs)

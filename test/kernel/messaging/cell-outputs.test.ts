@@ -6,6 +6,8 @@ import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const outputs = suite('outputs of a cell')
 
+const PEM = '-----BEGIN PRIVATE KEY-----[redacted]-----END PRIVATE KEY-----\n'
+
 outputs('text after a pause is sent at once; what follows within 20 ms is one message', () => {
   const { cell, sent, clock } = open()
   for (const text of ['a', 'b', '', 'c']) write(cell, text)
@@ -107,6 +109,31 @@ outputs('what a cell puts out beyond its room is left out, and said once; update
   write(cell, 'room again')
   cell.flush()
   assert.is(sent.at(-1), 'stdout room again')
+})
+
+outputs('a secret is not sent, in one piece or in several, and what is none is sent whole', () => {
+  const ticket = `aivida1${'bcdefghijk'.repeat(8)}`
+  const pieces = (text: string, at: number) => [text.slice(0, at), text.slice(at)]
+  for (const [written, said] of [
+    [[`join ${ticket} now`], 'join aivida1[redacted] now'],
+    [pieces(`join ${ticket} now`, 9), 'join aivida1[redacted] now'],
+    [pieces(`join ${ticket} now`, 20), 'join aivida1[redacted] now'],
+    [pieces(`join ${ticket} now`, 60), 'join aivida1[redacted] now'],
+    [pieces('AWS_SECRET_ACCESS_KEY=abcdefgh done', 10), 'AWS_SECRET_ACCESS_KEY=[redacted] done'],
+    [pieces('AWS_SECRET_ACCESS_KEY=abcdefgh done', 25), 'AWS_SECRET_ACCESS_KEY=[redacted] done'],
+    [['-----BEGIN PRIVATE KEY-----\n', 'MC4CAQ\n', 'AwBQYD\n', '-----END PRIVATE KEY-----\n'], PEM],
+    [['50%', '\r60%', ' aivida1 and Bearer ', 'of news'], '50%\r60% aivida1 and Bearer of news'],
+  ] as const) {
+    for (const pauseMs of [0, 21]) {
+      const { cell, sent, clock } = open()
+      for (const text of written) {
+        write(cell, text)
+        clock.advance(pauseMs)
+      }
+      clock.advance(1_000)
+      assert.is(sent.map((message) => message.replace('stdout ', '')).join(''), said, `${written} ${pauseMs}`)
+    }
+  }
 })
 
 outputs.run()
