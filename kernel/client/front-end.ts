@@ -35,6 +35,8 @@ const NUDGE_MS = 50
 export class FrontEnd {
   /** Hears everything that the kernel tells on IOPub, as it came: of cells of others, too. */
   onTold: ((message: Message) => void) | undefined
+  /** Whether somebody asked the kernel to end: it said so to all, or is about to. */
+  protected wasAskedToEnd = false
   /** Why nothing is heard of the kernel any more. */
   #over: AividaError | undefined
   #info: Content = {}
@@ -183,10 +185,12 @@ export class FrontEnd {
     this.#connection = connection
     this.#channels = new Channels(connection)
     this.#over = undefined
+    this.wasAskedToEnd = false
   }
 
   #hearReply({ parent, content, header }: Message): void {
     const id = parent?.msg_id ?? ''
+    if (header.msg_type === 'shutdown_reply') this.wasAskedToEnd = true
     this.#pending.get(id)?.resolve(content)
     if (header.msg_type !== 'execute_reply') return
     const run = this.#runs.get(id)
@@ -196,6 +200,7 @@ export class FrontEnd {
   }
 
   #hearTold(message: Message): void {
+    if (message.header.msg_type === 'shutdown_reply') this.wasAskedToEnd = true
     this.onTold?.(message)
     const run = this.#runs.get(message.parent?.msg_id ?? '')
     if (!run) return

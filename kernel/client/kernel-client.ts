@@ -68,11 +68,12 @@ export class KernelClient extends FrontEnd {
 
   /** Ends the kernel: asks it to, and kills it when that takes longer than `kernelExitMs`. Gives how it ended. */
   async shutdown({ restart = false } = {}): Promise<string> {
+    this.wasAskedToEnd = true
     const deadline = performance.now() + limit('kernelExitMs')
     const asked = this.request('shutdown_request', { restart }, { channel: 'control', ms: limit('kernelExitMs') })
     await Promise.race([asked.catch(() => {}), this.#process.ended])
     const end = await this.#process.waitOrKill(deadline - performance.now())
-    this.close(new AividaError({ code: 'kernel.closed', category: 'aborted', message: 'the kernel was shut down' }))
+    this.close(shutDown())
     return end
   }
 
@@ -94,7 +95,7 @@ export class KernelClient extends FrontEnd {
     const started = this.#process
     void started.ended
       .then(() => sleep(LAST_WORDS_MS))
-      .then(() => this.#process === started && this.close(this.#died()))
+      .then(() => this.#process === started && this.close(this.wasAskedToEnd ? shutDown() : this.#died()))
     try {
       await this.open(this.#options.startMs ?? limit('kernelStartMs'))
     } catch (error) {
@@ -112,4 +113,8 @@ export class KernelClient extends FrontEnd {
   #lastWords(): string {
     return this.words === '' ? ', without a word' : `. It last said:\n${this.words}`
   }
+}
+
+function shutDown(): AividaError {
+  return new AividaError({ code: 'kernel.closed', category: 'aborted', message: 'the kernel was shut down' })
 }

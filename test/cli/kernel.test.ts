@@ -29,6 +29,24 @@ test('the kernel is installed for this user, or in an environment, listed, and t
   assert.match((await aivida(at.folder, 'kernel', 'list')).out, 'aivida kernel install')
 })
 
+test('a folder is given the types of its notebooks, by default the one where the command runs', async () => {
+  const at = scratch()
+  for (const [argv, folder] of [
+    [[], at.folder],
+    [['notes'], join(at.folder, 'notes')],
+  ] as const) {
+    const types = join(folder, 'node_modules/@types/aivida-session')
+    const { code, out } = await aivida(at.folder, 'kernel', 'types', ...argv)
+    assert.is(code, 0)
+    assert.match(out, `${types}\n`)
+    const [, path] = /path="(.*)"/.exec(readFileSync(join(types, 'index.d.ts'), 'utf8'))!
+    assert.match(readFileSync(path!, 'utf8'), 'const cluster')
+  }
+  assert.equal(JSON.parse((await aivida(at.folder, 'kernel', 'types', '--json')).out), {
+    folder: join(at.folder, 'node_modules/@types/aivida-session'),
+  })
+})
+
 test('a kernel that is installed for a certain node finds it wherever Jupyter is started', async () => {
   using at = scratch()
   await aivida(at.folder, 'kernel', 'install', '--no-snapshot', '--data-dir', 'node')

@@ -80,6 +80,16 @@ client('a kernel that dies says how, and what it said last', async () => {
   assert.ok(isAividaError(late, 'kernel.died'), late)
 })
 
+client('a kernel that somebody asked to end has not died', async () => {
+  const kernel = await KernelClient.start({ argv: FAKE_KERNEL })
+  const run = kernel.execute('wait 60000')
+  const other = await FrontEnd.connect(kernel.connection)
+  await other.request('shutdown_request', { restart: false }, { channel: 'control' })
+  const error = await run.reply.catch((error) => error)
+  assert.ok(isAividaError(error, 'kernel.closed'), error)
+  other.disconnect()
+})
+
 client('a kernel that does not start says why', async () => {
   const missing = await KernelClient.start({ argv: ['/no/such/program'] }).catch((error) => error)
   assert.ok(isAividaError(missing, 'kernel.start'), missing)
