@@ -2,6 +2,7 @@ import type * as TypeScript from '@tslab/typescript-for-tslab'
 import type { Magic } from '../magics/magic.ts'
 import { expandMagics, magicsIn, withoutMagics } from './magic-lines.ts'
 import { lowerNewerSyntax, type Refusal } from './newer-syntax.ts'
+import { plainAwaits } from './plain-await.ts'
 import { both, type Edit, type Rewrite, rewrite } from './rewrite.ts'
 import { spelledOut } from './shorthand.ts'
 
@@ -16,7 +17,7 @@ export interface CellSource {
 export function cellSource(typed: string, magics: readonly Magic[], ts: typeof TypeScript): CellSource {
   const uses = magicsIn(typed, ts)
   const { rewrite: older, refusals } = lowered(rewrite(typed, expandMagics(typed, uses, magics)), ts)
-  return { rewrite: edited(older, spelledOut(older.text, ts)), refusals }
+  return { rewrite: edited(older, [...spelledOut(older.text, ts), ...plainAwaits(older.text, ts)]), refusals }
 }
 
 /**

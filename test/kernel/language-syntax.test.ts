@@ -37,6 +37,15 @@ syntax('a replaced part of several lines keeps its lines', () => {
   assert.is(text.toOld(text.text.indexOf('C')), 8)
 })
 
+syntax('an await before a bracket is one, at the top level alone', () => {
+  const text = (code: string) => cellSource(code, [], ts).rewrite.text
+  assert.is(text('await (await x()).y()'), 'await Promise.resolve((await x()).y())')
+  assert.is(text('const a = await [1], b = 2'), 'const a = await Promise.resolve([1]), b = 2')
+  assert.is(text('await\nx'), 'await\nPromise.resolve(x)')
+  for (const same of ['await x', 'await f(1)', 'async () => { await (x) }', 'await "text"', 'const o = { await: (1) }'])
+    assert.is(text(same), same)
+})
+
 syntax('magics stand at the beginning of a cell or of a line, outside of strings and comments', () => {
   const names = (code: string) => magicsIn(code, ts).map(({ kind, name, args }) => [kind, name, args])
   assert.equal(names('%%sql from table \nselect 1\n%no'), [['cell', 'sql', 'from table']])

@@ -74,6 +74,14 @@ language('what is written belongs to the cell that began it, also later', async 
   assert.equal(cell.text, { stdout: 'first\nlate\n', stderr: 'now\n' })
 })
 
+language('awaits the awaited, and what packages give whose types are in other files', async () => {
+  const code =
+    'import { readFileSync } from "node:fs"\nconst file = await (await import("node:fs/promises")).open(process.execPath)\nconst is = typeof readFileSync\nawait file.close()\nis'
+  assert.is(await ok(code), 'function')
+  assert.is(await ok('await (Promise.resolve(4))'), 4)
+  assert.equal(await ok('const [first] = [await ([1, 2])]\nfirst'), [1, 2])
+})
+
 language('an error has the frames of cells alone, with their lines as they were typed', async () => {
   const first = await run(
     'function f(n: number): number {\n  if (n > 2)\n    throw new TypeError("too many")\n  return n\n}',

@@ -234,6 +234,13 @@ advanced('the count goes up by one for each cell, and everything names its reque
   assert.ok(told.every(({ parent }) => parent?.msg_id === id))
 })
 
+beyond('imports and awaits what was awaited, in one cell', async ({ kernel }) => {
+  const code =
+    'import { DuckDBInstance } from "@duckdb/node-api"\nconst connection = await (await DuckDBInstance.create()).connect()\nconnection.closeSync()\ntypeof connection'
+  const { outputs } = await kernel.execute(code).done()
+  assert.match(JSON.stringify(outputs), /'object'/)
+})
+
 beyond('a secret leaves the kernel in no stream, result or error', async ({ kernel }) => {
   const ticket = `aivida1${'bcdefghijk'.repeat(8)}`
   const run = kernel.execute(
