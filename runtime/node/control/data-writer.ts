@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { z } from 'zod'
+import { limit } from '../../base/index.ts'
 import { writeAll } from '../../data/blob/directory-files.ts'
 import { diskError } from '../../data/blob/disk-error.ts'
 import type { DraftFile } from '../../data/blob/index.ts'
@@ -9,8 +10,11 @@ import { type DataEntry, dataEntrySchema } from '../data-shelf/data-entry.ts'
 import { type Connection, dataOf, malformed, type RequestOptions } from './connection.ts'
 import { JSON_LINES, jsonLine, jsonLines } from './json-lines.ts'
 
-/** Written at once, and told of: some milliseconds of the node's hashing. Bytes. */
-const STEP_BYTES = 4 * 2 ** 20
+/**
+ * Written at once, and told of. Not more: of a write of 4 MiB the system keeps pages of 2 MiB, and free memory in such pieces a
+ * virtual machine may have lent back to its host, from where it comes at an eighth of the speed.
+ */
+const STEP_BYTES = limit('chunkBytes')
 
 const fileSchema: z.ZodType<DraftFile> = z.object({ path: z.string(), inode: z.number() })
 
