@@ -10,11 +10,7 @@ export const SHARING_LIMITS = {
   sharedReplyMs: { value: 60_000, unit: 'ms', reason: 'one answer to a reader, who waits while a file is hashed' },
   sharedFindMs: { value: 3_000, unit: 'ms', reason: 'asking who has a job; a person waits, and may have mistyped it' },
   sharedAsked: { value: 64, unit: 'count', reason: 'nodes that are asked who has a job, or what they share' },
-  sharedAsksPerSecond: {
-    value: 20,
-    unit: 'count',
-    reason: 'of one reader, after a burst: files of a result, one each',
-  },
+  sharedAsksPerSecond: { value: 100, unit: 'count', reason: 'of one reader, after a burst: 10,000 parts in 100 s' },
   sharedAsksBurst: { value: 200, unit: 'count', reason: 'of one reader at once: a result of so many parts' },
   sharedBlobs: { value: 4_096, unit: 'count', reason: 'files that readers were given names of, all readers together' },
   sharedBlobMs: { value: 600_000, unit: 'ms', reason: 'from the name of a file to its reading; then it is asked anew' },
