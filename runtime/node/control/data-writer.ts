@@ -11,8 +11,8 @@ import { type Connection, dataOf, malformed, type RequestOptions } from './conne
 import { JSON_LINES, jsonLine, jsonLines } from './json-lines.ts'
 
 /**
- * Written at once, and told of. Not more: of a write of 4 MiB the system keeps pages of 2 MiB, and free memory in such pieces a
- * virtual machine may have lent back to its host, from where it comes at an eighth of the speed.
+ * Written at once, and told of. In steps of 4 MiB the same bytes took up to eight times the system time on a virtual machine,
+ * probably because the system then asks for memory in pieces so large that they had been given back to the host.
  */
 const STEP_BYTES = limit('chunkBytes')
 
