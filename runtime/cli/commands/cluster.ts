@@ -11,6 +11,13 @@ const ROLES = ['member', 'worker', 'submitter'] as const satisfies readonly Memb
 
 /** `init`, `invite`, `join`, `members`, `seeds`, `pending`, `approve`, `remove`, `leave`: who belongs to the cluster. */
 export function clusterCommands(cli: Cli): void {
+  enteringCommands(cli)
+  memberCommands(cli)
+  leavingCommands(cli)
+}
+
+/** `init`, `invite`, `join`. */
+function enteringCommands(cli: Cli): void {
   cli
     .command({
       usage: 'init [name]',
@@ -56,6 +63,10 @@ export function clusterCommands(cli: Cli): void {
       action: (session, [ticket]) => withDoctor(session, () => join(session, ticket!), ticket),
     })
     .option('--no-up', 'join, but do not start the node')
+}
+
+/** `members`, `seeds`, `pending`, `approve`. */
+function memberCommands(cli: Cli): void {
   cli.command({
     usage: 'members',
     description: 'list the members of the cluster',
@@ -116,6 +127,10 @@ export function clusterCommands(cli: Cli): void {
       session.print({ approved: peer }, `${peer} is a member now\n`)
     },
   })
+}
+
+/** `remove`, `leave`. */
+function leavingCommands(cli: Cli): void {
   cli
     .command({
       usage: 'remove <peer>',

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { Command } from 'commander'
 import type { NodeInfo } from '../../node/service.ts'
 import type { ConductView, JobStatus, NetworkView, RoundsView } from '../../protocol/index.ts'
 import { unitOf } from '../../protocol/unit.ts'
@@ -11,6 +12,15 @@ import { listShared, shareCommands } from './share.ts'
 
 /** `status`, `peers`, `jobs` with what is below it, `job`, `cancel`: what a node knows, and how to stop a job or take one over. */
 export function viewCommands(cli: Cli): void {
+  nodeCommands(cli)
+  const jobs = jobCommands(cli)
+  jobsCommands(cli, jobs)
+  shareCommands(cli, jobs)
+  recordCommands(cli, jobs)
+}
+
+/** `status`, `peers`. */
+function nodeCommands(cli: Cli): void {
   cli.command({
     usage: 'status',
     description: 'show the running node',
@@ -43,6 +53,10 @@ export function viewCommands(cli: Cli): void {
       if (network.island) session.note(network.island.message)
     },
   })
+}
+
+/** `jobs`, which is given back, `job`, `cancel`. */
+function jobCommands(cli: Cli): Command {
   const jobs = cli.command({
     usage: 'jobs',
     description: 'list jobs, newest first',
@@ -90,6 +104,11 @@ export function viewCommands(cli: Cli): void {
       },
     })
     .option('--reason <text>', 'told to the workers and kept with the job')
+  return jobs
+}
+
+/** `jobs scale`, `jobs adopt`. */
+function jobsCommands(cli: Cli, jobs: Command): void {
   cli.command(
     {
       usage: 'scale <id> <workers>',
@@ -124,8 +143,6 @@ export function viewCommands(cli: Cli): void {
     .option('--input <path>', 'where the input is, when it is not where the job read it before')
     .option('--out <folder>', "folder for the result's Arrow files; default: one in the node's data folder")
     .option('--force', 'take it over even from a node that is alive')
-  shareCommands(cli, jobs)
-  recordCommands(cli, jobs)
 }
 
 /** With what it waits for, or how far it is, where workers train together. */
