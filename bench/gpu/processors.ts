@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../runtime/base/index.ts'
 import type { ProbedDevice } from '../../runtime/compute/device/index.ts'
 import { type ChildSettings, EngineChild, type LoadOptions } from '../../runtime/compute/engine/index.ts'
-import { NodeDevices } from '../../runtime/node/devices.ts'
+import { NodeDevices } from '../../runtime/node/hosts/devices.ts'
 import type { Skipped } from '../report.ts'
 import type { Target } from './models.ts'
 

@@ -1,7 +1,7 @@
 import { AividaError, aborted, type Clock, limit, timedOut, userError } from '../../runtime/base/index.ts'
 import type { ExecuteReply, RunOutput } from '../client/index.ts'
-import { CellOutputs, describeError } from './cell-outputs.ts'
 import { hasTag, type Notebook, type NotebookCell } from './notebook.ts'
+import { CellOutputs, describeError } from './saved-outputs.ts'
 
 /** Tags that Jupyter's own runner, nbclient, knows: a cell that may fail, and one that is not run. */
 const MAY_FAIL_TAG = 'raises-exception'

@@ -38,7 +38,7 @@ export async function stateOf(status: JobStatus, which: 'best' | 'last'): Promis
 
 /** Where a training or a sweep leaves its model: a file of its output folder. */
 export async function modelFileOf({ outputDir }: JobStatus): Promise<string> {
-  const { MODEL_FILE } = await import('../../runtime/node/model-file.ts')
+  const { MODEL_FILE } = await import('../../runtime/node/jobs/model-file.ts')
   return join(outputDir, MODEL_FILE)
 }
 

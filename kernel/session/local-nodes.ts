@@ -82,7 +82,7 @@ async function startWorker({ name, dir, slots, client, env }: WorkerInit): Promi
   const folder = dataFolder(dir)
   if (!existsSync(folder.cluster)) {
     const { ticket } = await client.invite({ uses: 1, expiresMs: 600_000, role: 'worker' })
-    const { joinCluster } = await import('../../runtime/node/membership.ts')
+    const { joinCluster } = await import('../../runtime/node/cluster/joining.ts')
     await joinCluster({ folder, clock: systemClock, logger: silentLogger }, ticket) // not by a command line, which others can read
   }
   const listen = '/ip4/127.0.0.1/udp/0/quic-v1,/ip4/127.0.0.1/tcp/0'

@@ -83,7 +83,7 @@ function sweepRequestOf({ job, request }: JobRecordDocument): SweepRequest {
 async function trialsOf({ job, outputDir }: JobStatus): Promise<Table> {
   const [{ tableFromIPC }, { TRIALS_FILE }] = await Promise.all([
     import('apache-arrow'),
-    import('../../runtime/node/trials-file.ts'),
+    import('../../runtime/node/jobs/trials-file.ts'),
   ])
   const bytes = await readFile(join(outputDir, TRIALS_FILE)).catch(() => undefined)
   if (bytes) return tableFromIPC(bytes)
@@ -91,7 +91,7 @@ async function trialsOf({ job, outputDir }: JobStatus): Promise<Table> {
 }
 
 async function bestOf(table: Table, { trials, metric = 'loss' }: SweepRequest): Promise<RankedTrial> {
-  const { MEASURED } = await import('../../runtime/node/trials-file.ts')
+  const { MEASURED } = await import('../../runtime/node/jobs/trials-file.ts')
   for (const row of table.toArray()) {
     if (row.rank !== 1) continue
     const { trial, bestStep } = row as { trial: number; bestStep: number }

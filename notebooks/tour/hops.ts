@@ -14,8 +14,8 @@ import { Acceptances } from '../../runtime/job/worker/acceptances.ts'
 import { Reports } from '../../runtime/job/worker/reports.ts'
 import { Client } from '../../runtime/node/control/client.ts'
 import { JobHandle } from '../../runtime/node/control/job-handle.ts'
-import { EngineHost } from '../../runtime/node/engine-host.ts'
 import { EventBus } from '../../runtime/node/events.ts'
+import { EngineHost } from '../../runtime/node/hosts/engine-host.ts'
 import { LocalService } from '../../runtime/node/local-service.ts'
 import { modelsOf } from '../../runtime/protocol/index.ts'
 import { at, type Overheard, type Place } from './overheard.ts'
@@ -52,7 +52,7 @@ export const HOPS: readonly Hop[] = [
   },
   {
     says: 'the request becomes a job',
-    file: 'runtime/node/submission.ts',
+    file: 'runtime/node/submission/submission.ts',
     does: 'prepareJob',
     heard: at(
       Coordinator,
@@ -119,7 +119,7 @@ export const HOPS: readonly Hop[] = [
   },
   {
     says: 'the model is here',
-    file: 'runtime/node/engine-host.ts',
+    file: 'runtime/node/hosts/engine-host.ts',
     does: 'EngineHost',
     heard: at(EngineHost, 'fetchModel', 'ended', ([{ spec }]) =>
       modelsOf(spec)

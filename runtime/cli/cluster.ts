@@ -21,7 +21,7 @@ export async function initCluster(
   { dataDir }: Config,
   terms: { readonly name?: string; readonly admission?: AdmissionMode },
 ): Promise<ClusterView> {
-  const { initCluster } = await import('../node/membership.ts')
+  const { initCluster } = await import('../node/cluster/joining.ts')
   return viewOf((await initCluster(membershipInit(dataDir), terms)).charter)
 }
 
@@ -34,13 +34,13 @@ export async function joinCluster(
   ticket: string,
   calling: (peer: string, addresses: readonly string[]) => void,
 ): Promise<ClusterView> {
-  const { joinCluster } = await import('../node/membership.ts')
+  const { joinCluster } = await import('../node/cluster/joining.ts')
   return viewOf((await joinCluster(membershipInit(dataDir), ticket, { calling })).charter)
 }
 
 /** Leaves a cluster of this node alone while the node does not run. Throws `cluster.none`, `node.not-running`. */
 export async function leaveCluster({ dataDir }: Config): Promise<void> {
-  const { leaveUntold } = await import('../node/membership.ts')
+  const { leaveUntold } = await import('../node/cluster/joining.ts')
   await leaveUntold(membershipInit(dataDir))
 }
 

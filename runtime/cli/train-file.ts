@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { limit, userError } from '../base/index.ts'
-import { MODEL_FILE } from '../node/model-file.ts'
+import { MODEL_FILE } from '../node/jobs/model-file.ts'
 import {
   diloco,
   gradients,

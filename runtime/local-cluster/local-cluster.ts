@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger, systemClock } from '../base/index.ts'
+import { initCluster, joinCluster } from '../node/cluster/joining.ts'
 import type { Client } from '../node/control/index.ts'
 import { dataFolder } from '../node/data-folder.ts'
-import { initCluster, joinCluster } from '../node/membership.ts'
 import { LocalNode } from './local-node.ts'
 
 /** How to start a {@link LocalCluster}. */

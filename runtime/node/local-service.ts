@@ -10,15 +10,15 @@ import type {
   PeerView,
   ResultPart,
 } from '../protocol/index.ts'
-import { assertFreeFolder } from './adoption-ports.ts'
+import { MembershipDesk } from './cluster/membership-desk.ts'
+import { absentPeer, peerViews, strangerViews } from './cluster/peer-views.ts'
 import type { DataKeeper } from './data-shelf/data-entry.ts'
-import { followedViews } from './followed-views.ts'
-import { readSlice } from './job-following.ts'
-import { keepEnded, resumeJobs } from './job-lives.ts'
+import { assertFreeFolder } from './jobs/adoption-ports.ts'
+import { followedViews } from './jobs/followed-views.ts'
+import { readSlice } from './jobs/job-following.ts'
+import { keepEnded, resumeJobs } from './jobs/job-lives.ts'
 import type { LocalServiceInit } from './local-service-init.ts'
-import { MembershipDesk } from './membership-desk.ts'
 import { nodeWarnings } from './node-warnings.ts'
-import { absentPeer, peerViews, strangerViews } from './peer-views.ts'
 import {
   type AdoptJobRequest,
   type CallOptions,
@@ -32,7 +32,7 @@ import {
   unknownJob,
 } from './service.ts'
 import { type FetchedFiles, type JobReference, parseJobReference, readOnly, type SharedJobs } from './sharing/index.ts'
-import { prepareJob } from './submission.ts'
+import { prepareJob } from './submission/submission.ts'
 import { SOFTWARE, VERSION } from './version.ts'
 
 /** A client that waits for another node's files hears of it so often. */

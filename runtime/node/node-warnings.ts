@@ -1,5 +1,5 @@
 import { limit } from '../base/index.ts'
-import { skewSentence } from '../swarm/membership/network-watch.ts'
+import { skewSentence } from '../swarm/presence/network-watch.ts'
 import type { LocalServiceInit } from './local-service-init.ts'
 
 /** What the operator should know of a running node, in words. */

@@ -9,8 +9,8 @@ import * as assert from 'uvu/assert'
 import { silentLogger, systemClock } from '../../runtime/base/index.ts'
 import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import { LocalNode } from '../../runtime/local-cluster/local-node.ts'
+import { joinCluster } from '../../runtime/node/cluster/joining.ts'
 import { dataFolder, makeDataFolder } from '../../runtime/node/data-folder.ts'
-import { joinCluster } from '../../runtime/node/membership.ts'
 import { accountIdOf } from '../../runtime/protocol/index.ts'
 import {
   bindingProofCodec,

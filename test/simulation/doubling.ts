@@ -2,7 +2,7 @@ import { type Clock, peerError, sha256, sleep } from '../../runtime/base/index.t
 import { writeParts } from '../../runtime/data/sources/index.ts'
 import { type NamedTensors, tensorOf, typedArrayOf } from '../../runtime/data/tensor/index.ts'
 import type { Computed } from '../../runtime/job/worker/index.ts'
-import { EngineHost, type EngineHostInit } from '../../runtime/node/engine-host.ts'
+import { EngineHost, type EngineHostInit } from '../../runtime/node/hosts/engine-host.ts'
 import type { Lease } from '../../runtime/protocol/index.ts'
 import { memoryDisk } from '../support/memory-disk.ts'
 import { numbers } from '../support/row-source.ts'

@@ -1,7 +1,7 @@
 import { Cluster } from '../../runtime/swarm/charter/index.ts'
 import { signMembership } from '../../runtime/swarm/charter/membership.ts'
 import { SecretKey } from '../../runtime/swarm/identity/index.ts'
-import type { Seed } from '../../runtime/swarm/membership/seed.ts'
+import type { Seed } from '../../runtime/swarm/presence/seed.ts'
 import { Chance } from './chance.ts'
 import { Clients } from './clients.ts'
 import { checkDisks } from './disk-rules.ts'

@@ -7,13 +7,13 @@ import { AccountProofs, type FollowedPlaces } from '../../runtime/job/following/
 import { JobJournal, Journals } from '../../runtime/job/journal/index.ts'
 import { Worker } from '../../runtime/job/worker/index.ts'
 import { type LogStore, type MemoryLogHome, memoryLogHome, memoryLogStore } from '../../runtime/log/index.ts'
-import { adoptionPorts } from '../../runtime/node/adoption-ports.ts'
 import { openBlobDesk, providersOver } from '../../runtime/node/blob-desk.ts'
 import { dataFolder } from '../../runtime/node/data-folder.ts'
-import { EngineHost, type EngineHostInit } from '../../runtime/node/engine-host.ts'
 import { EventBus } from '../../runtime/node/events.ts'
-import { type JobFollowing, openJobFollowing } from '../../runtime/node/job-following.ts'
-import { coordinatorPorts, workerPorts } from '../../runtime/node/job-ports.ts'
+import { EngineHost, type EngineHostInit } from '../../runtime/node/hosts/engine-host.ts'
+import { adoptionPorts } from '../../runtime/node/jobs/adoption-ports.ts'
+import { type JobFollowing, openJobFollowing } from '../../runtime/node/jobs/job-following.ts'
+import { coordinatorPorts, workerPorts } from '../../runtime/node/jobs/job-ports.ts'
 import {
   accountIdOf,
   type InferenceJob,

@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { limit } from '../../runtime/base/index.ts'
 import type { DiscoveryHost } from '../../runtime/swarm/discovery/discovery.ts'
-import type { Seed } from '../../runtime/swarm/membership/seed.ts'
+import type { Seed } from '../../runtime/swarm/presence/seed.ts'
 import { addressOf, type VirtualNode, VirtualSwarm } from '../support/virtual-swarm.ts'
 
 /** A swarm in which `others` run, and a node that does not yet. */

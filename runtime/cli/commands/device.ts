@@ -93,7 +93,7 @@ function kindOf(name: string): Kind {
 }
 
 async function devicesOf(session: Session) {
-  const { NodeDevices } = await import('../../node/devices.ts')
+  const { NodeDevices } = await import('../../node/hosts/devices.ts')
   const { config, io } = session
   return new NodeDevices({ config, cacheDir: dataFolder(config.dataDir).cache, clock: io.clock, env: io.env })
 }

@@ -1,7 +1,7 @@
 import { AividaError, isAividaError, toAividaError } from '../../base/index.ts'
 import { dataFolder } from '../../node/data-folder.ts'
 import type { Finding, Report } from '../../node/doctor/index.ts'
-import type { Seed } from '../../swarm/membership/seed.ts'
+import type { Seed } from '../../swarm/presence/seed.ts'
 import type { Cli, Session } from '../cli.ts'
 
 /** What `doctor` exits with. */

@@ -15,7 +15,6 @@ import {
 } from '../../protocol/index.ts'
 import { blobsOf, type KnownResult, type TakenLeases } from '../journal/index.ts'
 import { Acceptances } from './acceptances.ts'
-import { Claims } from './claims.ts'
 import { EngineCalls, type Finished, type Work } from './engine-calls.ts'
 import { Grants } from './grants.ts'
 import {
@@ -28,6 +27,7 @@ import {
 } from './machine.ts'
 import type { WorkerPorts } from './ports.ts'
 import { Reports } from './reports.ts'
+import { Speakers } from './speakers.ts'
 
 /** How often the machine looks at what is due. */
 const TICK_MS = 250
@@ -42,7 +42,7 @@ export class Worker {
   readonly #grants = new Grants()
   /** Names of leases that were taken, newest last. */
   readonly #taken = new Set<string>()
-  readonly #claims: Claims
+  readonly #speakers: Speakers
   /** Jobs of the leases that are being answered. */
   #answering: readonly Lease[] = []
   /** Results on their way to the journal and the report. */
@@ -71,7 +71,7 @@ export class Worker {
       finish: (lease, work, error) => this.#finish(lease, work, error),
       progress: (lease, steps) => this.#trained(lease, steps),
     })
-    this.#claims = new Claims(ports)
+    this.#speakers = new Speakers(ports)
   }
 
   start(devices: readonly Device[]): void {
@@ -81,10 +81,10 @@ export class Worker {
     swarm.on('cancel', (from, { leases, reason }) => this.#dispatch({ type: 'cancel', from, leases, reason }))
     swarm.on('settled', (from, { leases }) => this.#settled(from, leases))
     swarm.on('roll-call', (from, { jobs }) => {
-      const theirs = jobs.filter((job) => this.#claims.hear(from, job))
+      const theirs = jobs.filter((job) => this.#speakers.hear(from, job))
       const lost = jobs.filter((job) => !theirs.includes(job))
       this.#dispatch({ type: 'roll-call', from, jobs: theirs })
-      const adoptions = this.#claims.shown(lost.map(({ job }) => job))
+      const adoptions = this.#speakers.shown(lost.map(({ job }) => job))
       if (adoptions.length > 0) this.#tell(from, { type: 'held', jobs: [], leases: [], adoptions })
     })
     this.#stops.push(
@@ -125,7 +125,7 @@ export class Worker {
 
   /** Whose a job is that was leased here. */
   accountOf(job: string): string | undefined {
-    return this.#claims.accountOf(job)
+    return this.#speakers.accountOf(job)
   }
 
   /** Whether this node passes a model blob on to others that work on the same job. */
@@ -161,7 +161,7 @@ export class Worker {
     }
     for (const { id } of value.leases)
       if (!this.#work.has(id)) this.#work.set(id, { from, abort: new AbortController(), inputs: given.get(id) })
-    const barred = new Set(value.leases.map(({ job }) => job).filter((job) => !this.#claims.mayCall(from, job)))
+    const barred = new Set(value.leases.map(({ job }) => job).filter((job) => !this.#speakers.mayCall(from, job)))
     this.#answering = value.leases
     this.#dispatch({ type: 'offer', from, leases: value.leases, known, barred })
     this.#answering = []
@@ -251,7 +251,7 @@ export class Worker {
     const fenced = new Set(
       leases.flatMap(({ lease, reason }) => (reason === 'epoch' || reason === 'signature' ? [lease] : [])),
     )
-    const adoptions = this.#claims.shown(this.#answering.flatMap(({ id, job }) => (fenced.has(id) ? [job] : [])))
+    const adoptions = this.#speakers.shown(this.#answering.flatMap(({ id, job }) => (fenced.has(id) ? [job] : [])))
     this.#tell(to, { type: 'decline', leases: [...leases], ...(adoptions.length > 0 && { adoptions }) })
   }
 

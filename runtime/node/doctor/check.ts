@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type AividaError, type Config, type limit, toAividaError } from '../../base/index.ts'
-import type { Seed } from '../../swarm/membership/seed.ts'
+import type { Seed } from '../../swarm/presence/seed.ts'
 import type { DataFolder } from '../data-folder.ts'
 import type { NodeInfo } from '../service.ts'
 import type { Machine } from './machine.ts'

@@ -19,11 +19,11 @@ import {
   shardId,
   type TrainShard,
 } from '../../protocol/index.ts'
-import { NodeDevices } from '../devices.ts'
-import { EngineHost } from '../engine-host.ts'
+import { NodeDevices } from '../hosts/devices.ts'
+import { EngineHost } from '../hosts/engine-host.ts'
+import { TrainingHost } from '../hosts/training-host.ts'
 import { ReduceHost } from '../rounds/reduce-host.ts'
 import { RoundBlobs } from '../rounds/round-blobs.ts'
-import { TrainingHost } from '../training-host.ts'
 
 /** What {@link ReplayWorker} needs. */
 export interface ReplayWorkerInit {

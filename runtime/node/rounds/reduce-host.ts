@@ -2,7 +2,7 @@ import { type AividaError, type Clock, isAividaError, peerError } from '../../ba
 import type { NamedTensors, Tensor } from '../../data/tensor/index.ts'
 import type { Trained } from '../../job/worker/index.ts'
 import type { Lease, ReduceShard, Signed } from '../../protocol/index.ts'
-import type { EngineHost } from '../engine-host.ts'
+import type { EngineHost } from '../hosts/engine-host.ts'
 import type { RoundBlobs } from './round-blobs.ts'
 
 /** What the reduce host needs. */

@@ -33,8 +33,8 @@ import type { BlobStore } from '../../data/blob/index.ts'
 import type { RowTable } from '../../data/rows/index.ts'
 import type { Trained, TrainingRun } from '../../job/worker/index.ts'
 import { type BlobRef, type Lease, lineageOf, type ReplicaShard, type Signed } from '../../protocol/index.ts'
-import type { EngineHost } from '../engine-host.ts'
-import type { ShardTables } from '../shard-tables.ts'
+import type { EngineHost } from '../hosts/engine-host.ts'
+import type { ShardTables } from '../hosts/shard-tables.ts'
 import type { RoundBlobs, SoughtBlob } from './round-blobs.ts'
 
 /** What the replica host needs. */

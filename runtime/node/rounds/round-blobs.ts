@@ -1,7 +1,7 @@
 import { type AividaError, type Clock, type Digest, type Logger, limit } from '../../base/index.ts'
 import { type BlobContent, type BlobStore, fetchBlob, type OpenBlob, type OpenProvider } from '../../data/blob/index.ts'
 import { type BlobRef, type Lease, type Signed, signedCodec } from '../../protocol/index.ts'
-import { jobPin } from '../shard-tables.ts'
+import { jobPin } from '../hosts/shard-tables.ts'
 
 /** What {@link RoundBlobs} need. */
 export interface RoundBlobsInit {

@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { limit } from '../../base/index.ts'
 import type { JobStatus, ResultPart } from '../../protocol/index.ts'
-import { MODEL_FILE } from '../model-file.ts'
+import { MODEL_FILE } from '../jobs/model-file.ts'
+import { TRIALS_FILE } from '../jobs/trials-file.ts'
 import { withoutFolder } from '../record/without-paths.ts'
-import { TRIALS_FILE } from '../trials-file.ts'
 
 /** What a job leaves in its output folder beside its parts, once it has ended; which of them follows from its program. */
 export const RESULT_FILES = [

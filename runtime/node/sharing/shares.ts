@@ -3,7 +3,7 @@ import type { Coordinator } from '../../job/coordinator/index.ts'
 import type { Journals } from '../../job/journal/index.ts'
 import type { JobStatus, ResultPart } from '../../protocol/index.ts'
 import type { EventBus } from '../events.ts'
-import type { JobArchive } from '../job-archive.ts'
+import type { JobArchive } from '../jobs/job-archive.ts'
 
 /** What {@link Shares} works on. */
 export interface SharesInit {

@@ -1,8 +1,8 @@
 import { userError } from '../../base/index.ts'
 import { nearest } from '../../base/nearest.ts'
 import type { Parameter, Requirements, SweepRequest } from '../../protocol/index.ts'
+import { MEASURED, TRIAL_COLUMNS } from '../jobs/trials-file.ts'
 import type { Training } from '../training/index.ts'
-import { MEASURED, TRIAL_COLUMNS } from '../trials-file.ts'
 import { configurations, grid, type Search } from './search.ts'
 import type { ParametersOf, Space } from './space.ts'
 

@@ -7,11 +7,11 @@ import { type BlobStore, memoryBlobStore, type OpenProvider, serveBlobs } from '
 import { encodeRows, memoryTable } from '../../../runtime/data/rows/index.ts'
 import { readSafetensors } from '../../../runtime/data/tensor/safetensors.ts'
 import type { Trained } from '../../../runtime/job/worker/index.ts'
-import { EngineHost } from '../../../runtime/node/engine-host.ts'
+import { EngineHost } from '../../../runtime/node/hosts/engine-host.ts'
+import { TrainingHost } from '../../../runtime/node/hosts/training-host.ts'
 import { ReduceHost } from '../../../runtime/node/rounds/reduce-host.ts'
 import { RoundBlobs } from '../../../runtime/node/rounds/round-blobs.ts'
 import { assertSnapshot } from '../../../runtime/node/rounds/snapshot-fault.ts'
-import { TrainingHost } from '../../../runtime/node/training-host.ts'
 import {
   type BlobRef,
   type Compression,

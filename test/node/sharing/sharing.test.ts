@@ -8,7 +8,7 @@ import { fetchBlob, memoryBlobStore } from '../../../runtime/data/blob/index.ts'
 import { encodeTensors, tensorOf } from '../../../runtime/data/tensor/index.ts'
 import { AccountProofs } from '../../../runtime/job/following/index.ts'
 import { providersOver } from '../../../runtime/node/blob-desk.ts'
-import { JobArchive } from '../../../runtime/node/job-archive.ts'
+import { JobArchive } from '../../../runtime/node/jobs/job-archive.ts'
 import { RecordDesk } from '../../../runtime/node/record/index.ts'
 import { parseJobReference, ShareDesk, SharedJobs, Shares } from '../../../runtime/node/sharing/index.ts'
 import {

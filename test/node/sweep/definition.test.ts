@@ -7,6 +7,7 @@ import { isAividaError } from '../../../runtime/base/index.ts'
 import { dense, sequential } from '../../../runtime/compute/graph/layers/index.ts'
 import { meanSquaredError, sgd } from '../../../runtime/compute/graph/training/index.ts'
 import type { TrialReport } from '../../../runtime/job/programs/index.ts'
+import { trialsFile } from '../../../runtime/node/jobs/trials-file.ts'
 import {
   asha,
   choice,
@@ -21,7 +22,6 @@ import {
   writeSweep,
 } from '../../../runtime/node/sweep/index.ts'
 import { type TrainingDefinition, training } from '../../../runtime/node/training/index.ts'
-import { trialsFile } from '../../../runtime/node/trials-file.ts'
 import { linearRows } from '../../support/training-step.ts'
 
 const test = suite('sweeps as they are written')

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { silentLogger, systemClock, toAividaError } from '../../../runtime/base/index.ts'
+import { loadKeys, openCluster } from '../../../runtime/node/cluster/joining.ts'
 import { dataFolder } from '../../../runtime/node/data-folder.ts'
-import { loadKeys, openCluster } from '../../../runtime/node/membership.ts'
 import {
   type ControlMessage,
   controlMessageCodec,

@@ -1,8 +1,8 @@
 /** A process full of production swarms, without jobs or engines: QUIC on loopback, clusters and known peers on disk. */
 import { every, silentLogger, systemClock, systemRandom } from '../../../runtime/base/index.ts'
+import { loadKeys, openCluster, openDoor } from '../../../runtime/node/cluster/joining.ts'
+import { knownPeers } from '../../../runtime/node/cluster/known-peers.ts'
 import { dataFolder } from '../../../runtime/node/data-folder.ts'
-import { knownPeers } from '../../../runtime/node/known-peers.ts'
-import { loadKeys, openCluster, openDoor } from '../../../runtime/node/membership.ts'
 import { NodeSwarm } from '../../../runtime/swarm/node-swarm.ts'
 import { libp2pTransport } from '../../../runtime/swarm/transport/libp2p/index.ts'
 import type { ChildRequest, NodeState } from './fleet.ts'

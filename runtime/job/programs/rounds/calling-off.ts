@@ -1,5 +1,5 @@
 import { leftOut } from './left-out.ts'
-import { noteFailure } from './membership.ts'
+import { noteFailure } from './members.ts'
 import type { OpenRound } from './state.ts'
 import type { Turn } from './turn.ts'
 import { UNREADABLE } from './unreadable.ts'

@@ -2,7 +2,7 @@
 export * from './choose-recipe.ts'
 export * from './default-recipe.ts'
 export * from './history.ts'
-export { quorumOf } from './membership.ts'
+export { quorumOf } from './members.ts'
 export * from './options.ts'
 export * from './rounds.ts'
 export * from './shards.ts'

@@ -1,6 +1,6 @@
 import type { ReplicaShard } from '../../../protocol/index.ts'
 import type { ShardFailure } from '../../scheduler/index.ts'
-import { mayReduce, noteFailure, noteReduction } from './membership.ts'
+import { mayReduce, noteFailure, noteReduction } from './members.ts'
 import type { OpenRound } from './state.ts'
 import type { Turn } from './turn.ts'
 

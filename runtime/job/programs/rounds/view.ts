@@ -1,6 +1,6 @@
 import type { RoundsView } from '../../../protocol/index.ts'
 import { presentRound } from './history.ts'
-import { leastMembers } from './membership.ts'
+import { leastMembers } from './members.ts'
 import type { RoundsState } from './state.ts'
 import type { Turn } from './turn.ts'
 

@@ -1,5 +1,5 @@
 import { wallTimeText } from '../../../base/index.ts'
-import { CARD_MS } from '../../../swarm/membership/own-card.ts'
+import { CARD_MS } from '../../../swarm/presence/own-card.ts'
 import { broken, type Check, ok, warning } from '../check.ts'
 
 /** No release is older. */

@@ -1,6 +1,6 @@
 import { type AividaError, toAividaError } from '../../../base/index.ts'
-import { peerOfAddress } from '../../../swarm/membership/address-book.ts'
-import type { Seed } from '../../../swarm/membership/seed.ts'
+import { peerOfAddress } from '../../../swarm/presence/address-book.ts'
+import type { Seed } from '../../../swarm/presence/seed.ts'
 import type { NodeInfo } from '../../service.ts'
 import { broken, type Check, type Finding, ok, type Patient, warning } from '../check.ts'
 import type { Machine } from '../machine.ts'

@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSIONS } from '../../../swarm/membership/hello.ts'
+import { PROTOCOL_VERSIONS } from '../../../swarm/presence/hello.ts'
 import { broken, type Check, type Finding, ok, warning } from '../check.ts'
 
 const NODE_MAJOR = 24
