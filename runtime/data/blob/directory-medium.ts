@@ -19,9 +19,9 @@ import { chunkCount, packDigests } from './tree.ts'
  * What is written is synced, then renamed into place: its rename is the commit.
  */
 export async function directoryMedium(dir: string, fs: FileSystem = nodeFs): Promise<BlobMedium> {
-  const blobPath = (root: Digest) => join(dir, 'blobs', root.slice(0, 2), root)
-  const partialPath = (root: Digest) => join(dir, 'partial', root)
-  const remove = (...paths: string[]) => Promise.all(paths.map((path) => fs.rm(path, { force: true })))
+  const blobPath = (root: Digest) => blobIn(dir, root)
+  const partialPath = (root: Digest) => partialIn(dir, root)
+  const remove = (...paths: string[]) => removeAll(fs, paths)
   /** Removals under way: what takes a removed file's place waits for them, or they would remove it. */
   const removals = new Map<Digest, Promise<unknown>>()
   const removeBlob = (root: Digest, ...paths: string[]) =>
@@ -74,25 +74,7 @@ export async function directoryMedium(dir: string, fs: FileSystem = nodeFs): Pro
   })
 
   return {
-    scan: () =>
-      guard(async () => {
-        await remove(...(await fs.readdir(join(dir, 'incoming'))).map((name) => join(dir, 'incoming', name)))
-        const blobs: (StoredBlob & { usedMs: number })[] = []
-        for (const shelf of await fs.readdir(join(dir, 'blobs'))) {
-          const names = new Set(await fs.readdir(join(dir, 'blobs', shelf)))
-          for (const name of names) {
-            if (!names.has(name.slice(0, ROOT_CHARACTERS))) await remove(join(dir, 'blobs', shelf, name))
-            if (!isRoot(name)) continue
-            const { size, mtimeMs } = await fs.stat(blobPath(name))
-            blobs.push({ root: name, sizeBytes: size, usedMs: mtimeMs })
-          }
-        }
-        const partials: StoredBlob[] = []
-        for (const root of (await fs.readdir(join(dir, 'partial'))).filter(isRoot))
-          partials.push({ root, sizeBytes: (await fs.stat(partialPath(root))).size })
-        const pins = (await fs.readdir(join(dir, 'pins'))).map((name) => fs.readFile(join(dir, 'pins', name)))
-        return { blobs: blobs.sort((a, b) => a.usedMs - b.usedMs), partials, pins: await Promise.all(pins) }
-      }),
+    scan: () => guard(() => scan(dir, fs)),
 
     draft: () =>
       guard(async () => {
@@ -169,6 +151,41 @@ export async function directoryMedium(dir: string, fs: FileSystem = nodeFs): Pro
         await syncDirectory(fs, join(dir, 'pins'))
       }),
   }
+}
+
+/** What an earlier run left, the blobs used longest ago first; what is no blob goes. */
+async function scan(dir: string, fs: FileSystem): ReturnType<BlobMedium['scan']> {
+  await removeAll(
+    fs,
+    (await fs.readdir(join(dir, 'incoming'))).map((name) => join(dir, 'incoming', name)),
+  )
+  const blobs: (StoredBlob & { usedMs: number })[] = []
+  for (const shelf of await fs.readdir(join(dir, 'blobs'))) {
+    const names = new Set(await fs.readdir(join(dir, 'blobs', shelf)))
+    for (const name of names) {
+      if (!names.has(name.slice(0, ROOT_CHARACTERS))) await removeAll(fs, [join(dir, 'blobs', shelf, name)])
+      if (!isRoot(name)) continue
+      const { size, mtimeMs } = await fs.stat(blobIn(dir, name))
+      blobs.push({ root: name, sizeBytes: size, usedMs: mtimeMs })
+    }
+  }
+  const partials: StoredBlob[] = []
+  for (const root of (await fs.readdir(join(dir, 'partial'))).filter(isRoot))
+    partials.push({ root, sizeBytes: (await fs.stat(partialIn(dir, root))).size })
+  const pins = (await fs.readdir(join(dir, 'pins'))).map((name) => fs.readFile(join(dir, 'pins', name)))
+  return { blobs: blobs.sort((a, b) => a.usedMs - b.usedMs), partials, pins: await Promise.all(pins) }
+}
+
+function blobIn(dir: string, root: Digest): string {
+  return join(dir, 'blobs', root.slice(0, 2), root)
+}
+
+function partialIn(dir: string, root: Digest): string {
+  return join(dir, 'partial', root)
+}
+
+function removeAll(fs: FileSystem, paths: readonly string[]): Promise<unknown> {
+  return Promise.all(paths.map((path) => fs.rm(path, { force: true })))
 }
 
 const ROOT_CHARACTERS = 64

@@ -3,10 +3,10 @@ import type { CancelReason, Device } from '../../protocol/index.ts'
 import { noteAvailable } from './available.ts'
 import { queueCopy } from './copies.ts'
 import { noteReceipt } from './depth.ts'
+import { answered, dropClaims, endWait, found } from './held.ts'
 import { expireLeases, forget, lapse, requeue } from './leases.ts'
 import { Instructions, keepReady, match, note } from './matching.ts'
 import { awaitPeer, postpone, stopAwaiting } from './placed.ts'
-import { answered, dropClaims, endWait, found } from './roll-call.ts'
 import type {
   DeviceRecord,
   JobRecord,
