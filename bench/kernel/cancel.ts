@@ -34,7 +34,8 @@ async function cancelled(
   const { run, job } = await followedCell(kernel, { ...files, rowsPerShard: ROWS_PER_SHARD }, 0)
   const handle = client.job(job)
   while ((await handle.status()).workers.filter(({ running }) => running > 0).length < workers.length) await sleep(20)
-  await sleep(200) // the engines have begun
+  while (workers.some(({ pid }) => childrenOf(pid).length === 0)) await sleep(20) // the first engines take their time
+  await sleep(200) // they have begun
   const engines = workers.map(({ pid }) => childrenOf(pid))
   const over = handle.done().catch((error) => error.message)
   const before = performance.now()
