@@ -2,10 +2,14 @@
  * Brings the checkout's packages up to date, then runs a file under Node 24, which npm brings as a package. Plain
  * JavaScript for any Node >= 18, because it runs before anything is installed.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import module, { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheFolder } from './cache-folder.js'
 
@@ -23,7 +27,7 @@ const comparedFile = join(root, 'node_modules/.package-lock.compared')
 /** Runs `entry` (a path inside the package) with `args` under Node 24, in this process when it is one. */
 export async function launch(entry, args) {
   if (existsSync(lockfile) && !wereCompared()) {
-    if (isStale()) install()
+    if (isStale()) await install()
     else noteCompared()
   }
   followNpm()
@@ -75,16 +79,57 @@ function packagesOf(file) {
   }
 }
 
-/** Install scripts stay off: no package needs one, and one of them downloads from outside the registry. */
-function install() {
+/**
+ * Two starts at once would take each other's files away: the second one waits for the first, and looks again. Install scripts
+ * stay off: no package needs one, and one of them downloads from outside the registry.
+ */
+async function install() {
+  const lock = join(tmpdir(), `aivida-install-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`)
+  let waits = false
+  while (!takes(lock)) {
+    if (!waits) console.error('aivida: another start installs packages, waiting for it ...')
+    waits = true
+    await sleep(WATCH_MS)
+  }
+  process.once('exit', () => rmSync(lock, { force: true }))
+  if (!waits || isStale()) await runNpm(lock)
+  rmSync(lock, { force: true })
+}
+
+/** Whether nobody else installs into this checkout: the lock names the process that does, which may have ended without a word. */
+function takes(lock) {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx', mode: 0o600 })
+    return true
+  } catch (error) {
+    if (error.code !== 'EEXIST') return true // no place for a lock: as if there were none
+  }
+  try {
+    process.kill(Number(readFileSync(lock, 'utf8')) || process.pid, 0)
+  } catch (error) {
+    if (error.code === 'ESRCH') rmSync(lock, { force: true })
+  }
+  return false
+}
+
+/** npm ends with this process, or it would go on removing packages under whoever starts next. */
+async function runNpm(lock) {
   console.error('aivida: installing packages, once ...')
   const args = ['ci', '--ignore-scripts', '--loglevel=error']
   const options = { cwd: root, stdio: ['ignore', 2, 2] } // stdout is the program's
   const npm = process.env.npm_execpath
-  const { status } =
+  const child =
     npm && basename(npm) === 'npm-cli.js'
-      ? spawnSync(process.execPath, [npm, ...args], options)
-      : spawnSync(`npm ${args.join(' ')}`, { ...options, shell: true })
+      ? spawn(process.execPath, [npm, ...args], options)
+      : spawn(`npm ${args.join(' ')}`, { ...options, shell: true })
+  if (child.pid !== undefined) writeFileSync(lock, String(child.pid))
+  const end = (signal) => {
+    child.kill(signal)
+    process.exit(1)
+  }
+  for (const signal of PASSED_ON) process.once(signal, end)
+  const [status] = await once(child, 'exit')
+  for (const signal of PASSED_ON) process.off(signal, end)
   if (status !== 0) process.exit(status ?? 1)
 }
 

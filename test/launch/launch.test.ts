@@ -1,6 +1,16 @@
 // timeout: 60 s
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { suite } from 'uvu'
@@ -167,8 +177,27 @@ install('installs what is missing, once, and again when the lockfile changes; st
   assert.not(existsSync(join(checkout, 'node_modules/one')))
 })
 
+install('of two starts at once one installs and the other waits; a lock of who has ended is no lock', async () => {
+  dependOn('one')
+  rmSync(join(checkout, 'node_modules'), { recursive: true, force: true })
+  const id = createHash('sha256').update(realpathSync(checkout)).digest('hex').slice(0, 16)
+  const lock = join(tmpdir(), `aivida-install-${id}`)
+  const { child, ended } = start(process.execPath, ['-e', ''])
+  await ended
+  writeFileSync(lock, String(child.pid))
+  const both = await Promise.all([launchCheckout(), launchCheckout()])
+  assert.equal(
+    both.map(({ code }) => code),
+    [0, 0],
+    both.map(({ stderr }) => stderr).join('\n'),
+  )
+  assert.is(both.filter(({ stderr }) => stderr.includes('installing packages, once')).length, 1)
+  assert.not(existsSync(lock))
+})
+
 install('says so and runs nothing when the install fails', async () => {
   dependOn('one')
+  rmSync(join(checkout, 'node_modules'), { recursive: true, force: true })
   writeFileSync(join(checkout, 'package.json'), JSON.stringify({ name: 'checkout', dependencies: { two: 'file:two' } }))
   const { code, stdout } = await launchCheckout()
   assert.is.not(code, 0)
