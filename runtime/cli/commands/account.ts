@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { userError } from '../../base/index.ts'
 import { dataFolder } from '../../node/data-folder.ts'
@@ -18,6 +18,7 @@ export function accountCommands(cli: Cli): void {
       const key = identity.SecretKey.generate()
       await identity.writeKeyFile(path, 'account', key)
       const account = identity.keyId('account', key.publicKey)
+      await leaveLink(session)
       session.print({ account, path }, `${account}\n`)
       session.note(`its key is in ${path}; keep a copy elsewhere: aivida account backup FILE`)
     },
@@ -61,6 +62,7 @@ export function accountCommands(cli: Cli): void {
       const key = await identity.restoreAccount(backup, await passphrase(session))
       await identity.writeKeyFile(dataFolder(session.config.dataDir).accountKey, 'account', key)
       const account = identity.keyId('account', key.publicKey)
+      await leaveLink(session)
       session.print({ account }, `${account}\n`)
     },
   }).option('--passphrase-file <file>', 'read the passphrase from the first line of a file')
@@ -86,6 +88,28 @@ async function link(session: Session, [word]: readonly string[]): Promise<void> 
   const { account } = identity.openProposal(proof.node)
   await writeFile(folder.binding, identity.bindingProofCodec.encode(proof), { mode: 0o600 })
   session.print({ account }, `this node belongs to ${account}; a running node takes it over when it is started again\n`)
+  const own = await ownAccount(folder.accountKey)
+  if (own !== undefined && own !== account)
+    session.note(
+      `its own account ${own} keeps its jobs and what it has earned, and its key stays in ${folder.accountKey}; back to it, by the same three steps: aivida account link ${own}`,
+    )
+}
+
+/** The account whose key lies here, if one does. */
+async function ownAccount(path: string): Promise<string | undefined> {
+  const identity = await import('../../swarm/identity/index.ts')
+  if (!existsSync(path)) return undefined
+  return identity.keyId('account', (await identity.readKeyFile(path, 'account')).publicKey)
+}
+
+/** A link goes before a key: whoever brings a key here means that account from now on. */
+async function leaveLink(session: Session): Promise<void> {
+  const identity = await import('../../swarm/identity/index.ts')
+  const { binding } = dataFolder(session.config.dataDir)
+  if (!existsSync(binding)) return
+  const { account } = identity.openProposal(identity.bindingProofCodec.decode(await readFile(binding)).node)
+  await rm(binding)
+  session.note(`this node was linked to ${account}; it no longer is once it is started again`)
 }
 
 async function passphrase({ io, options }: Session): Promise<string> {

@@ -51,7 +51,7 @@ export interface FoundTerms {
 export interface NodeKeys {
   readonly node: SecretKey
   readonly account: SecretKey | undefined
-  /** Made on the spot where both keys are at hand; else what `aivida account link` brought. */
+  /** What `aivida account link` brought, over an account of its own; else made on the spot where both keys are at hand. */
   readonly binding: BindingProof | undefined
 }
 
@@ -59,7 +59,8 @@ export interface NodeKeys {
 export async function loadKeys(folder: DataFolder, clock: Clock): Promise<NodeKeys> {
   const node = await loadOrCreateKey(folder.nodeKey, 'node')
   const account = await readAccountKey(folder)
-  if (!account) return { node, account, binding: await readBinding(folder) }
+  const linked = await readBinding(folder)
+  if (!account || linked) return { node, account, binding: linked }
   const terms = { issuedWallMs: Math.floor(clock.wallMs()) }
   const binding = completeBinding(proposeBinding(accountIdOf(account.publicKey), terms, node), account)
   return { node, account, binding }

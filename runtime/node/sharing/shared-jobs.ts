@@ -45,7 +45,7 @@ export class SharedJobs {
   readonly #requests: ShareRequests
   readonly #files: SharedFiles
   readonly #watches: SharedWatches
-  /** Who has the jobs that were read here, the oldest first. */
+  /** Who has the jobs that were read or listed here, the oldest first. */
   readonly #nodes = new Map<string, string>()
   /** The last of these, as they were read last. */
   readonly #recent = new Map<string, JobStatus>()
@@ -122,7 +122,11 @@ export class SharedJobs {
         }
       }),
     )
-    return answers.flat().sort((a, b) => b.createdWallMs - a.createdWallMs)
+    const found = answers.flat().sort((a, b) => b.createdWallMs - a.createdWallMs)
+    // Once its node is away it is still known whom to wait for. Who was read from stays: anybody may list an id.
+    for (const { job, sharedBy } of found)
+      if (sharedBy && !this.#nodes.has(job)) remember(this.#nodes, job, sharedBy.node, limit('sharedBlobs'))
+    return found
   }
 
   async #recordAt({ node, status: { job } }: Found): Promise<SharedRecord> {

@@ -167,6 +167,18 @@ test('a job is read by the nodes of the accounts that it is shared with, until i
   await swarm.stop()
 })
 
+test('a job that was listed, and whose node is away since, is asked for there', async () => {
+  const w = await world()
+  const { swarm, side, job, account } = w
+  await swarm.outcome(side.shares.set(job, account, true))
+  const reading = w.reads(w.reader)
+  await swarm.outcome(reading.list())
+  w.owner.die()
+  await swarm.until(() => w.reader.swarm.members().every(({ peer }) => peer !== w.owner.peer), 120_000)
+  assert.is(await w.code(reading.fetch({ job }, 30_000)), 'share.node-away')
+  await swarm.stop()
+})
+
 test('while a job goes on, its states are told where it is read; when it can be read no longer, clients ask again', async () => {
   const w = await world()
   const { swarm, side, job, account, at, heard } = w

@@ -10,9 +10,10 @@ export const accountCheck: Check = {
     if (!standing) return [skipped('the data folder does not tell; see above')]
     const { cluster, ownAccount, binding, memberAccount } = standing
     if (!cluster) return [skipped('a node without a cluster needs no account')]
+    let linked: string | undefined
     if (binding) {
       try {
-        openBinding(binding, cluster.id, machine.wallMs())
+        linked = openBinding(binding, cluster.id, machine.wallMs()).account
       } catch (error) {
         return [
           broken(
@@ -22,17 +23,14 @@ export const accountCheck: Check = {
         ]
       }
     }
-    const account = ownAccount ?? memberAccount
-    if (account === undefined && !binding) {
+    const account = linked ?? ownAccount ?? memberAccount
+    if (account === undefined) {
       const remedy = 'aivida account link ACCOUNT, or one of its own: aivida account create'
       return config.role === 'submitter'
         ? [warning('this node belongs to no account, so it cannot submit jobs', remedy)]
         : [ok(`none: it works for others, and submits nothing itself until it has one (${remedy})`)]
     }
-    return [
-      ok(
-        ownAccount === undefined ? `belongs to ${account ?? 'an account elsewhere'}` : `holds the key of ${ownAccount}`,
-      ),
-    ]
+    if (ownAccount === account) return [ok(`holds the key of ${account}`)]
+    return [ok(`belongs to ${account}${ownAccount === undefined ? '' : `; it holds the key of ${ownAccount}, too`}`)]
   },
 }
