@@ -22,6 +22,37 @@ test('secrets that are known by how they look are taken out of any text', () => 
   assert.is(redactedText('peer 12D3Koo, aivida 1.0'), 'peer 12D3Koo, aivida 1.0')
 })
 
+test('secrets are told also in colour, under the names of the environment, and by what those who issue them write first', () => {
+  const key = 'a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8'
+  const red = '\x1b[31m'
+  for (const [text, kept] of [
+    [`${red}Bearer ${key}\x1b[0m`, `${red}Bearer [redacted]\x1b[0m`],
+    [`${red}API_KEY=abc\x1b[0m x`, `${red}API_KEY=[redacted]\x1b[0m x`],
+    [`${red}PASSWORD\x1b[0m=${red}hunter2\x1b[0m`, `${red}PASSWORD\x1b[0m=${red}[redacted]\x1b[0m`],
+    [`GITHUB_TOKEN=ghp_${key}`, 'GITHUB_TOKEN=[redacted]'],
+    [`S3_API_KEY=abc, API_KEY = abc.`, 'S3_API_KEY=[redacted], API_KEY = [redacted].'],
+    ['PASSWORD="hunter2"', 'PASSWORD="[redacted]"'],
+    ['PASSWORD=hunter(2 x', 'PASSWORD=[redacted] x'],
+    ['AWS_SECRET_ACCESS_KEY = wJalr/a+b', 'AWS_SECRET_ACCESS_KEY = [redacted]'],
+    [`x ${red}ghp_${key}, hf_${key}.`, `x ${red}ghp_[redacted], hf_[redacted].`],
+    ['AKIAIOSFODNN7EXAMPLE', 'AKIA[redacted]'],
+    [`"sk-proj-${key}"`, '"sk-[redacted]"'],
+  ] as const)
+    assert.is(redactedText(text), kept)
+})
+
+test('what is no secret stays', () => {
+  for (const text of [
+    'has_password=true, count_secret=3, reset_password=false',
+    'f(x)?sig=2',
+    'Bearer transportation-service, PAD_TOKEN=[PAD], next_token=whale',
+    'PASSWORD = getpass.getpass()',
+    'risk-management-of-something-long2',
+    '-----BEGIN PRIVATE KEY----- is how it starts\nstep 1\nstep 2',
+  ])
+    assert.is(redactedText(text), text)
+})
+
 test('fields are known by their names; those that data have too, by their text as well', () => {
   for (const name of ['secretKey', 'password', 'AWS_SECRET_ACCESS_KEY', 'api_key', 'dbPassword', 'mnemonic'])
     assert.ok(isSecretField(name, 'x'), name)

@@ -6,7 +6,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const outputs = suite('outputs of a cell')
 
-const PEM = '-----BEGIN PRIVATE KEY-----[redacted]-----END PRIVATE KEY-----\n'
+const PEM = '-----BEGIN PRIVATE KEY-----\n[redacted]-----END PRIVATE KEY-----\n'
 
 outputs('text after a pause is sent at once; what follows within 20 ms is one message', () => {
   const { cell, sent, clock } = open()
@@ -121,7 +121,15 @@ outputs('a secret is not sent, in one piece or in several, and what is none is s
     [pieces(`join ${ticket} now`, 60), 'join aivida1[redacted] now'],
     [pieces('AWS_SECRET_ACCESS_KEY=abcdefgh done', 10), 'AWS_SECRET_ACCESS_KEY=[redacted] done'],
     [pieces('AWS_SECRET_ACCESS_KEY=abcdefgh done', 25), 'AWS_SECRET_ACCESS_KEY=[redacted] done'],
-    [['-----BEGIN PRIVATE KEY-----\n', 'MC4CAQ\n', 'AwBQYD\n', '-----END PRIVATE KEY-----\n'], PEM],
+    [
+      [
+        '-----BEGIN PRIVATE KEY-----\n',
+        'MC4CAQAwBQYDK2VwBCIE\n',
+        'AwBQYDK2VwBCIEIMC4CA\n',
+        '-----END PRIVATE KEY-----\n',
+      ],
+      PEM,
+    ],
     [['50%', '\r60%', ' aivida1 and Bearer ', 'of news'], '50%\r60% aivida1 and Bearer of news'],
   ] as const) {
     for (const pauseMs of [0, 21]) {
