@@ -72,7 +72,12 @@ export const CONFIG_OPTIONS = {
   }),
   name: option(
     { schema: z.string().max(64), expected: 'at most 64 characters' },
-    { default: '', description: "what peers show this node as; default: the machine's name", live: false },
+    {
+      default: '',
+      description:
+        "what peers show this node as; default: the machine's name and, with a --data-dir of its own, the end of its peer id",
+      live: false,
+    },
   ),
   socketPath: option(path, {
     default: ({ platform }, dataDir) => controlSocketPath(dataDir, platform),

@@ -22,11 +22,15 @@ type KernelEnv = Readonly<Record<string, string>>
 
 /**
  * Opens JupyterLab, until it ends, with this kernel in it, which is installed nowhere for that; where no node runs, three nodes
- * run as long. `file`: a notebook or a folder; default: the quickstart in a checkout, or the current folder. Throws
+ * run as long. `words`: a notebook or a folder, by default the quickstart in a checkout, or the current folder; then options of
+ * JupyterLab's own, from the first word that begins with `-`. Throws
  * `jupyter.missing`, `notebook.missing`, `jupyter.failed`.
  */
-export async function openNotebook(session: Session, file: string | undefined): Promise<void> {
+export async function openNotebook(session: Session, words: readonly string[]): Promise<void> {
   const { io, options } = session
+  const [file, passed] = words[0]?.startsWith('-') === false ? [words[0], words.slice(1)] : [undefined, words]
+  if (passed[0]?.startsWith('-') === false)
+    throw userError('usage.excess-arguments', `expected one notebook or folder, found ${passed[0]} after ${file}`)
   const jupyter = labCommand(session)
   checkLauncher()
   const path = resolve(io.cwd, file ?? quickstart() ?? '.')
@@ -38,7 +42,11 @@ export async function openNotebook(session: Session, file: string | undefined): 
   try {
     const data = prefixDataFolder(folder, io.platform)
     await writeKernelspec(data, ownKernelspec(process.execPath, nodes.env))
-    const args = ['lab', ...(options.browser === false ? ['--no-browser'] : []), ...(isFolder ? [] : [basename(path)])]
+    // The address that it prints is that of its start page, which is the notebook then.
+    const page = ['--LabApp.default_url', `/lab/tree/${encodeURIComponent(basename(path))}`].join('=')
+    const args = ['lab', ...(options.browser === false ? ['--no-browser'] : [])]
+    if (!isFolder) args.push(page, basename(path))
+    args.push(...passed)
     const { JUPYTER_PATH: others } = io.env
     const env = { ...io.env, JUPYTER_PATH: others ? `${data}${delimiter}${others}` : data }
     const cwd = isFolder ? path : dirname(path)

@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Dispatcher } from 'undici'
 import { type Config, every, type Logger, METRICS_HOST, sleep, systemClock, systemRandom } from '../base/index.ts'
@@ -36,6 +35,7 @@ import { openJobFollowing } from './jobs/job-following.ts'
 import { coordinatorPorts, workerPorts } from './jobs/job-ports.ts'
 import { LocalService } from './local-service.ts'
 import { startScrubbing } from './log-scrub.ts'
+import { nodeName } from './node-name.ts'
 import { RecordDesk } from './record/index.ts'
 import { Sampler } from './samples.ts'
 import type { NodeService } from './service.ts'
@@ -75,7 +75,7 @@ export async function startNode(config: Config, { logger }: { readonly logger: L
   const door = await openDoor({ folder, clock, logger }, cluster, keys)
   const bound = keys.binding && openBinding(keys.binding, cluster.charter.state.cluster, clock.wallMs())
   const account = bound?.account ?? cluster.own.account
-  const name = config.name || hostname().slice(0, 64)
+  const name = nodeName(config, peerIdOf(keys.node.publicKey))
   const known = await knownPeers(folder.peers, config.seeds)
 
   const budget = new DiskBudget(config.diskBudgetBytes)

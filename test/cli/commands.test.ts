@@ -106,7 +106,7 @@ test('status, peers, jobs and members are text for people and JSON for programs'
   assert.match((await aivida(control, 'status')).out, /^node {6}fake, admin\n/)
   assert.match((await aivida(control, 'status')).out, 'warning   UDP unavailable: TCP only')
   assert.match((await aivida(control, 'peers')).out, /fake \(this\) {2}alive {2}self/)
-  assert.match((await aivida(control, 'jobs')).out, new RegExp(`${JOB} {2}ocr {3}running {2}5/10`))
+  assert.match((await aivida(control, 'jobs')).out, new RegExp(`${JOB} {2}ocr {3}running {2}5/10 rows`))
   assert.match((await aivida(control, 'job', JOB)).out, /state {4}running: 5\/10 rows/)
   control.service.update(JOB, { name: '' })
   assert.match((await aivida(control, 'jobs')).out, new RegExp(`${JOB} {2}- +running`))
@@ -123,7 +123,8 @@ test('rounds of a training are shown with who takes part, or whom it waits for',
   await using control = await startTestControl()
   const sync = '16 local steps between rounds'
   control.service.update(JOB, { name: 'lm', rounds: { closed: 12, members: [FAKE_PEER], sync } })
-  assert.match((await aivida(control, 'jobs')).out, /running: round 12 /)
+  control.service.update(JOB, { program: 'train', rows: { read: 40, done: 12, total: 40 } })
+  assert.match((await aivida(control, 'jobs')).out, /running: round 12 +12\/40 steps/)
   const { out } = await aivida(control, 'job', JOB)
   assert.match(out, `rounds   12 closed, one is open with ${FAKE_PEER.slice(-8)}\nsync     ${sync}\n`)
   control.service.update(JOB, {
@@ -277,6 +278,7 @@ test('jobs adopt takes a job over, beside the list of jobs', async () => {
 
 test('jobs --followed says whether the coordinators are here', async () => {
   await using control = await startTestControl()
+  assert.match((await aivida(control, 'jobs', '--followed')).out, /^none: /)
   const job = { job: JOB, name: 'ocr', from: FAKE_PEER, parts: 1, rows: 4, entries: 3, ended: false }
   control.service.followedJobs = [
     { ...job, coordinator: { state: 'alive', name: 'lab-1' } },

@@ -19,9 +19,11 @@ const USER = '.local/share/jupyter/kernels/aivida'
 test('the kernel is installed for this user, or in an environment, listed, and taken away', async () => {
   using at = scratch()
   const { out } = await aivida(at.folder, 'kernel', 'install', '--no-snapshot')
-  assert.match(out, `the Aivida kernel is in ${join(at.folder, USER)}\n`)
+  assert.is(out, `the Aivida kernel is in ${join(at.folder, USER)}\nopen a notebook with it: jupyter lab, or VS Code\n`)
   const prefixed = await aivida(at.folder, 'kernel', 'install', '--no-snapshot', '--prefix', 'venv', '--json')
   assert.equal(JSON.parse(prefixed.out), { folder: join(at.folder, 'venv/share/jupyter/kernels/aivida') })
+  const unseen = await aivida(at.folder, 'kernel', 'install', '--no-snapshot', '--prefix', 'venv')
+  assert.match(unseen.out, `JUPYTER_PATH=${join(at.folder, 'venv/share/jupyter')} jupyter lab\n`)
   assert.ok(existsSync(join(at.folder, 'venv/share/jupyter/kernels/aivida/logo-64x64.png')))
   assert.match((await aivida(at.folder, 'kernel', 'list')).out, new RegExp(`^${join(at.folder, USER)}: .*launch.js`))
   assert.match((await aivida(at.folder, 'kernel', 'uninstall')).out, `removed ${join(at.folder, USER)}\n`)
@@ -90,13 +92,22 @@ test('a notebook is opened with the kernel, which is installed nowhere for that,
       `#!/bin/sh\necho "$PWD" "$@" > ${seen}\n/bin/cat "$JUPYTER_PATH/kernels/aivida/kernel.json" >> ${seen}\n`,
       { mode: 0o755 },
     )
-  writeFileSync(join(at.folder, 'a.ipynb'), '{}')
+  writeFileSync(join(at.folder, 'a b.ipynb'), '{}')
   const env = { PATH: join(at.folder, 'bin'), AIVIDA_DATA_DIR: control.folder, AIVIDA_SOCKET_PATH: control.socketPath }
   const io = fakeIo({ env, cwd: at.folder, home: at.folder })
-  assert.is(await runCli(['notebook', 'open', 'a.ipynb', '--no-browser'], io), 0, io.stderr())
+  const open = ['notebook', 'open', 'a b.ipynb', '--no-browser']
+  assert.is(await runCli(open, io), 0, io.stderr())
   const [called, ...spec] = readFileSync(seen, 'utf8').split('\n')
-  assert.is(called, `${at.folder} lab --no-browser a.ipynb`)
+  const lab = `${at.folder} lab --no-browser`
+  const start = `${lab} --LabApp.default_url=/lab/tree/a%20b.ipynb a b.ipynb`
+  assert.is(called, start)
   assert.is(JSON.parse(spec.join('\n')).env.AIVIDA_SOCKET_PATH, control.socketPath)
+  const saw = () => readFileSync(seen, 'utf8').split('\n')[0]
+  await runCli([...open, '--', '--port', '9000', '--allow-root'], io)
+  assert.is(saw(), `${start} --port 9000 --allow-root`)
+  await runCli(['notebook', 'open', '.', '--no-browser', '--', '--allow-root'], io)
+  assert.is(saw(), `${lab} --allow-root`)
+  assert.is(await runCli(['notebook', 'open', '.', '.'], io), 2)
   assert.not(existsSync(join(at.folder, USER)), 'nothing is written to the home folder')
 })
 

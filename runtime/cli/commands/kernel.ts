@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { JupyterSystem } from '../../../kernel/install/index.ts'
 import { envName, userError } from '../../base/index.ts'
-import type { Cli, Session } from '../cli.ts'
+import { type Cli, quoted, type Session } from '../cli.ts'
 import { describeReport } from './doctor.ts'
 
 /** What `kernel doctor` exits with. */
@@ -59,19 +59,28 @@ function withPlace(command: Command): Command {
 async function install(session: Session): Promise<void> {
   const { checkLauncher, ownKernelspec, writeKernelspec } = await import('../../../kernel/install/index.ts')
   checkLauncher()
-  const folder = await writeKernelspec(await place(session), ownKernelspec(process.execPath, nodeEnv(session)))
+  const data = await place(session)
+  const folder = await writeKernelspec(data, ownKernelspec(process.execPath, nodeEnv(session)))
   const snapshot = session.options.snapshot === false ? undefined : await builtSnapshot(session)
-  session.print(
-    { folder, snapshot },
-    `the Aivida kernel is in ${folder}\nopen a notebook with it: jupyter lab, or VS Code\n`,
-  )
+  session.print({ folder, snapshot }, `the Aivida kernel is in ${folder}\n${await opening(session, data)}\n`)
+}
+
+/** How to open a notebook with a kernel in a folder of Jupyter's data, which it may not look in by itself. */
+async function opening(session: Session, data: string): Promise<string> {
+  const { dataFolders, findJupyter } = await import('../../../kernel/install/index.ts')
+  const system = systemOf(session)
+  if (dataFolders(system, findJupyter(system)?.environment).includes(data))
+    return 'open a notebook with it: jupyter lab, or VS Code'
+  return `Jupyter does not look there by itself; open a notebook with it by the jupyter of that environment, or: JUPYTER_PATH=${quoted(data)} jupyter lab`
 }
 
 /** Kernels start without one, too, so that it is no failure when it cannot be built. */
 async function builtSnapshot(session: Session): Promise<string | undefined> {
-  const { buildSnapshot } = await import('../../../kernel/snapshot/snapshot.ts')
-  session.note('building its start-up snapshot, some seconds ...')
+  const { buildSnapshot, snapshotStatus } = await import('../../../kernel/snapshot/snapshot.ts')
   try {
+    const { blob } = await snapshotStatus()
+    if (blob !== undefined) return blob
+    session.note('building its start-up snapshot, some seconds ...')
     return (await buildSnapshot()).blob
   } catch (error) {
     session.note(`kernels start more slowly: ${(error as Error).message}`)

@@ -11,16 +11,17 @@ export function notebookCommands(cli: Cli): void {
   cli
     .command(
       {
-        usage: 'open [file]',
+        usage: 'open [file] [options...]',
         description: 'open a notebook in JupyterLab with the Aivida kernel; starts a local cluster when no node runs',
-        async action(session, [file]) {
+        async action(session, words) {
           const { openNotebook } = await import('../open-notebook.ts')
-          await openNotebook(session, file)
+          await openNotebook(session, words)
         },
       },
       notebook,
     )
     .option('--no-browser', 'print the address only')
+    .addHelpText('after', '\nWhat follows -- goes to JupyterLab: aivida notebook open FILE -- --port 9000 --allow-root')
   cli
     .command(
       {

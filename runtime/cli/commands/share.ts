@@ -2,6 +2,7 @@ import { cp } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { userError } from '../../base/index.ts'
+import { unitOf } from '../../protocol/unit.ts'
 import type { Cli, Session } from '../cli.ts'
 import { formatBytes, formatCount, formatDuration, formatTable } from '../figures.ts'
 
@@ -77,12 +78,12 @@ export async function listShared(session: Session): Promise<void> {
   const jobs = await (await session.client()).shared(session.request)
   session.print(jobs, () =>
     formatTable(
-      ['JOB', 'NAME', 'STATE', 'ROWS', 'AT', 'ACCOUNT', 'AGE'],
-      jobs.map(({ job, name, state, rows, sharedBy, account, createdWallMs }) => [
+      ['JOB', 'NAME', 'STATE', 'DONE', 'AT', 'ACCOUNT', 'AGE'],
+      jobs.map(({ job, name, state, program, rows, sharedBy, account, createdWallMs }) => [
         job,
         name,
         state,
-        formatCount(rows.done),
+        `${formatCount(rows.done)} ${unitOf({ program })}`,
         sharedBy?.name || sharedBy?.node || '-',
         account,
         formatDuration(session.io.clock.wallMs() - createdWallMs),

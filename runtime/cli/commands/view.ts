@@ -66,12 +66,12 @@ function jobCommands(cli: Cli): Command {
       const jobs = await (await session.client()).jobs(session.request)
       session.print(jobs, () =>
         formatTable(
-          ['JOB', 'NAME', 'STATE', 'ROWS', 'WORKERS', 'AGE'],
+          ['JOB', 'NAME', 'STATE', 'DONE', 'WORKERS', 'AGE'],
           jobs.map((job) => [
             job.job,
             job.name || '-',
             stateOf(job),
-            `${formatCount(job.rows.done)}${job.rows.total === undefined ? '' : `/${formatCount(job.rows.total)}`}`,
+            `${formatCount(job.rows.done)}${job.rows.total === undefined ? '' : `/${formatCount(job.rows.total)}`} ${unitOf(job)}`,
             String(job.workers.length),
             formatDuration(session.io.clock.wallMs() - job.createdWallMs),
           ]),
@@ -154,9 +154,10 @@ function stateOf({ state, rounds, sweep }: JobStatus): string {
 
 async function listFollowed(session: Session): Promise<void> {
   const followed = await (await session.client()).followed(session.request)
-  session.print(followed, () =>
-    formatTable(
-      ['JOB', 'NAME', 'STATE', 'ROWS', 'COORDINATOR', 'IS', 'PEER'],
+  session.print(followed, () => {
+    if (followed.length === 0) return 'none: no job of another node of the account is followed here\n'
+    return formatTable(
+      ['JOB', 'NAME', 'STATE', 'DONE', 'COORDINATOR', 'IS', 'PEER'],
       followed.map(({ job, name, ended, rows, from, coordinator }) => [
         job,
         name || '-',
@@ -166,8 +167,8 @@ async function listFollowed(session: Session): Promise<void> {
         coordinator?.state ?? '-',
         from,
       ]),
-    ),
-  )
+    )
+  })
 }
 
 /** A node for people. */
