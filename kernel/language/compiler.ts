@@ -228,6 +228,9 @@ export function adaptCompiler(ts: Ts, setup: () => CompilerSetup): AdaptedCompil
       getSourceFile: (path: string) => {
         const file = program.getSourceFile(path)
         if (file) (ts as Ts & Internal).bindSourceFile(file, program.getCompilerOptions())
+        // tslab exports all that a cell declares; what is declared of a module, `"fs"`, or of all, has no name to export.
+        const names = (file as { readonly locals?: Map<string, unknown> } | undefined)?.locals
+        for (const name of names?.keys() ?? []) if (/^"|^__global$/.test(name)) names?.delete(name)
         return file
       },
       getAllDependencies: (file: TypeScript.SourceFile) => {

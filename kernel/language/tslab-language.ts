@@ -4,6 +4,7 @@ import type * as TypeScript from '@tslab/typescript-for-tslab'
 import { invariant, isAividaError } from '../../runtime/base/errors.ts'
 import { type Cell, inCell } from '../cell.ts'
 import type { Session } from '../session/session.ts'
+import { Augmentations } from './augmentations.ts'
 import { hearBackgroundErrors } from './background-errors.ts'
 import { CellCodes, type Place, placeIn } from './cell-code.ts'
 import { CellModules } from './cell-modules.ts'
@@ -55,6 +56,7 @@ class TslabLanguage implements Language {
   readonly #undo: readonly (() => void)[]
   /** Declarations of the cells that succeeded. */
   #declared = ''
+  readonly #augmentations: Augmentations
   #next: ConvertResult | undefined
 
   constructor({ session, cwd }: TslabLanguageOptions) {
@@ -65,6 +67,7 @@ class TslabLanguage implements Language {
       nodeTypes: nodeTypesFolder(),
       builtins: builtinModules,
     })
+    this.#augmentations = new Augmentations(this.#tslab.compiler.ts)
     this.version = this.#tslab.compiler.ts.version
     this.#converter = this.#tslab.createConverter()
     this.#modules = new CellModules(cwd)
@@ -96,7 +99,7 @@ class TslabLanguage implements Language {
     const at = rewrite.toNew(cursor)
     if (at === undefined) return { matches: [], start: cursor, end: cursor }
     try {
-      const { candidates, start, end } = this.#converter.complete(this.#declared, rewrite.text, at)
+      const { candidates, start, end } = this.#converter.complete(this.#declaredFor(rewrite.text), rewrite.text, at)
       return { matches: candidates, start: rewrite.toOld(start), end: rewrite.toOld(end) }
     } catch {
       return { matches: [], start: cursor, end: cursor } // the compiler gave up on unfinished code
@@ -109,7 +112,7 @@ class TslabLanguage implements Language {
     if (at === undefined) return undefined
     let info: TypeScript.QuickInfo | undefined
     try {
-      info = this.#converter.inspect(this.#declared, rewrite.text, at)
+      info = this.#converter.inspect(this.#declaredFor(rewrite.text), rewrite.text, at)
     } catch {
       return undefined // as in complete()
     }
@@ -135,7 +138,7 @@ class TslabLanguage implements Language {
     const resources = new AsyncDisposableStack()
     cellScope().require = this.#modules.within(this.#bareRequire, resources)
     const thrown = await this.#execute(result, cell.signal)
-    this.#declared = result.declOutput ?? '' // of a cell that failed, too: what it made before that is there
+    this.#declared = this.#augmentations.takenFrom(result.declOutput ?? '') // of a cell that failed, too: what it made before that is there
     const value = this.#takeValue(result)
     try {
       await resources.disposeAsync()
@@ -144,6 +147,10 @@ class TslabLanguage implements Language {
     }
     if (thrown) throw thrown.value
     return result.lastExpressionVar === undefined ? { status: 'ok' } : { status: 'ok', value }
+  }
+
+  #declaredFor(cell: string): string {
+    return this.#augmentations.with(this.#declared, cell)
   }
 
   /** What the cell becomes; what is wrong with it instead; or nothing to run, when it only declares a module. */
@@ -162,7 +169,7 @@ class TslabLanguage implements Language {
     }
     const result: ConvertResult = metadata.module
       ? { diagnostics: this.#converter.addModule(metadata.module, text, metadata) }
-      : this.#converter.convert(this.#declared, text)
+      : this.#converter.convert(this.#declaredFor(text), text)
     const found = result.diagnostics.map(({ fileName, start, messageText: message }) => {
       const place: Place =
         fileName === undefined || metadata.module

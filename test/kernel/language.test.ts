@@ -44,6 +44,19 @@ language(
   },
 )
 
+language('a cell adds to what a module or the language declares, for itself and those that follow', async () => {
+  await ok(
+    'declare module "fs" { interface Stats { mine?: number } }\nimport type { Stats } from "fs"\nconst added: Stats["mine"] = 1',
+  )
+  await ok('declare global { interface Array<T> { mine9?: T } }')
+  await ok('[1].mine9 === undefined')
+  await ok('const other = 1')
+  assert.is(await ok('[1].mine9 === undefined && added'), 1)
+  await ok('declare global { interface Array<T> { mine9?: string } }')
+  assert.match((await fails('const text: number | undefined = [1].mine9')).message, /string/)
+  await ok('import { statSync } from "fs"; statSync(".").mine')
+})
+
 language('constants and classes are declared again, destructured, and await stands at the top level', async () => {
   assert.is(await ok('class A { v = 1 }\nnew A().v'), 1)
   assert.is(await ok('class A { v = "two" }\nnew A().v.length'), 3)
