@@ -3217,12 +3217,12 @@ declare module 'aivida' {
    */
   function crossEntropy(options?: CrossEntropyOptions): Loss
 
-  /** Mean of squared differences from labels of the output's shape. */
+  /** Mean of squared differences from labels of the output's shape; of an output `[rows, 1]`, `[rows]` too. */
   function meanSquaredError(options?: LossOptions): Loss
 
   /**
-   * Mean binary cross-entropy of logits against labels of the same shape, from 0 to 1. Metric: `accuracy`, the share that
-   * lies on the label's side of one half.
+   * Mean binary cross-entropy of logits against labels of the same shape (of logits `[rows, 1]`, `[rows]` too), from 0 to 1.
+   * Metric: `accuracy`, the share that lies on the label's side of one half.
    */
   function binaryCrossEntropy(options?: LossOptions): Loss
 
@@ -4301,7 +4301,7 @@ declare module 'aivida' {
 
 declare module 'aivida/session' {
   import type * as Core from '@tensorflow/tfjs-core'
-  import type { AividaError, Checkpoint, DType, DataEntry, InferRequest, JobRecordDocument, JobStatus, NamedTensors, NodeEvent, NodeInfo, PeerView, RankedTrial, ResultPart, SourceSpec, Space, Sweep, SweepDefinition, SweepEvent, Tensor, TensorArray, TensorType, TfjsModel, Training, TrainingData, TrainingDefinition, TrainingEvent } from 'aivida'
+  import type { AividaError, Checkpoint, DType, DataEntry, InferRequest, JobRecordDocument, JobStatus, NamedTensors, NodeEvent, NodeInfo, ParametersOf, PeerView, RankedTrial, ResultPart, SourceSpec, Space, Sweep, SweepDefinition, SweepEvent, Tensor, TensorArray, TensorType, TfjsModel, Training, TrainingData, TrainingDefinition, TrainingEvent } from 'aivida'
   import type { Table } from 'apache-arrow'
 
   import tfPackage = require('aivida/session/tf')
@@ -4321,8 +4321,9 @@ declare module 'aivida/session' {
     /** Asks DuckDB of tables and files. */
     const sql: Sql
     /**
-     * Columns of an Arrow table, such as a result, as tensors of TensorFlow.js: `const { output } = await toTensors(rows)`. Default:
-     * all that a tensor can hold. Integers become `int32`, floats `float32`. Throws `input.column`, `input.value`.
+     * Columns of an Arrow table, such as a result, as tensors of TensorFlow.js, by their names: `const { row, output } = await
+     * toTensors(rows)`. `output` is the only column beside `row`, whatever it is called. Default: all that a tensor can hold. Integers
+     * become `int32`, floats `float32`. Throws `input.column`, also for `output` where there are several, `input.value`.
      */
     const toTensors: (table: Table, columns?: readonly string[]) => Promise<Record<string, Core.Tensor>>
   }
@@ -4526,7 +4527,7 @@ declare module 'aivida/session' {
      * Lets it have so many workers at once from now on, more or fewer; those beyond them end what they were given. Throws
      * `job.ended`, `scale.single` for a training on one worker, `scale.workers` for more or fewer than it can have.
      */
-    scale(options: { readonly workers: number }): Promise<JobStatus>
+    scale(to: { readonly workers: number }): Promise<JobStatus>
     /** Finished parts so far: Arrow files in its output folder on this machine, which can be read while it runs. */
     parts(): Promise<ResultPart[]>
     /** How it has gone so far: who computed what, in which class. Throws `record.none`. */
@@ -4535,17 +4536,19 @@ declare module 'aivida/session' {
     report(): Promise<JobReport>
     /**
      * Writes a training as one file, a tar archive, from which anybody can do it again: `npx aivida jobs replay FILE`. Gives the
-     * file's path. `data`: whether its rows come along; by default they do. Throws `bundle.*`.
+     * file's path. `data`: whether its rows come along; by default they do. Its folder is made. Throws `bundle.*`.
      */
     bundle(file: string, options?: { readonly data?: boolean }): Promise<string>
     /**
      * Lets others have it. With a file: a `.html` is its report, which any browser opens; a `.tar` has the report, the result as Arrow,
-     * and of a training or a sweep the model and the best state; no path of this machine is in it. Gives the file's path.
+     * and of a training or a sweep the model and the best state; no path of this machine is in it. Gives the file's path;
+     * its folder is made.
      *
      * With an account (`ac_...`) of the same cluster: its nodes may read the job - status, report, results, model - and nothing else, from
-     * now on until {@link unshare}, over restarts of this node. Gives what its people write: `await cluster.job('JOB@NODE')`.
+     * now on until {@link unshare}, over restarts of this node. Gives what its people write: `await cluster.job('JOB@NODE')`. A note
+     * in the cell says so where no member of the cluster is of that account.
      *
-     * Throws `share.file`, `share.read-only` for a job of another node, `share.too-many`.
+     * Throws `share.file`, `share.account`, `share.read-only` for a job of another node, `share.too-many`.
      */
     share(target: string): Promise<string>
     /** Lets the nodes of an account read it no longer; what they have fetched stays theirs. Gives the accounts that still may. */
@@ -4576,7 +4579,7 @@ declare module 'aivida/session' {
     /** The job's id. */
     readonly job: string
     readonly html: string
-    /** Writes the page; gives the file's path. */
+    /** Writes the page, and makes its folder; gives the file's path. */
     save(file: string): Promise<string>
     /** In a frame of its own: its style is not the notebook's. */
     [DISPLAY](): MimeBundle
@@ -4723,8 +4726,11 @@ declare module 'aivida/session' {
     best(): Promise<RankedTrial>
   }
 
-  /** What a cell says of a sweep: as `sweep()`. */
-  interface SweepOptions<S extends Space = Space> extends SweepDefinition<S>, JobOptions {}
+  /** What a cell says of a sweep: as `sweep()`, where trials are trainings as {@link Cluster.train} takes them. */
+  interface SweepOptions<S extends Space = Space> extends Omit<SweepDefinition<S>, 'train'>, JobOptions {
+    /** The training of one trial: `training({ ... })`, or what `cluster.train` takes. It has a validation. */
+    readonly train: (parameters: ParametersOf<S>) => Training | TrainOptions
+  }
 
   /** What a sweep came to. */
   interface Swept {

@@ -73,8 +73,16 @@ const magics: Magic = {
   expand: () => `console.log(${JSON.stringify(magicsText())})`,
 }
 
+/** As other kernels call it. */
+const aliases: readonly Magic[] = ['lsmagic', 'help'].map((name) => ({
+  ...magics,
+  name,
+  usage: `%${name}`,
+  summary: 'the same',
+}))
+
 /** All magics of a session. To add one, write a {@link Magic} and put it into this list. */
-export const SESSION_MAGICS: readonly Magic[] = [...known, magics]
+export const SESSION_MAGICS: readonly Magic[] = [...known, magics, ...aliases]
 
 function magicsText(): string {
   return SESSION_MAGICS.map(({ usage, summary }) => `${usage.padEnd(24)} ${summary}`).join('\n')

@@ -3,7 +3,7 @@ import { systemClock } from '../../runtime/base/clock.ts'
 import { userError } from '../../runtime/base/errors.ts'
 import type { NodeInfo } from '../../runtime/node/service.ts'
 import type { Sweep, SweepDefinition } from '../../runtime/node/sweep/definition.ts'
-import type { Space } from '../../runtime/node/sweep/space.ts'
+import type { ParametersOf, Space } from '../../runtime/node/sweep/space.ts'
 import type { Training } from '../../runtime/node/training/training.ts'
 import type { JobStatus, PeerView } from '../../runtime/protocol/index.ts'
 import { currentCell } from '../cell.ts'
@@ -21,8 +21,11 @@ import { SweepJob } from './sweep-job.ts'
 import { TrainingJob } from './training-job.ts'
 import type { TrainOptions } from './training-options.ts'
 
-/** What a cell says of a sweep: as `sweep()`. */
-export interface SweepOptions<S extends Space = Space> extends SweepDefinition<S>, JobOptions {}
+/** What a cell says of a sweep: as `sweep()`, where trials are trainings as {@link Cluster.train} takes them. */
+export interface SweepOptions<S extends Space = Space> extends Omit<SweepDefinition<S>, 'train'>, JobOptions {
+  /** The training of one trial: `training({ ... })`, or what `cluster.train` takes. It has a validation. */
+  readonly train: (parameters: ParametersOf<S>) => Training | TrainOptions
+}
 
 /** What a {@link Cluster} is made from. */
 export interface ClusterInit {
@@ -103,7 +106,11 @@ export class Cluster implements Displayable {
       prepare: async (): Promise<PreparedRequest> => {
         const { sweep, writeSweep } = await import('../../runtime/node/sweep/index.ts')
         const found = isMade ? given : sweep(definitionOf(given))
-        const written = await writeSweep(found)
+        const { trainingFrom } = await import('./training-options.ts')
+        const written = await writeSweep(found, async (trial) => {
+          const isOptions = trial !== null && typeof trial === 'object' && !isOf<Training>(trial, 'aivida.training')
+          return isOptions ? trainingFrom(trial as TrainOptions) : (trial as Training)
+        })
         const { metric = 'loss', goal = 'min' } = found.definition
         return { ...written, sweep: { trials: found.trials, metric, goal } }
       },
@@ -225,5 +232,5 @@ function isOf<T extends { readonly kind: string }>(value: unknown, kind: T['kind
 
 function definitionOf<S extends Space>(options: SweepOptions<S>): SweepDefinition<S> {
   const { show: _, detach: __, ...definition } = options ?? {}
-  return definition as SweepDefinition<S>
+  return definition as SweepDefinition<S> // what `train` gives becomes a training when its files are written
 }

@@ -1,8 +1,8 @@
-import { writeWhole } from '../../runtime/base/whole-file.ts'
 import { readPart } from '../../runtime/data/sources/parts.ts'
 import type { JobHandle } from '../../runtime/node/control/job-handle.ts'
 import { reportOf } from '../../runtime/node/record/report/index.ts'
 import { DISPLAY, type Displayable, type MimeBundle } from '../display/mime-bundle.ts'
+import { writeGiven } from './given-file.ts'
 
 /** How a job went, as one HTML page that needs no network and no scripts. A cell that ends with it shows it. */
 export class JobReport implements Displayable {
@@ -15,9 +15,9 @@ export class JobReport implements Displayable {
     this.html = html
   }
 
-  /** Writes the page; gives the file's path. */
+  /** Writes the page, and makes its folder; gives the file's path. */
   async save(file: string): Promise<string> {
-    return (await writeWhole(file, [Buffer.from(this.html)])).path
+    return writeGiven(file, [Buffer.from(this.html)])
   }
 
   /** In a frame of its own: its style is not the notebook's. */

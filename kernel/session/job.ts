@@ -1,4 +1,5 @@
-import { type AividaError, aborted } from '../../runtime/base/errors.ts'
+import { inspect } from 'node:util'
+import { type AividaError, aborted, userError } from '../../runtime/base/errors.ts'
 import type { JobHandle } from '../../runtime/node/control/job-handle.ts'
 import type { JobRecordDocument, JobStatus, NodeEvent, ResultPart } from '../../runtime/protocol/index.ts'
 import { currentCell } from '../cell.ts'
@@ -60,7 +61,10 @@ export abstract class Job<Result, Event> implements PromiseLike<Result>, AsyncIt
    * Lets it have so many workers at once from now on, more or fewer; those beyond them end what they were given. Throws
    * `job.ended`, `scale.single` for a training on one worker, `scale.workers` for more or fewer than it can have.
    */
-  scale({ workers }: { readonly workers: number }): Promise<JobStatus> {
+  async scale(to: { readonly workers: number }): Promise<JobStatus> {
+    const { workers } = Object(to) as Partial<typeof to>
+    if (workers === undefined || !Number.isSafeInteger(workers) || workers < 1)
+      throw userError('scale.workers', `expected { workers: N } with N from 1 on, found ${inspect(to)}`)
     return this.ask((handle) => handle.scale({ workers }))
   }
 
@@ -82,25 +86,27 @@ export abstract class Job<Result, Event> implements PromiseLike<Result>, AsyncIt
 
   /**
    * Writes a training as one file, a tar archive, from which anybody can do it again: `npx aivida jobs replay FILE`. Gives the
-   * file's path. `data`: whether its rows come along; by default they do. Throws `bundle.*`.
+   * file's path. `data`: whether its rows come along; by default they do. Its folder is made. Throws `bundle.*`.
    */
   async bundle(file: string, { data = true }: { readonly data?: boolean } = {}): Promise<string> {
-    const { writeWhole } = await import('../../runtime/base/whole-file.ts')
-    return this.ask(async (handle) => (await writeWhole(file, await handle.bundle({ data }))).path)
+    const { writeGiven } = await import('./given-file.ts')
+    return this.ask(async (handle) => writeGiven(file, await handle.bundle({ data })))
   }
 
   /**
    * Lets others have it. With a file: a `.html` is its report, which any browser opens; a `.tar` has the report, the result as Arrow,
-   * and of a training or a sweep the model and the best state; no path of this machine is in it. Gives the file's path.
+   * and of a training or a sweep the model and the best state; no path of this machine is in it. Gives the file's path;
+   * its folder is made.
    *
    * With an account (`ac_...`) of the same cluster: its nodes may read the job - status, report, results, model - and nothing else, from
-   * now on until {@link unshare}, over restarts of this node. Gives what its people write: `await cluster.job('JOB@NODE')`.
+   * now on until {@link unshare}, over restarts of this node. Gives what its people write: `await cluster.job('JOB@NODE')`. A note
+   * in the cell says so where no member of the cluster is of that account.
    *
-   * Throws `share.file`, `share.read-only` for a job of another node, `share.too-many`.
+   * Throws `share.file`, `share.account`, `share.read-only` for a job of another node, `share.too-many`.
    */
   async share(target: string): Promise<string> {
     const { shareJob, shareWith } = await import('./share.ts')
-    const isAccount = target.startsWith('ac_')
+    const isAccount = String(target).startsWith('ac_')
     const job = await this.id
     return isAccount
       ? this.link.ask((client) => shareWith(client, job, target))
@@ -109,7 +115,8 @@ export abstract class Job<Result, Event> implements PromiseLike<Result>, AsyncIt
 
   /** Lets the nodes of an account read it no longer; what they have fetched stays theirs. Gives the accounts that still may. */
   async unshare(account: string): Promise<string[]> {
-    const { sharedWith = [] } = await this.ask((handle) => handle.unshare(account))
+    const { accountOf } = await import('./share.ts')
+    const { sharedWith = [] } = await this.ask((handle) => handle.unshare(accountOf(account)))
     return sharedWith
   }
 

@@ -21,8 +21,9 @@ export interface SessionGlobals {
   /** Asks DuckDB of tables and files. */
   readonly sql: Sql
   /**
-   * Columns of an Arrow table, such as a result, as tensors of TensorFlow.js: `const { output } = await toTensors(rows)`. Default:
-   * all that a tensor can hold. Integers become `int32`, floats `float32`. Throws `input.column`, `input.value`.
+   * Columns of an Arrow table, such as a result, as tensors of TensorFlow.js, by their names: `const { row, output } = await
+   * toTensors(rows)`. `output` is the only column beside `row`, whatever it is called. Default: all that a tensor can hold. Integers
+   * become `int32`, floats `float32`. Throws `input.column`, also for `output` where there are several, `input.value`.
    */
   readonly toTensors: (table: Table, columns?: readonly string[]) => Promise<Record<string, Core.Tensor>>
 }

@@ -7,12 +7,23 @@ import type { Tf } from './packages.ts'
 
 /**
  * Columns of an Arrow table as tensors of TensorFlow.js, by their names. It has fewer element types: integers become `int32`,
- * floats `float32`. Throws `input.column`, `input.value` for an integer beyond 32 bits, and what {@link tensorsOfTable} throws.
+ * floats `float32`. The only column beside `row` is `output` too, since a model's output is often called as a layer that nobody
+ * named; it is not listed twice. Throws `input.column`, `input.value` for an integer beyond 32 bits, and what {@link tensorsOfTable}
+ * throws.
  */
 export function toTfTensors(tf: Tf, table: Table, columns?: readonly string[]): Record<string, Core.Tensor> {
-  return Object.fromEntries(
+  const tensors = Object.fromEntries(
     Object.entries(tensorsOfTable(table, columns)).map(([name, tensor]) => [name, tfTensor(tf, name, tensor)]),
   )
+  if ('output' in tensors) return tensors
+  return Object.defineProperty(tensors, 'output', { get: () => onlyOutput(tensors), configurable: true })
+}
+
+function onlyOutput(tensors: Readonly<Record<string, Core.Tensor>>): Core.Tensor {
+  const names = Object.keys(tensors).filter((name) => name !== 'row')
+  if (names.length === 1) return tensors[names[0]!]!
+  const found = names.join(', ') || 'none'
+  throw userError('input.column', `expected one column to be the output, found ${found}; take them by their names`)
 }
 
 function tfTensor(tf: Tf, name: string, tensor: Tensor): Core.Tensor {

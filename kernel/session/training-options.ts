@@ -72,14 +72,14 @@ async function inMemory(
     const { tensorsOfTable } = await import('./arrow-tensors.ts')
     return tensorsOfTable(rows)
   }
-  if (isTensorLike(rows) || Array.isArray(rows))
+  if (isTensorLike(rows))
     throw userError(
       'train.inputs',
       "expected inputs, such as { x: { dtype: 'float32', shape: [4] } }, or columns by name",
     )
   return tensorsFrom(
     rows as Rows,
-    Object.keys(rows).map((name) => ({ name })),
+    Object.keys(Array.isArray(rows) ? rows[0]! : rows).map((name) => ({ name })),
   )
 }
 

@@ -111,12 +111,16 @@ async function* until<T>(calledOff: AbortSignal | undefined, groups: AsyncIterab
   }
 }
 
-/** `train.diverged`: the loss of a step is no number, at this learning rate. `step` 0 is the first. */
+/**
+ * `train.diverged`: the loss of a step is no number, at this learning rate. `step` 0 is the first: before it nothing was learnt, so
+ * that its loss says more of the rows than of the rate.
+ */
 export function diverged(step: number, loss: number, rate: number): AividaError {
+  const first = step === 0 ? 'look whether the rows hold NaN or infinite numbers, scale large ones; or ' : ''
   return new AividaError({
     code: 'train.diverged',
     category: 'user',
-    message: `the loss of step ${step + 1} is ${loss}, at a learning rate of ${Number(rate.toPrecision(4))}; lower it, warm it up, or clip the gradient`,
+    message: `the loss of step ${step + 1} is ${loss}, at a learning rate of ${Number(rate.toPrecision(4))}; ${first}lower it, warm it up, or clip the gradient`,
     facts: { step: step + 1, loss: String(loss), learningRate: rate },
   })
 }

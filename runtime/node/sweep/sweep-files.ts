@@ -24,42 +24,49 @@ const RUNGS = 4
 /**
  * Makes the training of each trial and writes what the node reads into a folder of its own: equal graphs, states and data
  * once, and trials that differ in the learning rate alone as one training. Throws `sweep.trial`, which names the parameters,
- * for a trial that cannot be made.
+ * for a trial that cannot be made. `trainingFrom`: what the sweep's `train` gives as a training, of a trial at a time. Default: it is
+ * one.
  */
-export async function writeSweep(sweep: Sweep): Promise<WrittenSweep> {
+export async function writeSweep(sweep: Sweep, trainingFrom = isOne): Promise<WrittenSweep> {
   const folder = await TrainingFolder.make()
   const remove = () => folder.remove()
   try {
-    return { request: await requestOf(folder, sweep), remove }
+    return { request: await requestOf(folder, sweep, trainingFrom), remove }
   } catch (error) {
     await remove()
     throw error
   }
 }
 
+type TrainingFrom = (given: unknown) => Promise<Training>
+
+const isOne: TrainingFrom = async (given) => given as Training
+
 /** The training of a trial. Throws `sweep.trial`. */
 export function trainingOf({ trials, definition }: Sweep, trial: number): Training {
-  return made(trials[trial]!, () => {
-    const training = definition.train(trials[trial]!)
-    if (!isTrainingDefinition(training)) throw userError('sweep.option', 'it gave no training({ ... })')
-    const given = OF_THE_SWEEP.find((name) => training.definition[name] !== undefined)
-    if (given) throw userError('sweep.option', `${given} is for the sweep to say, beside space and train`)
-    if (training.definition.workers !== undefined)
-      throw userError('sweep.option', 'it is for several workers, and a trial has one at a time: leave workers out')
-    if (training.definition.validation === undefined)
-      throw userError('sweep.option', 'it has no validation, by which trials are compared')
-    return training
-  })
+  return made(trials[trial]!, () => checked(definition.train(trials[trial]!)))
 }
 
-async function requestOf(folder: TrainingFolder, sweep: Sweep): Promise<SweepJobRequest> {
-  const { strategy, metric = 'loss', goal = 'min', budget, requirements, name, outputDir } = sweep.definition
+function checked(training: Training): Training {
+  if (!isTrainingDefinition(training)) throw userError('sweep.option', 'it gave no training({ ... })')
+  const given = OF_THE_SWEEP.find((name) => training.definition[name] !== undefined)
+  if (given) throw userError('sweep.option', `${given} is for the sweep to say, beside space and train`)
+  if (training.definition.workers !== undefined)
+    throw userError('sweep.option', 'it is for several workers, and a trial has one at a time: leave workers out')
+  if (training.definition.validation === undefined)
+    throw userError('sweep.option', 'it has no validation, by which trials are compared')
+  return training
+}
+
+async function requestOf(folder: TrainingFolder, sweep: Sweep, trainingFrom: TrainingFrom): Promise<SweepJobRequest> {
+  const { train, strategy, metric = 'loss', goal = 'min', budget, requirements, name, outputDir } = sweep.definition
   const trainings = new Map<string, { index: number; training: SweepJobRequest['trainings'][number] }>()
   const trials: SweepJobRequest['trials'] = []
   let shortest = Number.POSITIVE_INFINITY
-  for (const [index, parameters] of sweep.trials.entries()) {
-    const training = trainingOf(sweep, index)
-    const { request } = await made(parameters, () => trainingRequest(folder, training))
+  for (const parameters of sweep.trials) {
+    const { request } = await made(parameters, async () =>
+      trainingRequest(folder, checked(await trainingFrom(train(parameters)))),
+    )
     const { learningRate, ...rest } = request
     shortest = Math.min(shortest, request.steps!)
     const key = sha256(canonicalBytes(rest))

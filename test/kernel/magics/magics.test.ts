@@ -114,6 +114,7 @@ test('%cluster, %jobs and %peers show cards, %magics what there is', async () =>
   assert.match(JSON.stringify(outputs), /a cluster.*all jobs.*all peers/)
   const listed = await run('%magics')
   for (const { usage } of SESSION_MAGICS) assert.ok(JSON.stringify(listed.cell.outputs).includes(usage), usage)
+  for (const alias of ['%lsmagic', '%help']) assert.equal((await run(alias)).cell.outputs, listed.cell.outputs)
   const { message } = await fails('%nothing')
   assert.match(message, /there is no magic %nothing. There are:\n.*%%sql \[name\]/)
   assert.match((await fails('%jobs now')).message, /%jobs takes nothing behind it/)

@@ -110,6 +110,11 @@ test('a training is awaited, told step by step, and its model is used on rows in
       arrow.tableFromJSON(lists.map((row) => ({ x: row }))), // float64
     ].map((input) => cluster.infer({ model: trained, input, show: false })),
   )
+  const { output } = await globals.toTensors(outcomes[0]!)
+  assert.equal(output?.shape, [2, 1], 'the only column, whatever it is called')
+  const several = await globals.toTensors(globals.arrow.tableFromJSON([{ a: 1, b: 2 }]))
+  assert.equal(Object.keys(several), ['a', 'b'])
+  assert.throws(() => several.output, /found a, b/)
   const [name] = outcomes[0]!.schema.fields.map((field) => field.name).filter((each) => each !== 'row')
   const tensors = await Promise.all(outcomes.map((table) => globals.toTensors(table, [name!])))
   const [first, ...others] = tensors.map((columns) => [...columns[name!]!.dataSync()])
@@ -140,6 +145,51 @@ test('a compiled model of TensorFlow.js is trained as it is, is given its weight
     const found = columns[0]![1].dataSync()
     for (const [i, value] of found.entries()) assert.ok(Math.abs(value - after[i]!) < 1e-4, `row ${i}`)
   }
+})
+
+test('rows as objects are their own inputs; trials of a sweep are what a training is, of TensorFlow.js too', async () => {
+  const { cluster, globals } = s
+  const { tf } = globals
+  const rows = Array.from({ length: 40 }, (_, i) => ({ x: [i / 40, 1], y: [i / 20] }))
+  const { loss, optimizer } = recipe
+  const own = { model: sequential([dense(1)]), data: rows, loss, optimizer, learningRate: 1e-3, batchSize: 20 }
+  const { metrics } = await cluster.train({ ...own, steps: 4, show: false })
+  assert.is(metrics.numRows, 4)
+
+  const input = tf.tensor2d(rows.map((row) => row.x))
+  const labels = tf.tensor1d(rows.flatMap((row) => row.y)) // one a row of an output [rows, 1]
+  const swept = await cluster.sweep({
+    space: { learningRate: choice([1e-4, 1e-2]) },
+    train: ({ learningRate }) => {
+      const net = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] })
+      net.compile({ optimizer: tf.train.sgd(1), loss: 'meanAbsoluteError' })
+      return {
+        model: net,
+        data: { x: input, labels },
+        validation: { share: 0.5 },
+        batchSize: 10,
+        steps: 8,
+        learningRate,
+      }
+    },
+    show: false,
+  })
+  assert.is(swept.table.numRows, 2)
+  const failure = await failureOf(
+    cluster.sweep({
+      space: { learningRate: choice([0.5]) },
+      train: ({ learningRate }) => ({ ...own, learningRate, data: { x: [[1]] } }),
+      show: false,
+    }),
+  )
+  assert.is(failure.code, 'sweep.trial')
+  assert.match(failure.message, /learningRate.*0\.5.*cannot be made: /)
+
+  const broken = await failureOf(
+    cluster.train({ ...own, data: [{ x: [Number.NaN, 1], y: [1] }], batchSize: 1, steps: 1, show: false }),
+  )
+  assert.is(broken.code, 'train.diverged')
+  assert.match(broken.message, /loss of step 1 is NaN.* whether the rows hold NaN/)
 })
 
 test('an interrupt cancels what the cell submitted, on the workers, and leaves alone what it found', async () => {
@@ -227,6 +277,13 @@ test('results come part by part, and leave as a report, a bundle and an archive 
   const report = await job.report()
   assert.match(report.html, /rows of a line/)
   assert.match(await readFile(await report.save(join(folder, 'report.html')), 'utf8'), /rows of a line/)
+  await job.share(join(folder, 'no', 'such', 'folder.html'))
+  const nobody = `ac_${'1'.repeat(32)}`
+  const { outputs } = await ranCell(() => job.share(nobody))
+  assert.match(JSON.stringify(outputs), new RegExp(`No member of this cluster is of ${nobody}`))
+  const { account } = await cluster.info()
+  assert.equal((await ranCell(() => job.share(account!))).outputs, [])
+  assert.match((await failureOf(job.share('ac_nobody'))).message, /^expected an account, .*found 'ac_nobody'/)
   const tar = await readFile(await job.share(join(folder, 'shared.tar')))
   for (const name of ['report.html', 'part-00000.arrow']) assert.ok(tar.includes(name), name)
   assert.not.ok(tar.includes(folder), 'a path of this machine')
@@ -324,7 +381,11 @@ test('a job takes as many workers as it is told to, from the middle on', async (
   const { cluster } = s
   const job = cluster.train({ ...endless(), workers: 1, sync: diloco({ localSteps: 8 }), show: false })
   assert.is((await job.scale({ workers: 2 })).maxWorkers, 2)
-  assert.is((await failureOf(job.scale({ workers: 0 }))).category, 'user')
+  for (const wrong of [{ workers: 0 }, 2, undefined])
+    assert.match(
+      (await failureOf(job.scale(wrong as never))).message,
+      /^expected { workers: N } with N from 1 on, found/,
+    )
   await job.cancel()
   const chain = cluster.train({ ...endless(), show: false })
   assert.is((await failureOf(chain.scale({ workers: 2 }))).code, 'scale.single')

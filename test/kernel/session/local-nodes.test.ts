@@ -1,5 +1,5 @@
 // timeout: 150 s
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -9,6 +9,7 @@ import { dense, sequential } from '../../../runtime/compute/graph/layers/index.t
 import { untrainedModel } from '../../../runtime/compute/graph/training/index.ts'
 import { codeOf } from '../../support/control.ts'
 import { ranCell, testSession } from '../../support/kernel-session.ts'
+import { startRealKernel } from '../../support/kernels.ts'
 
 const test = suite('nodes that a session starts')
 
@@ -47,6 +48,28 @@ test('a node founds a cluster of one, which the view says; workers join it; all 
   assert.is(await codeOf(later.cluster.stop()), 'node.not-running')
   assert.is(await codeOf(later.cluster.start({ workers: -1 })), 'start.workers')
   await later.session.close()
+})
+
+test("the README's cell runs as it stands there", async () => {
+  const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8')
+  const block = /### In a cell[\s\S]*?```ts\n([\s\S]*?)```/.exec(readme)?.[1]
+  if (!block?.includes('cluster.train')) assert.unreachable('the README has no cell any more')
+  const kernel = await startRealKernel({
+    cwd: folder,
+    env: { AIVIDA_DATA_DIR: join(folder, 'readme'), AIVIDA_MDNS: 'false' },
+  })
+  const run = async (code: string) => {
+    const { reply, outputs } = await kernel.execute(code).done()
+    assert.is(reply.status, 'ok', JSON.stringify(reply))
+    return JSON.stringify(outputs)
+  }
+  try {
+    await run(block!)
+    assert.match(await run('String([output.shape, rows.numRows, trained.metrics.numRows])'), /320,1,320,50/)
+  } finally {
+    await run('await cluster.stop()')
+    await kernel.shutdown()
+  }
 })
 
 test.run()

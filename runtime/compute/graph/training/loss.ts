@@ -1,10 +1,11 @@
 import { userError } from '../../../base/index.ts'
 import { elementCount } from '../../../data/tensor/check.ts'
 import { tensorOf } from '../../../data/tensor/typed-array.ts'
-import { sameShape, shown } from '../build/shapes.ts'
+import { sameShape } from '../build/shapes.ts'
 import type { Value } from '../build/value.ts'
 import type { NamedValues } from '../layers/layer.ts'
 import type { Scope } from '../layers/scope.ts'
+import { labelsLike, unlike } from './labels-like.ts'
 import { checkSettings } from './settings.ts'
 
 /** What training makes smaller: `loss`, a scalar, and other scalars to look at, from what the model gave and the batch. */
@@ -38,7 +39,7 @@ export function crossEntropy({ smoothing = 0, ...options }: CrossEntropyOptions 
     const { output, labels } = compared(outputs, batch, options)
     const classes = output.shape.at(-1) ?? 1
     if (!sameShape(output.shape.slice(0, -1), labels.shape) || labels.dtype.startsWith('float'))
-      throw refuse('integer labels, one a row of logits,', output, labels)
+      throw unlike('integer labels, one a row of logits,', output, labels)
     const logits = g.reshape(output, [-1, classes])
     const rows = logits.shape[0]!
     const indexes = g.cast(g.reshape(labels, [-1]), 'int64')
@@ -55,12 +56,11 @@ export function crossEntropy({ smoothing = 0, ...options }: CrossEntropyOptions 
   }
 }
 
-/** Mean of squared differences from labels of the output's shape. */
+/** Mean of squared differences from labels of the output's shape; of an output `[rows, 1]`, `[rows]` too. */
 export function meanSquaredError(options: LossOptions = {}): Loss {
   return ({ g }, outputs, batch) => {
     const { output, labels } = compared(outputs, batch, options)
-    if (!sameShape(output.shape, labels.shape)) throw refuse('labels of the same shape', output, labels)
-    const difference = g.sub(output, g.cast(labels, 'float32'))
+    const difference = g.sub(output, g.cast(labelsLike(g, output, labels), 'float32'))
     const loss = g.mean(g.mul(difference, difference), undefined, false)
     const share = 2 / elementCount(output.shape)
     return { loss: g.withGradient(loss, [output], (d) => [g.mul(difference, g.scale(d, share))]) }
@@ -68,14 +68,13 @@ export function meanSquaredError(options: LossOptions = {}): Loss {
 }
 
 /**
- * Mean binary cross-entropy of logits against labels of the same shape, from 0 to 1. Metric: `accuracy`, the share that
- * lies on the label's side of one half.
+ * Mean binary cross-entropy of logits against labels of the same shape (of logits `[rows, 1]`, `[rows]` too), from 0 to 1.
+ * Metric: `accuracy`, the share that lies on the label's side of one half.
  */
 export function binaryCrossEntropy(options: LossOptions = {}): Loss {
   return ({ g }, outputs, batch) => {
     const { output, labels } = compared(outputs, batch, options)
-    if (!sameShape(output.shape, labels.shape)) throw refuse('labels of the same shape', output, labels)
-    const target = g.cast(labels, 'float32')
+    const target = g.cast(labelsLike(g, output, labels), 'float32')
     // log(1 + e^x) - x y: neither side overflows.
     const each = g.sub(g.apply('Softplus', [output]), g.mul(output, target))
     const loss = g.mean(each, undefined, false)
@@ -97,11 +96,4 @@ function named(values: NamedValues, name: string, where: string): Value {
   const value = values[name]
   if (value) return value
   throw userError('graph.input', `loss: expected ${name} in ${where}, found ${Object.keys(values).join(', ')}; name it`)
-}
-
-function refuse(expected: string, output: Value, labels: Value) {
-  return userError(
-    'graph.shape',
-    `loss: expected ${expected} found the output ${output.dtype} ${shown(output.shape)} and labels ${labels.dtype} ${shown(labels.shape)}`,
-  )
 }

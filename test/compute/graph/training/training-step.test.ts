@@ -3,10 +3,12 @@ import * as assert from 'uvu/assert'
 import { OnnxRuntimeEngine } from '../../../../runtime/compute/engine/onnxruntime.ts'
 import {
   adam,
+  binaryCrossEntropy,
   crossEntropy,
   dense,
   flatten,
   frozen,
+  meanSquaredError,
   pixels,
   readModel,
   relu,
@@ -193,6 +195,30 @@ test('a signature that names a tensor twice is none', () => {
   assert.match(lie({ scalars: { learningRate: 'labels' } }), /labels named twice/)
   const huge = { name: 'mask', shape: [1e6, 1e6], keep: 0.5 }
   assert.match(lie({ masks: [huge] }, 'step.too-large'), /take 1000000000\d+ bytes/)
+})
+
+test('labels one a row are those of an output of one number', async () => {
+  const x = someTensor([BATCH, 4], 5)
+  const values = Float32Array.from(someNumbers(BATCH, 6), Math.abs)
+  const losses = [meanSquaredError, binaryCrossEntropy].flatMap((loss) =>
+    [[], [1], [2]].map((shape) => ({ loss, shape })),
+  )
+  const found: number[][] = []
+  for (const { loss, shape } of losses) {
+    const inputs = { x: { dtype: 'float32', shape: [4] }, labels: { dtype: 'float32', shape } } as const
+    const init = { model: sequential([dense(1)]), loss: loss(), optimizer: sgd(), inputs, batchSize: BATCH, seed: 3 }
+    if (shape[0] === 2) {
+      const { message } = refusesSync('graph.shape', () => trainingStep(init))
+      assert.match(message, /labels of the same shape, found the output float32 \[12, 1\]/)
+      continue
+    }
+    const labels = tensorOf(values, [BATCH, ...shape])
+    const batch = { x, labels }
+    found.push([...(await train(trainingStep(init), [batch, batch, batch])).losses])
+  }
+  const [flat, column, flatBinary, columnBinary] = found
+  assert.ok(flat!.length === 3 && flat!.every(Number.isFinite))
+  assert.equal([flat, flatBinary], [column, columnBinary])
 })
 
 test('mistakes are told where they were made', () => {

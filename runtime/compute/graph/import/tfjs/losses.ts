@@ -3,6 +3,7 @@ import { elementCount } from '../../../../data/tensor/check.ts'
 import type { GraphBuilder } from '../../build/graph-builder.ts'
 import { shown } from '../../build/shapes.ts'
 import type { Value } from '../../build/value.ts'
+import { labelsLike } from '../../training/labels-like.ts'
 import { binaryCrossEntropy, crossEntropy, type Loss, meanSquaredError } from '../../training/loss.ts'
 
 /** How far TensorFlow.js keeps a probability from 0 and 1. */
@@ -17,7 +18,8 @@ export const LOSSES: Readonly<Record<string, (names: { readonly output: string; 
   mean_absolute_error:
     ({ output, labels }) =>
     ({ g }, outputs, batch) => {
-      const difference = g.sub(outputs[output]!, g.cast(batch[labels]!, 'float32'))
+      const found = outputs[output]!
+      const difference = g.sub(found, g.cast(labelsLike(g, found, labelsOf(batch, labels)), 'float32'))
       return { loss: g.mean(g.apply('Abs', [difference]), undefined, false) }
     },
   categorical_crossentropy:
@@ -38,7 +40,7 @@ export const LOSSES: Readonly<Record<string, (names: { readonly output: string; 
     const shape = logits.shape.slice(0, -1)
     if (elementCount(given.shape) !== elementCount(shape))
       throw userError('graph.shape', `loss: expected labels of shape ${shown(shape)}, found ${shown(given.shape)}`)
-    const labels = s.g.reshape(s.g.cast(given, 'int64'), shape)
+    const labels = s.g.reshape(s.g.cast(given, 'int64'), [-1, ...shape.slice(1)])
     return crossEntropy(names)(s, { [names.output]: logits }, { [names.labels]: labels })
   },
   binary_crossentropy: (names) => (s, outputs, batch) => {
