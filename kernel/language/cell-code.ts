@@ -65,7 +65,7 @@ export class CellCodes {
       const place = this.placeOf(`aivida:cell/${index}`, Number(line), Number(column))
       return place ? `${place.where}, line ${place.line}:${place.column}` : all
     })
-    text = text.replace(/\bProxy\.(?=\w+ \(cell )/g, '') // a function of another cell, called on tslab's variables
+    text = text.replace(/\b(?:CellVariables|Proxy)\.(?=\w+ \(cell )/g, '') // a function of another cell
     text = text.replace(CELL_URL_OF_LINE, (all, index, line) => {
       const place = this.placeOf(`aivida:cell/${index}`, Number(line), 1)
       return place ? `${place.where}, line ${place.line}` : all

@@ -8,7 +8,9 @@ import { Augmentations } from './augmentations.ts'
 import { hearBackgroundErrors } from './background-errors.ts'
 import { CellCodes, type Place, placeIn } from './cell-code.ts'
 import { CellModules } from './cell-modules.ts'
+import { CellNames, namesApart } from './cell-names.ts'
 import { type CellSource, cellSource, draftSource } from './cell-source.ts'
+import { declaredAfterFailure } from './declared-names.ts'
 import { codeFailure, failureOf, interrupted } from './failure.ts'
 import type { Completeness, Completion, Execution, Language } from './language.ts'
 import { captureOutput } from './output.ts'
@@ -33,8 +35,17 @@ export interface TslabLanguageOptions {
 /** A cell's code, compiled: what the executor is given when it asks. */
 interface Compiled {
   readonly result: ConvertResult
+  /** What the cell declares, of values. */
+  readonly names: readonly string[]
   readonly modules: readonly string[]
 }
+
+/** A compiled cell. At its beginning it hands out how to give it other variables. */
+type CellFunction = (
+  exports: object,
+  require: NodeJS.Require,
+  handOut: (leave: (exports: object) => void) => void,
+) => unknown
 
 /**
  * TypeScript in cells, by tslab's converter and executor: what a cell declares, later ones know, with its type. Takes over the
@@ -51,10 +62,11 @@ class TslabLanguage implements Language {
   readonly #converter: Converter
   readonly #executor: Executor
   readonly #modules: CellModules
+  readonly #names = new CellNames()
   readonly #codes = new CellCodes()
   readonly #bareRequire: NodeJS.Require
   readonly #undo: readonly (() => void)[]
-  /** Declarations of the cells that succeeded. */
+  /** Declarations of what the cells so far have made. */
   #declared = ''
   readonly #augmentations: Augmentations
   #next: ConvertResult | undefined
@@ -133,20 +145,20 @@ class TslabLanguage implements Language {
   async #run(code: string, cell: Cell): Promise<Execution> {
     const compiled = this.#compile(code, cell)
     if ('status' in compiled) return compiled
-    const { result, modules } = compiled
+    const { result, names, modules } = compiled
     await unlessAborted(this.#modules.preload(modules), cell.signal)
     const resources = new AsyncDisposableStack()
     cellScope().require = this.#modules.within(this.#bareRequire, resources)
-    const thrown = await this.#execute(result, cell.signal)
-    this.#declared = this.#augmentations.takenFrom(result.declOutput ?? '') // of a cell that failed, too: what it made before that is there
-    const value = this.#takeValue(result)
+    const thrown = await this.#execute(result, names, cell.signal)
+    const { lastExpressionVar } = result
+    const value = lastExpressionVar === undefined || thrown ? undefined : this.#names.take(lastExpressionVar)
     try {
       await resources.disposeAsync()
     } catch (error) {
       throw thrown ? new SuppressedError(error, thrown.value) : error
     }
     if (thrown) throw thrown.value
-    return result.lastExpressionVar === undefined ? { status: 'ok' } : { status: 'ok', value }
+    return lastExpressionVar === undefined ? { status: 'ok' } : { status: 'ok', value }
   }
 
   #declaredFor(cell: string): string {
@@ -188,7 +200,7 @@ class TslabLanguage implements Language {
     const maps = compiler.takeMaps()
     const own = [...maps].find(([path]) => path.endsWith('/__tslab__.ts'))?.[1]
     for (const [path, map] of maps) if (map !== own) this.#codes.addModule(path, map)
-    const { output = '' } = result
+    const { output, names } = namesApart(result.output ?? '')
     const url =
       own &&
       this.#codes.addCell({
@@ -205,6 +217,7 @@ class TslabLanguage implements Language {
     const hasToplevelAwait = result.hasToplevelAwait === true || awaitsInLoop(source.rewrite.text, compiler.ts)
     return {
       result: { ...result, output: output && `${output}\n//# sourceURL=${url}`, sideOutputs, hasToplevelAwait },
+      names,
       modules: [output, ...sideOutputs.map(({ data }) => data)],
     }
   }
@@ -213,17 +226,32 @@ class TslabLanguage implements Language {
    * Runs compiled code; what it threw. tslab's executor takes the code of local modules, and runs nothing: its way of running, with
    * `breakOnSigint`, leaves moments in which a SIGINT ends the process (Node gives the signal its default in between).
    */
-  async #execute(result: ConvertResult, signal: AbortSignal): Promise<{ readonly value: unknown } | undefined> {
-    const { output, hasToplevelAwait } = result
-    this.#next = { ...result, output: '' }
+  async #execute(
+    { output, hasToplevelAwait, declOutput = '', ...rest }: ConvertResult,
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly value: unknown } | undefined> {
+    this.#next = { ...rest, output: '' }
     await this.#executor.execute('')
-    if (!output) return undefined
+    const declared = this.#augmentations.takenFrom(declOutput)
+    const running = this.#names.begin(names)
+    let leave = (_: object) => {}
     try {
-      const head = `(${hasToplevelAwait ? 'async ' : ''}function(exports, require) { `
-      const ended = vm.runInThisContext(`${head}${output}\n})(__tslab__.exports, __tslab__.require)`)
+      const begin = 'function(exports, require, __handOut__) { __handOut__(_ => { exports = _ }); '
+      const head = `(${hasToplevelAwait ? 'async ' : ''}${begin}`
+      const cell: CellFunction = vm.runInThisContext(`${head}${output}\n})`)
+      const ended = cell(this.#names.variables, cellScope().require, (given) => {
+        leave = given
+      })
       if (hasToplevelAwait) await unlessAborted(ended as Promise<void>, signal)
+      running.keep()
+      this.#declared = declared
       return undefined
     } catch (value) {
+      // What it made before is there. What it makes later, when it was interrupted and goes on, is not.
+      const { kept, variables } = running.giveUp()
+      leave(variables)
+      this.#declared = declaredAfterFailure(this.#declared, declared, kept, this.#tslab.compiler.ts)
       return { value }
     }
   }
@@ -233,13 +261,6 @@ class TslabLanguage implements Language {
     const result = this.#next
     this.#next = undefined
     return result
-  }
-
-  #takeValue({ lastExpressionVar }: ConvertResult): unknown {
-    if (lastExpressionVar === undefined) return undefined
-    const value = this.#executor.locals[lastExpressionVar]
-    delete this.#executor.locals[lastExpressionVar]
-    return value
   }
 }
 

@@ -16,7 +16,8 @@ import { type AdaptedCompiler, adaptCompiler, type CompilerSetup } from './compi
  *    place of that module decides how it compiles (`compiler.ts` says what of it).
  * 3. `convert(declarations, source)` is given the declarations of the last cell that succeeded.
  * 4. The executor takes the code of local modules (`sideOutputs`) for the `require` of `__tslab__`, and runs no cell without output.
- * 5. `locals` are the variables of all cells: `__tslab__.exports`.
+ * 5. Compiled code sets the names of a cell to `void 0` first, then each to its value: they are properties of `exports`, for which
+ *    the kernel gives an object of its own (`cell-names.ts`).
  */
 export interface Tslab {
   readonly compiler: AdaptedCompiler
@@ -35,7 +36,6 @@ export type { Converter, ConvertResult, Executor }
 
 /** What tslab's executor hands to cells: its own name for it is part of the code that it runs. */
 export interface CellScope {
-  readonly exports: Record<string, unknown>
   require: NodeJS.Require
 }
 

@@ -48,7 +48,7 @@ const language = tslabLanguage({
 const { run, ok, fails } = cellsOf(language)
 const told = async (code: string) =>
   (await fails(code)).traceback
-    .filter((line) => !line.includes('/support/'))
+    .filter((line) => !/\/support\/|\.test\.ts:/.test(line))
     .join('\n')
     .replace(/\bcell \d+/g, 'cell N')
 

@@ -77,6 +77,59 @@ language(
   },
 )
 
+language(
+  'a name that a failed cell gave no value keeps its old one, with its type, or says that it has none',
+  async () => {
+    await ok('const old = 1, text = "a"; class Kept { v = 1 }; import { sep, join } from "node:path"')
+    await fails(
+      'const before = 5, text = 7; const old = await Promise.reject(new Error("x")) as string, never = 1; class Kept { w = 2 }; const sep = 3',
+    )
+    assert.is(await ok('old + 1'), 2)
+    assert.match((await fails('const wrong: string = old')).message, /'number' is not assignable to type 'string'/)
+    assert.is(await ok('before + text'), 12)
+    assert.is(await ok('new Kept().v + join("b", "c") + sep.length'), `1b/c1`)
+    const { name, message, traceback } = await fails('const here = 1\nnever * 2')
+    assert.is(name, 'ReferenceError')
+    assert.is(message, 'never has no value: the cell that declares it failed or was interrupted; run it again')
+    assert.match(traceback.join('\n'), / at cell \d+, line 2:1\n/)
+    await fails('throw new Error("y"); const never = 2')
+    assert.match((await fails('never')).message, /^never has no value/)
+    assert.is(await ok('const never = 3; never'), 3)
+  },
+)
+
+language('a name of an interrupted cell has no value, also when the cell goes on and gets one', async () => {
+  const stop = new AbortController()
+  await ok('const said: string[] = []; let was = "old"')
+  const began = Promise.withResolvers<void>()
+  Object.assign(globalThis, { began: began.resolve })
+  const waiting = run(
+    `(globalThis as any).began(); let late = await new Promise<number>((done) => setTimeout(() => done(5), 20)), was = 5
+const known = said.push("went on")`,
+    stop.signal,
+  )
+  await began.promise
+  stop.abort()
+  assert.is(((await waiting).ended as { name?: string }).name, 'KeyboardInterrupt')
+  assert.match((await fails('late * 2')).message, /^late has no value: .* was interrupted/)
+  assert.equal(await ok('while (said.length === 0) await new Promise((done) => setTimeout(done, 5)); said'), [
+    'went on',
+  ])
+  assert.match((await fails('late * 2')).message, /^late has no value/)
+  assert.is(await ok('was.length'), 3)
+  assert.is(await ok('late = 4; late + 1'), 5)
+})
+
+language('variables of cells are those of a plain object, in loops too, and named imports are as others', async () => {
+  await ok(
+    'import { sep as separator } from "node:path"\nlet count = 0\nfunction increase() { count++; return separator }',
+  )
+  assert.is(await ok('increase(); for (let i = 0; i < 10; i++) count += i\ncount'), 46)
+  assert.is(await ok('separator.length'), 1)
+  await ok('export * from "node:os"; const EOL = 1')
+  assert.is(await ok('const hostname = EOL; hostname'), 1)
+})
+
 language('what is written belongs to the cell that began it, also later', async () => {
   const { cell } = await run(
     'setTimeout(() => console.log("late"), 5); process.stderr.write("now\\n"); console.log("first")',
@@ -101,7 +154,7 @@ language('an error has the frames of cells alone, with their lines as they were 
   )
   const { name, message, traceback } = await fails('const before: number = 1\nf(5)')
   assert.equal([name, message], ['TypeError', 'too many'])
-  const own = traceback.filter((line) => !line.includes('/support/')) // what runs cells here is no part of the kernel
+  const own = traceback.filter((line) => !/\/support\/|\.test\.ts:/.test(line)) // what runs cells here is no part of the kernel
   assert.equal(own, [
     'TypeError: too many',
     '  3 |     throw new TypeError("too many")',
