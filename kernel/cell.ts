@@ -33,6 +33,11 @@ export function currentCell(): Cell | undefined {
   return cells.getStore()
 }
 
+/** Runs something that is no cell's, whoever calls. */
+export function outsideCells(run: () => void): void {
+  cells.exit(run)
+}
+
 /** Runs something as part of a cell. */
 export function inCell<T>(cell: Cell, run: () => T): T {
   return cells.run(cell, run)

@@ -25,15 +25,31 @@ export interface KernelParts {
  * that started it is gone. Throws `kernel.port-taken`.
  */
 export async function startKernel({ connection, session, parent, ...parts }: KernelParts): Promise<void> {
-  const server = await KernelServer.listen(connection, { ...parts, clock: systemClock, onShutdown: end })
+  let isEnding = false
+  const server = await KernelServer.listen(connection, {
+    ...parts,
+    parent,
+    clock: systemClock,
+    onShutdown: end,
+    onStuck: () => process.off('SIGTERM', end),
+  })
   refuseInput()
   process.on('SIGINT', () => server.interrupt())
   process.on('SIGTERM', end)
-  setInterval(() => process.ppid !== parent && end(), limit('kernelParentMs')).unref()
+  setInterval(watch, limit('kernelParentMs')).unref()
   await server.ready()
+
+  function watch(): void {
+    server.free()
+    if (!process.listeners('SIGTERM').includes(end)) process.on('SIGTERM', end)
+    if (process.ppid !== parent) end()
+  }
 
   /** Whatever cells left open is closed with the process. */
   function end(): void {
+    if (isEnding) return
+    isEnding = true
+    server.ending()
     setTimeout(exit, limit('kernelCloseMs'))
     session.close().then(exit, exit)
   }

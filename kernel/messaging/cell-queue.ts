@@ -46,6 +46,11 @@ export class CellQueue {
     return this.#running?.cell
   }
 
+  /** Of the cell that runs. */
+  get signal(): AbortSignal | undefined {
+    return this.#running?.controller.signal
+  }
+
   /** Runs a cell when those before it have ended. */
   add(cell: CellRequest): void {
     if (this.#waiting.length >= limit('kernelQueue')) this.#abort(cell)

@@ -9,11 +9,18 @@
 import { workerData } from 'node:worker_threads'
 import { Reply, Router } from 'zeromq'
 
-const { controlAt, heartbeatAt, options, stuckMs, look, port, ended } = workerData
+const { controlAt, heartbeatAt, options, look, port, ended, turns, parent } = workerData
+const { stuckMs, againMs, watchMs, graceMs, exitMs } = workerData
+// Whoever calls `process.exit()` before this waits for no sockets.
+if (Atomics.compareExchange(ended, 0, 0, 2) !== 0) process.exit()
 const control = new Router(options)
 const heartbeat = new Reply(options)
 let handedOn = 0
+let taken = 0
 let lookSoon
+let killSoon
+let turn = -1
+let isStuck = false
 
 process.once('exit', () => {
   Atomics.store(ended, 0, 1)
@@ -22,16 +29,20 @@ process.once('exit', () => {
 port.on('message', ({ type, frames, messages }) => {
   if (type === 'send') control.send(frames).catch(() => {})
   else if (type === 'close') close()
-  else if (messages === handedOn) clearTimeout(lookSoon)
+  else if (type === 'ending') killIn(exitMs)
+  else {
+    taken = messages
+    if (taken === handedOn) lookSoon = clearTimeout(lookSoon)
+  }
 })
+setInterval(watch, watchMs).unref()
 if ((await bound(control, controlAt)) && (await bound(heartbeat, heartbeatAt))) {
   port.postMessage({ type: 'open' })
   void echo()
   for await (const frames of control) {
     handedOn++
     port.postMessage({ type: 'message', frames })
-    clearTimeout(lookSoon)
-    lookSoon = setTimeout(haveItLook, stuckMs)
+    lookSoon ??= setTimeout(lookAtMessages, stuckMs, false)
   }
 }
 
@@ -50,14 +61,45 @@ async function echo() {
   for await (const frames of heartbeat) await heartbeat.send(frames)
 }
 
-/** The kernel's thread takes up the rest when it is free. */
-async function haveItLook() {
+/** The kernel's thread takes up the rest when it is free; as long as it is not, it is stopped again. */
+async function lookAtMessages(again) {
+  const ends = await haveItLook({ type: 'messages', again })
+  port.postMessage({ type: 'looked' })
+  lookSoon = taken === handedOn ? undefined : setTimeout(lookAtMessages, againMs, true)
+  if (ends) killIn(graceMs)
+}
+
+/** That the parent is gone, and signals, are the business of the kernel's thread, which may be busy. */
+async function watch() {
+  if (process.ppid !== parent && !killSoon) {
+    killIn(graceMs)
+    await haveItLook({ type: 'end' })
+    port.postMessage({ type: 'looked' })
+  }
+  const before = turn
+  turn = Atomics.load(turns, 0)
+  if (turn !== before) isStuck = false
+  else if (!isStuck) {
+    isStuck = true
+    await haveItLook({ type: 'stuck' })
+  }
+}
+
+function killIn(ms) {
+  clearTimeout(killSoon)
+  killSoon = setTimeout(() => process.kill(process.pid, 'SIGKILL'), ms).unref()
+}
+
+async function haveItLook(ask) {
   const { Session } = await import('node:inspector')
   const session = new Session()
   session.connectToMainThread()
-  session.post('Runtime.evaluate', { expression: look, silent: true }, () => {
-    session.disconnect()
-    port.postMessage({ type: 'looked' })
+  const expression = `${look}(${JSON.stringify(ask)})`
+  return new Promise((resolve) => {
+    session.post('Runtime.evaluate', { expression, silent: true }, (_, evaluated) => {
+      session.disconnect()
+      resolve(evaluated?.result.value === true)
+    })
   })
 }
 

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../../runtime/base/clock.ts'
 import { assertNever, toAividaError } from '../../runtime/base/errors.ts'
 import { limit } from '../../runtime/base/limits.ts'
+import type { Cell } from '../cell.ts'
 import type { Language } from '../language/language.ts'
 import { CellQueue, type Render } from './cell-queue.ts'
 import type { Connection } from './connection.ts'
@@ -23,6 +24,10 @@ export interface ServerParts {
   readonly clock: Clock
   /** A front end wants the kernel to end; it has been told that it will. */
   onShutdown(): void
+  /** The id of the process that started this one. */
+  readonly parent: number
+  /** The kernel's thread computes, and hears no signals: called in the middle of that. */
+  onStuck(): void
 }
 
 type Content = Readonly<Record<string, unknown>>
@@ -43,8 +48,6 @@ export class KernelServer {
   readonly #cells: CellQueue
   readonly #outbox: Outbox
   readonly #connection: Connection
-  /** That there is a first cell. */
-  readonly #cell = Promise.withResolvers<void>()
   #control: ControlLine | undefined
   #closed = false
 
@@ -73,12 +76,29 @@ export class KernelServer {
    * for which no front end has to wait; what is sent in the meantime waits at its sender. Throws `kernel.port-taken`.
    */
   async ready(): Promise<void> {
-    await Promise.race([sleep(this.#parts.clock, limit('kernelControlMs')), this.#cell.promise])
-    this.#control = new ControlLine(this.#connection)
-    await this.#control.listen({
-      isInterrupt: (frames) => this.#isInterrupt(frames),
+    if (!this.#control) await sleep(this.#parts.clock, limit('kernelControlMs'))
+    await this.#hearControl().listening
+  }
+
+  /** Starts that thread, if it has not: before a cell, which may compute at once. */
+  #hearControl(): ControlLine {
+    this.#control ??= new ControlLine(this.#connection, this.#parts.parent, {
+      stops: (frames) => this.#stops(frames),
+      isRunning: (cell) => this.#isRunning(cell),
+      stuck: () => this.#parts.onStuck(),
       hear: (frames) => this.#take('control', frames),
     })
+    return this.#control
+  }
+
+  /** The kernel's thread is free: to be said again and again. */
+  free(): void {
+    this.#control?.free()
+  }
+
+  /** The kernel has begun to end: whatever computes from now on, it does. */
+  ending(): void {
+    this.#control?.ending()
   }
 
   /** Interrupts the cell that runs. */
@@ -111,12 +131,18 @@ export class KernelServer {
     for await (const _ of this.#sockets.stdin) this.dropped++
   }
 
-  #isInterrupt(frames: readonly Uint8Array[]): boolean {
+  #stops(frames: readonly Uint8Array[]): 'cell' | 'kernel' | undefined {
     try {
-      return this.#wire.decode(frames).header.msg_type === 'interrupt_request'
+      const { msg_type } = this.#wire.decode(frames).header
+      return msg_type === 'interrupt_request' ? 'cell' : msg_type === 'shutdown_request' ? 'kernel' : undefined
     } catch {
-      return false
+      return undefined
     }
+  }
+
+  #isRunning(cell: Cell | undefined): boolean {
+    const { signal } = this.#cells
+    return signal === undefined || cell?.signal === signal
   }
 
   #handle(channel: Asked, message: Message): void {
@@ -128,7 +154,7 @@ export class KernelServer {
 
   #enqueue(channel: Asked, message: Message, request: ExecuteRequest): void {
     const { header } = message
-    this.#cell.resolve()
+    if (!this.#closed) this.#hearControl()
     this.#cells.add({
       request,
       publish: (type, content) => this.#publish(type, content, header),

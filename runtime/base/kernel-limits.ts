@@ -82,7 +82,17 @@ export const KERNEL_LIMITS = {
     reason:
       'from an interrupt until what computes is stopped, unless the kernel has taken it itself: it takes 1 ms when free',
   },
-  kernelParentMs: { value: 1_000, unit: 'ms', reason: 'how soon a kernel sees that whoever started it is gone' },
+  kernelStuckAgainMs: {
+    value: 1_000,
+    unit: 'ms',
+    reason: 'until what has caught its interrupt is stopped again: what cleans up behind an interrupt has had its time',
+  },
+  kernelParentMs: { value: 250, unit: 'ms', reason: 'how soon a kernel sees that whoever started it is gone' },
+  kernelGraceMs: {
+    value: 500,
+    unit: 'ms',
+    reason: 'for a kernel that computes to begin its end, before its own thread kills it: it takes 1 ms when stopped',
+  },
   kernelStartMs: {
     value: 60_000,
     unit: 'ms',

@@ -13,7 +13,7 @@ import { KernelClient } from '../../kernel/client/index.ts'
 import { endpointOf } from '../../kernel/messaging/connection.ts'
 import { MessageMaker } from '../../kernel/messaging/message.ts'
 import { Wire } from '../../kernel/messaging/wire.ts'
-import { FAKE_KERNEL, REAL_KERNEL } from '../support/kernels.ts'
+import { FAKE_KERNEL, isBusy, REAL_KERNEL } from '../support/kernels.ts'
 import { isRunning } from '../support/processes.ts'
 
 const kernels = suite('kernel')
@@ -41,7 +41,7 @@ kernels('what is not signed with its key, or no message at all, does nothing', a
   const { reply } = await kernel.execute('value 1').done()
   assert.is(reply.execution_count, 1)
   await socket.send(signed as never) // the test can fail: this one counts
-  assert.match(await kernel.ended, /code 7/)
+  assert.is(await kernel.ended, 'it exited with code 7', kernel.words)
   socket.close()
 })
 
@@ -50,19 +50,40 @@ kernels('ends when it is sent SIGTERM', async () => {
   assert.is(await kernel.kill('SIGTERM'), 'it exited with code 0')
 })
 
-kernels('ends when the process that started it is gone', async () => {
-  const parent = spawn(process.execPath, [
-    '--disable-warning=ExperimentalWarning',
-    fileURLToPath(new URL('../support/kernel-parent.ts', import.meta.url)),
-  ])
-  const [said] = await once(parent.stdout.setEncoding('utf8'), 'data')
-  const pid = Number(said)
-  assert.ok(isRunning(pid))
-  parent.kill('SIGKILL')
-  const deadlineMs = performance.now() + 10_000
-  while (isRunning(pid) && performance.now() < deadlineMs) await sleep(20)
-  assert.not(isRunning(pid))
+for (const word of ['loop', 'compute'])
+  kernels(`ends when it is sent SIGTERM, or asked to shut down, while a cell does: ${word}`, async () => {
+    const [told, asked] = await Promise.all([start(), start()])
+    await Promise.all([isBusy(told, word), isBusy(asked, word)])
+    asked.request('shutdown_request', { restart: false }, { channel: 'control' }).catch(() => {})
+    const timer = setInterval(() => isRunning(told.pid) && process.kill(told.pid, 'SIGTERM'), 100) // the first wait at the kernel's thread, which is busy
+    assert.is(await told.ended, 'it was ended by SIGTERM')
+    clearInterval(timer)
+    assert.is(await asked.ended, word === 'loop' ? 'it exited with code 0' : 'it was ended by SIGKILL')
+  })
+
+kernels('an interrupt ends a first cell that computes from the start', async () => {
+  const kernel = await start()
+  const run = kernel.execute('loop')
+  await kernel.interrupt()
+  assert.match(JSON.stringify(await run.reply), /interrupted while it computed/)
+  assert.is((await kernel.execute('value 1').done()).reply.status, 'ok')
 })
+
+for (const busy of [undefined, 'loop', 'compute'])
+  kernels(`ends when the process that started it is gone${busy ? `, while a cell does: ${busy}` : ''}`, async () => {
+    const parent = spawn(process.execPath, [
+      '--disable-warning=ExperimentalWarning',
+      fileURLToPath(new URL('../support/kernel-parent.ts', import.meta.url)),
+      ...(busy ? [busy] : []),
+    ])
+    const [said] = await once(parent.stdout.setEncoding('utf8'), 'data')
+    const pid = Number(said)
+    assert.ok(isRunning(pid))
+    parent.kill('SIGKILL')
+    const deadlineMs = performance.now() + 10_000
+    while (isRunning(pid) && performance.now() < deadlineMs) await sleep(20)
+    assert.not(isRunning(pid))
+  })
 
 kernels('says in a line why it does not start', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'aivida-kernel-'))

@@ -194,6 +194,40 @@ advanced('an interrupt ends a cell that computes, and what it said before is the
 })
 
 advanced(
+  'an interrupt of a cell that computes leaves alone what other cells began, and what it does last',
+  async ({ kernel }) => {
+    await kernel
+      .execute(
+        'let alive = true, turns = 0\nconst turn = () => new Promise((done) => setTimeout(done, 20))\nvoid (async () => { try { while (alive) { await turn(); turns++ } } finally { alive = false } })()\n0',
+      )
+      .done()
+    const run = kernel.execute(
+      "let cleaned = 0\ntry { console.log('go'); for (;;) ; } finally { for (let n = 0; n < 3; n++) cleaned++ }",
+    )
+    await run[Symbol.asyncIterator]().next()
+    await kernel.interrupt()
+    const { reply } = await run.done()
+    assert.is(reply.status === 'error' && reply.ename, 'KeyboardInterrupt')
+    const before = Number(await shownBy(kernel, 'turns'))
+    assert.is(await shownBy(kernel, '(await turn(), await turn(), [alive, cleaned].join())'), "'true,3'")
+    assert.ok(Number(await shownBy(kernel, 'const seen = turns; alive = false; seen')) > before)
+  },
+)
+
+advanced('a cell that catches its interrupt is stopped again; a queued one is not', async ({ kernel }) => {
+  const run = kernel.execute("const calm = () => 0\nconsole.log('go'); for (;;) { try { for (;;) calm() } catch {} }", {
+    stopOnError: false,
+  })
+  await run[Symbol.asyncIterator]().next()
+  const queued = kernel.execute('await new Promise((done) => setTimeout(done, 30)); 5', { stopOnError: false })
+  const interrupted = kernel.interrupt()
+  await kernel.interrupt('signal')
+  assert.is((await run.done()).reply.status, 'error')
+  await interrupted
+  assert.is((await queued.done()).reply.status, 'ok')
+})
+
+advanced(
   'interrupts at any moment, by message and signal: each cell has one reply, and the kernel lives',
   async ({ kernel }) => {
     const cells = [
@@ -404,6 +438,13 @@ async function listening(
   await idle
   kernel.onTold = undefined
   return { told, id: told[0]!.parent!.msg_id }
+}
+
+/** The plain text of what a cell gives. */
+async function shownBy(kernel: KernelClient, code: string): Promise<string> {
+  const { outputs } = await kernel.execute(code).done()
+  const shown = outputs.find(({ type }) => type === 'execute_result') as { data: Record<string, string> } | undefined
+  return shown?.data['text/plain'] ?? JSON.stringify(outputs)
 }
 
 function typesOf(outputs: readonly RunOutput[]): string[] {

@@ -28,6 +28,10 @@ const language: Language = {
         return cell.signal.aborted
           ? { status: 'error', name: 'KeyboardInterrupt', message: 'interrupted', traceback: [] }
           : { status: 'ok' }
+      case 'loop': // what cells ask, as long as nobody stops them
+        for (;;) (globalThis as Record<string, unknown> & { $stop?: () => void }).$stop?.()
+      case 'compute': // as a package does, which asks nobody
+        for (;;);
       case 'background':
         setTimeout(() => {
           throw new Error('nobody waits for this')

@@ -18,6 +18,17 @@ export async function launchedKernel(): Promise<readonly string[]> {
   return [process.execPath, launcher(), '{connection_file}']
 }
 
+/** Has a fake kernel `compute` or `loop`; resolves when it does. */
+export async function isBusy(kernel: KernelClient, word: string): Promise<void> {
+  kernel.execute(word).reply.catch(() => {})
+  await kernel.request('kernel_info_request', {}, { ms: 100 }).then(
+    () => {
+      throw new Error('the kernel is free')
+    },
+    () => {},
+  )
+}
+
 /** Starts the kernel of this checkout in its own process. */
 export function startRealKernel(options: { readonly cwd?: string; readonly env?: Record<string, string> } = {}) {
   return KernelClient.start({ argv: REAL_KERNEL, ...options })
