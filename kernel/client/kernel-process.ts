@@ -97,7 +97,7 @@ export class KernelProcess {
 
   /** Waits for its end, and brings it about when the time is up. Gives how it ended. */
   async waitOrKill(ms: number): Promise<string> {
-    const timer = setTimeout(() => this.signal('SIGKILL'), ms)
+    const timer = setTimeout(() => this.signal('SIGKILL'), Math.max(0, ms))
     const end = await this.ended
     clearTimeout(timer)
     return end

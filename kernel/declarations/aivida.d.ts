@@ -589,7 +589,7 @@ declare module 'aivida' {
     scale(settings: { readonly workers: number }, options?: RequestOptions): Promise<JobStatus>
     /**
      * Lets the nodes of an account (`ac_...`) read it: status, record, results and model, and nothing else. Survives restarts of the
-     * node. Throws `share.read-only`, `share.too-many`, `job.adopted`.
+     * node. Throws `share.read-only`, `share.own`, `share.too-many`, `job.adopted`.
      */
     share(account: string, options?: RequestOptions): Promise<JobStatus>
     /** Lets them read it no longer. What they have fetched stays theirs. Throws as {@link share} does. */
@@ -4548,7 +4548,7 @@ declare module 'aivida/session' {
      * now on until {@link unshare}, over restarts of this node. Gives what its people write: `await cluster.job('JOB@NODE')`. A note
      * in the cell says so where no member of the cluster is of that account.
      *
-     * Throws `share.file`, `share.account`, `share.read-only` for a job of another node, `share.too-many`.
+     * Throws `share.file`, `share.account`, `share.read-only` for a job of another node, `share.own`, `share.too-many`.
      */
     share(target: string): Promise<string>
     /** Lets the nodes of an account read it no longer; what they have fetched stays theirs. Gives the accounts that still may. */

@@ -77,7 +77,7 @@ export interface ReadNotebook {
 export function parseNotebook(content: string, name: string): ReadNotebook {
   let value: unknown
   try {
-    value = parseExactly(content)
+    value = parseExactly(content.replace(/^\uFEFF/, '')) // a byte order mark: some editors of Windows write one
   } catch (error) {
     throw malformed(name, `not JSON (${(error as Error).message})`)
   }

@@ -102,21 +102,26 @@ export abstract class Job<Result, Event> implements PromiseLike<Result>, AsyncIt
    * now on until {@link unshare}, over restarts of this node. Gives what its people write: `await cluster.job('JOB@NODE')`. A note
    * in the cell says so where no member of the cluster is of that account.
    *
-   * Throws `share.file`, `share.account`, `share.read-only` for a job of another node, `share.too-many`.
+   * Throws `share.file`, `share.account`, `share.read-only` for a job of another node, `share.own`, `share.too-many`.
    */
   async share(target: string): Promise<string> {
-    const { shareJob, shareWith } = await import('./share.ts')
-    const isAccount = String(target).startsWith('ac_')
+    if (!String(target).startsWith('ac_')) {
+      const { shareJob } = await import('./share.ts')
+      return this.ask((handle) => shareJob(handle, target))
+    }
     const job = await this.id
-    return isAccount
-      ? this.link.ask((client) => shareWith(client, job, target))
-      : this.ask((handle) => shareJob(handle, target))
+    return this.link.inTurn(job, async () => {
+      const { shareWith } = await import('./share.ts')
+      return this.link.ask((client) => shareWith(client, job, target))
+    })
   }
 
   /** Lets the nodes of an account read it no longer; what they have fetched stays theirs. Gives the accounts that still may. */
   async unshare(account: string): Promise<string[]> {
-    const { accountOf } = await import('./share.ts')
-    const { sharedWith = [] } = await this.ask((handle) => handle.unshare(accountOf(account)))
+    const { sharedWith = [] } = await this.link.inTurn(await this.id, async () => {
+      const { accountOf } = await import('./share.ts')
+      return this.ask((handle) => handle.unshare(accountOf(account)))
+    })
     return sharedWith
   }
 

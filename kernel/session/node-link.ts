@@ -14,6 +14,8 @@ export interface NodeLinkInit {
 export class NodeLink {
   readonly #init: NodeLinkInit
   #client: Promise<Client> | undefined
+  /** What was asked for last, of each job that something is asked for in turn. */
+  readonly #turns = new Map<string, Promise<unknown>>()
   /** What happens on the node, for all who follow a job. */
   readonly events = new NodeEvents(() => this.client())
 
@@ -41,6 +43,23 @@ export class NodeLink {
     } catch (error) {
       throw explained(error)
     }
+  }
+
+  /**
+   * Does one thing after another to a job, in the order of the calls, also of cells that await none of them: each question has a
+   * connection of its own, and the last one asked could come first.
+   */
+  inTurn<T>(job: string, doing: () => Promise<T>): Promise<T> {
+    const done = (this.#turns.get(job) ?? Promise.resolve()).then(doing)
+    const ended = done.then(
+      () => {},
+      () => {}, // told to whoever asked for it
+    )
+    this.#turns.set(job, ended)
+    void ended.then(() => {
+      if (this.#turns.get(job) === ended) this.#turns.delete(job)
+    })
+    return done
   }
 
   /** Lets go of the connection: jobs go on. What is asked later opens another one. */

@@ -168,7 +168,7 @@ export interface NodeService {
   /** Lets a running job have so many workers at once, more or fewer. Throws `job.unknown`, `job.ended`, `scale.*`. */
   scale(id: string, workers: number): Promise<JobStatus>
   /**
-   * Lets the nodes of an account read a job of this node. Throws `job.unknown`, `share.read-only`, `share.too-many`,
+   * Lets the nodes of an account read a job of this node. Throws `job.unknown`, `share.read-only`, `share.own`, `share.too-many`,
    * `job.adopted`, `job.ending`.
    */
   share(id: string, account: string): Promise<JobStatus>

@@ -15,6 +15,7 @@ import type {
 } from '../service.ts'
 import type { Sweep, SweepHandle } from '../sweep/index.ts'
 import type { Training, TrainingHandle } from '../training/index.ts'
+import { checkedDataName } from './checked-names.ts'
 import { Connection, type RequestOptions } from './connection.ts'
 import { type FollowOptions, follow } from './follow.ts'
 import { foregroundClock } from './foreground-clock.ts'
@@ -156,7 +157,8 @@ export class Client implements AsyncDisposable {
   }
 
   /** Has the node bring data here - an absolute path, or an http(s) address - and keep them. Resolves at once. */
-  addData(request: AddDataRequest, options?: RequestOptions): Promise<DataEntry> {
+  async addData(request: AddDataRequest, options?: RequestOptions): Promise<DataEntry> {
+    if (request.name !== undefined) checkedDataName(request.name)
     return this.#connection.call('addData', { body: request }, options)
   }
 
@@ -169,7 +171,7 @@ export class Client implements AsyncDisposable {
     pieces: AsyncIterable<Uint8Array>,
     options: RequestOptions = {},
   ): Promise<DataEntry> {
-    const path = `/v1/datasets/${encodeURIComponent(name)}`
+    const path = `/v1/datasets/${encodeURIComponent(checkedDataName(name))}`
     const query = keepMs === undefined ? '' : `?keepMs=${keepMs}`
     const { writeData } = await import('./data-writer.ts') // few clients write
     const written = await writeData(this.#connection, `${path}/draft${query}`, pieces, options)

@@ -2,6 +2,7 @@ import type { Dispatcher, Pool } from 'undici'
 import { z } from 'zod'
 import { AividaError, aborted, fromRecord, isAividaError, limit, toAividaError } from '../../base/index.ts'
 import { errorRecordSchema } from '../../protocol/index.ts'
+import { checkedDataName, checkedJobId } from './checked-names.ts'
 import {
   CONTROL_VERSION,
   failureSchema,
@@ -50,6 +51,8 @@ export class Connection {
   ): Promise<RouteReply<Routes[N]>> {
     const { method, path, reply }: Route = ROUTES[name]
     const { params = {}, body } = input as { params?: Record<string, string>; body?: unknown }
+    if (params.id !== undefined) checkedJobId(params.id)
+    if (params.name !== undefined) checkedDataName(params.name)
     const answer = await this.open({
       ...options,
       method,

@@ -1,5 +1,6 @@
 import { type Clock, fromRecord, limit, sleep, toAividaError } from '../../base/index.ts'
 import { type NodeEvent, nodeEventSchema } from '../../protocol/index.ts'
+import { checkedJobId } from './checked-names.ts'
 import { type Connection, checkVersion, malformed } from './connection.ts'
 import { failureSchema } from './routes.ts'
 
@@ -27,6 +28,7 @@ export async function* follow(
   options: FollowOptions = {},
 ): AsyncGenerator<NodeEvent, void, void> {
   const { job, type, signal } = options
+  if (job !== undefined) checkedJobId(job)
   let after = options.after
   let connected = false
   for (let failures = 0; !signal?.aborted; ) {

@@ -2,6 +2,7 @@ import type { Table } from 'apache-arrow'
 import { AividaError, aborted, type Clock, fromRecord } from '../../base/index.ts'
 import type { JobRecordDocument, JobStatus, NodeEvent, ResultPart } from '../../protocol/index.ts'
 import type { FetchedFiles } from '../sharing/shared-files.ts'
+import { checkedJobId } from './checked-names.ts'
 import type { Connection, RequestOptions } from './connection.ts'
 import { type FollowOptions, follow } from './follow.ts'
 
@@ -111,7 +112,7 @@ export class JobHandle {
     data = true,
     ...options
   }: RequestOptions & { readonly data?: boolean } = {}): Promise<AsyncIterable<Uint8Array>> {
-    const path = `/v1/jobs/${encodeURIComponent(this.id)}/bundle?data=${data}`
+    const path = `/v1/jobs/${encodeURIComponent(checkedJobId(this.id))}/bundle?data=${data}`
     return this.#connection.open({ ...options, method: 'GET', path })
   }
 
@@ -125,7 +126,7 @@ export class JobHandle {
 
   /**
    * Lets the nodes of an account (`ac_...`) read it: status, record, results and model, and nothing else. Survives restarts of the
-   * node. Throws `share.read-only`, `share.too-many`, `job.adopted`.
+   * node. Throws `share.read-only`, `share.own`, `share.too-many`, `job.adopted`.
    */
   share(account: string, options?: RequestOptions): Promise<JobStatus> {
     return this.#connection.call('share', { params: { id: this.id }, body: { account } }, options)

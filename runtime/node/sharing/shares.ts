@@ -28,7 +28,7 @@ export class Shares {
 
   /**
    * Lets the nodes of an account read a job of this node, or no longer; what is so already is left so. Answers with its state
-   * afterwards; `undefined`: there is no such job here. Throws `share.too-many`, `job.adopted`, `job.ending`, `log.*`.
+   * afterwards; `undefined`: there is no such job here. Throws `share.own`, `share.too-many`, `job.adopted`, `job.ending`, `log.*`.
    */
   set(job: string, account: string, mayRead: boolean): Promise<JobStatus | undefined> {
     const changed = this.#last.then(() => this.#set(job, account, mayRead))
@@ -69,6 +69,11 @@ export class Shares {
     if (status.state === 'adopted')
       throw userError('job.adopted', `${job} goes on at ${status.adoption?.by}; share it there`, { job })
     const { sharedWith = [] } = status
+    if (isShared && status.account === account)
+      throw userError(
+        'share.own',
+        `${job} belongs to ${account} itself, whose nodes read it already; share it with the account of somebody else`,
+      )
     if (sharedWith.includes(account) === isShared) return status
     const accounts = isShared ? [...sharedWith, account] : sharedWith.filter((each) => each !== account)
     if (accounts.length > limit('sharesPerJob'))

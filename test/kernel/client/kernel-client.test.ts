@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FrontEnd, KernelClient } from '../../../kernel/client/index.ts'
+import { KernelProcess } from '../../../kernel/client/kernel-process.ts'
 import { isAividaError } from '../../../runtime/base/index.ts'
 import { FAKE_KERNEL } from '../../support/kernels.ts'
 
@@ -88,6 +89,16 @@ client('a kernel that somebody asked to end has not died', async () => {
   const error = await run.reply.catch((error) => error)
   assert.ok(isAividaError(error, 'kernel.closed'), error)
   other.disconnect()
+})
+
+client('a kernel whose time to end is over is killed at once, without a warning', async () => {
+  const warnings: Error[] = []
+  const hear = (warning: Error) => void warnings.push(warning)
+  process.on('warning', hear)
+  const kernel = await KernelProcess.start({ argv: [process.execPath, '-e', 'setInterval(() => {}, 1000)'] })
+  assert.match(await kernel.waitOrKill(-5), /SIGKILL/)
+  process.off('warning', hear)
+  assert.equal(warnings, [])
 })
 
 client('a kernel that does not start says why', async () => {

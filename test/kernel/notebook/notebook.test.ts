@@ -112,6 +112,10 @@ notebook('a newer minor version is kept and told', () => {
   assert.equal(written.cells[0].strokes, [1])
 })
 
+notebook('a byte order mark before it is no part of it', () => {
+  assert.equal(parseNotebook(`\uFEFF${WRITTEN}`, 'a.ipynb'), parseNotebook(WRITTEN, 'a.ipynb'))
+})
+
 notebook('another major version, and what is no notebook, is refused in words', () => {
   const refusal = (content: string) => {
     try {

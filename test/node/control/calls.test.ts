@@ -50,6 +50,21 @@ test('every call reaches the service and its reply comes back in an envelope', a
   assert.is(body.data.length, 1)
 })
 
+test('an id or a name that cannot be one is called so, however long it is', async () => {
+  await using control = await startTestControl()
+  const { client } = control
+  for (const id of ['', 'j'.repeat(5_000), `job-0123456789abcdef@${FAKE_PEER}@${FAKE_PEER}`]) {
+    const job = client.job(id)
+    for (const ask of [() => job.status(), () => job.bundle(), () => job.events().next(), () => job.cancel('x')])
+      assert.is(await codeOf(ask()), 'job.unknown', id)
+  }
+  for (const name of ['n'.repeat(300), 'a b', '']) {
+    assert.is(await codeOf(client.removeData(name)), 'data.name')
+    assert.is(await codeOf(client.putData({ name }, Readable.from([]))), 'data.name')
+    assert.is(await codeOf(client.addData({ source: '/x', name })), 'data.name')
+  }
+})
+
 test('a submission is checked, and its defaults are filled in', async () => {
   await using control = await startTestControl()
   await control.client.infer({ model: 'm.onnx', input: 'in.arrow' })

@@ -146,6 +146,7 @@ test('a job is read by the nodes of the accounts that it is shared with, until i
   const w = await world()
   const { swarm, side, job, account, at } = w
   const reading = w.reads(w.reader)
+  assert.is(await w.code(side.shares.set(job, w.owner.coordinator.status(job)!.account, true)), 'share.own')
   assert.is(await w.code(reading.status(at)), 'job.unknown')
   assert.is(await swarm.outcome(reading.status({ job })), undefined, 'nor found by its id alone')
   assert.equal((await swarm.outcome(side.shares.set(job, account, true)))?.sharedWith, [account])
