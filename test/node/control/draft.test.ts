@@ -89,7 +89,7 @@ test('a refusal reaches the one who writes, before the file or in the middle, an
   await using control = await startShelf({ budget: new DiskBudget(6 * MiB) })
   const { client, incoming, socketPath } = control
   assert.is(await codeOf(client.putData({ name: 'rows.bin' }, pieces())), 'disk.budget')
-  assert.is(await codeOf(client.putData({ name: '../rows' }, pieces())), 'request.invalid')
+  assert.is(await codeOf(client.putData({ name: '../rows' }, pieces())), 'data.name')
   assert.equal([incoming(), await client.data()], [[], []])
   const untyped = await json(socketPath, 'POST', '/v1/datasets/x.bin/draft', '{}')
   assert.equal([untyped.status, untyped.body.error.code], [400, 'data.no-bytes'])
