@@ -3,7 +3,7 @@ import type * as TypeScript from '@tslab/typescript-for-tslab'
 type Ts = typeof TypeScript
 
 /**
- * What every loop and every function of a cell and of local modules asks at its beginning: a global that is `undefined` until
+ * What every loop and every function (constructors, accessors and static blocks, too) of a cell and of local modules asks at its beginning: a global that is `undefined` until
  * somebody stops what computes, and a function that throws then. V8 takes such a global for a constant, so optimised code has
  * nothing of it; where the code is run elsewhere (a function sent to a browser, a worker thread) there is no such global, and
  * nothing happens.
@@ -112,6 +112,20 @@ export function stoppable(ts: Ts): TypeScript.TransformerFactory<TypeScript.Sour
           asking(body),
         )
       }
+      if (ts.isConstructorDeclaration(inner) && inner.body) {
+        const { modifiers, parameters, body } = inner
+        return factory.updateConstructorDeclaration(inner, modifiers, parameters, asking(body))
+      }
+      if (ts.isGetAccessorDeclaration(inner) && inner.body) {
+        const { modifiers, name, parameters, type, body } = inner
+        return factory.updateGetAccessorDeclaration(inner, modifiers, name, parameters, type, asking(body))
+      }
+      if (ts.isSetAccessorDeclaration(inner) && inner.body) {
+        const { modifiers, name, parameters, body } = inner
+        return factory.updateSetAccessorDeclaration(inner, modifiers, name, parameters, asking(body))
+      }
+      if (ts.isClassStaticBlockDeclaration(inner))
+        return factory.updateClassStaticBlockDeclaration(inner, asking(inner.body))
       return inner
     }
     return (file) => ts.visitEachChild(file, visit, context)

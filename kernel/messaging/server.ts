@@ -80,17 +80,6 @@ export class KernelServer {
     await this.#hearControl().listening
   }
 
-  /** Starts that thread, if it has not: before a cell, which may compute at once. */
-  #hearControl(): ControlLine {
-    this.#control ??= new ControlLine(this.#connection, this.#parts.parent, {
-      stops: (frames) => this.#stops(frames),
-      isRunning: (cell) => this.#isRunning(cell),
-      stuck: () => this.#parts.onStuck(),
-      hear: (frames) => this.#take('control', frames),
-    })
-    return this.#control
-  }
-
   /** The kernel's thread is free: to be said again and again. */
   free(): void {
     this.#control?.free()
@@ -112,6 +101,17 @@ export class KernelServer {
     this.#outbox.close()
     closeSockets(this.#sockets)
     await this.#control?.close()
+  }
+
+  /** Starts the control channel's thread, if it has not: before a cell, which may compute at once. */
+  #hearControl(): ControlLine {
+    this.#control ??= new ControlLine(this.#connection, this.#parts.parent, {
+      stops: (frames) => this.#stops(frames),
+      isRunning: (cell) => this.#isRunning(cell),
+      stuck: () => this.#parts.onStuck(),
+      hear: (frames) => this.#take('control', frames),
+    })
+    return this.#control
   }
 
   async #hear(): Promise<void> {

@@ -189,6 +189,10 @@ errors('whatever computes can be stopped, and nothing else is harmed', async () 
     'await new Promise((done) => setTimeout(done, 1))\nstopSoon(); const f = (n: number): number => n < 2 ? n : f(n - 1) + f(n - 2)\nf(90)',
     'class C { *m() { stopSoon(); for (;;) yield 1 } }\nfor (const _ of new C().m());',
     'stopSoon(); do { [3, 1, 2].sort() } while (1)',
+    'class B { constructor(n: number) { if (n > 0) { new B(n - 1); new B(n - 1) } } }\nstopSoon(); new B(60)',
+    'class P { constructor(readonly n: number) {} }\nclass D extends P { b = 2; constructor(n: number, readonly m = n) { super(n); if (m > 0) { new D(m - 1); new D(m - 1) } } }\nstopSoon(); new D(60)',
+    'const got: any = { n: 60, get deep() { if (got.n-- > 0) { got.deep; got.deep }\nreturn got.n++ } }\nstopSoon(); got.deep',
+    'const set: any = { n: 60, set deep(to: number) { if (set.n-- > 0) { set.deep = 1; set.deep = 1 }\nset.n++ } }\nstopSoon(); set.deep = 1',
   ]
   for (const loop of loops) {
     let asked = 0
@@ -207,6 +211,9 @@ errors('whatever computes can be stopped, and nothing else is harmed', async () 
     assert.is((ended as { name?: string }).name, 'KeyboardInterrupt', loop)
     assert.is(asked, 1_000, loop)
   }
+  const derived =
+    'class Point { constructor(readonly x: number) {} }\nclass Dot extends Point { y = 2; constructor(x: number, readonly z = 3) { super(x) } static { "use strict" } }\nconst dot = new Dot(1); [dot.x, dot.y, dot.z, String(Dot).split("$stop").length].join()'
+  assert.is(await ok(derived), '1,2,3,3', 'a constructor and a static block ask, too')
   assert.is(await ok('let sum = 0; for (let n = 0; n < 10; n++) sum += n\nsum'), 45)
 })
 
