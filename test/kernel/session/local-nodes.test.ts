@@ -67,7 +67,7 @@ test("the README's cell runs as it stands there", async () => {
     await run(block!)
     assert.match(await run('String([output.shape, rows.numRows, trained.metrics.numRows])'), /320,1,320,50/)
   } finally {
-    await run('await cluster.stop()')
+    await kernel.execute('await cluster.stop()').done()
     await kernel.shutdown()
   }
 })
