@@ -135,7 +135,9 @@ test('interrupted, killed, removed or the node stopped in the middle: a typed er
     yield content
     throw new Error('the rows could not be made')
   }
-  const failure = await client.putData({ name: 'x.bin' }, broken()).catch((error) => error)
+  const failure = await client
+    .putData({ name: 'y.bin' }, broken()) // x.bin may be let go a moment later than its file is gone
+    .catch((error) => error)
   assert.match(failure.message, 'the rows could not be made')
   assert.equal(incoming(), [], 'gone by the time that the error is told')
   assert.equal(await keeper.list(), [])
