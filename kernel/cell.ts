@@ -4,11 +4,12 @@ import type { MimeBundle } from './display/mime-bundle.ts'
 /**
  * What a cell puts out, as the kernel sends it on (https://jupyter-client.readthedocs.io/en/stable/messaging.html, "Messages on
  * the IOPub channel"). A `displayId` makes what is shown replaceable by a later update, in whichever cell it stands.
+ * `isLive`: an update is sure to follow, since something goes on.
  */
 export type CellOutput =
   | { readonly type: 'stream'; readonly name: 'stdout' | 'stderr'; readonly text: string }
-  | { readonly type: 'display'; readonly bundle: MimeBundle; readonly displayId?: string }
-  | { readonly type: 'update'; readonly bundle: MimeBundle; readonly displayId: string }
+  | { readonly type: 'display'; readonly bundle: MimeBundle; readonly displayId?: string; readonly isLive?: boolean }
+  | { readonly type: 'update'; readonly bundle: MimeBundle; readonly displayId: string; readonly isLive?: boolean }
   | { readonly type: 'result'; readonly bundle: MimeBundle }
   | { readonly type: 'clear'; readonly wait: boolean }
 

@@ -5,7 +5,8 @@ const data = z.record(z.string(), z.unknown())
 const display = {
   data,
   metadata: data.default({}),
-  transient: z.looseObject({ display_id: z.string().optional() }).default({}),
+  /** `aivida_live`, of kernels of ours: an update of this display is sure to follow. */
+  transient: z.looseObject({ display_id: z.string().optional(), aivida_live: z.boolean().optional() }).default({}),
 }
 const error = { ename: z.string(), evalue: z.string(), traceback: z.array(z.string()) }
 

@@ -56,14 +56,14 @@ export class CellOutputs {
         break
       case 'display':
         if (!this.#fits(sizeOf(output.bundle))) break
-        this.#publish('display_data', this.#display(output.bundle, output.displayId))
+        this.#publish('display_data', this.#display(output))
         break
       case 'result':
         if (!this.#fits(sizeOf(output.bundle))) break
-        this.#publish('execute_result', { execution_count: this.#number, ...this.#display(output.bundle) })
+        this.#publish('execute_result', { execution_count: this.#number, ...this.#display(output) })
         break
       case 'update': // takes the place of another, so a cell may have any number of them
-        this.#publish('update_display_data', this.#display(output.bundle, output.displayId))
+        this.#publish('update_display_data', this.#display(output))
         break
       case 'clear':
         this.#left = this.#room.cell // what is cleared is not saved
@@ -125,10 +125,20 @@ export class CellOutputs {
     return false
   }
 
-  #display(bundle: MimeBundle, displayId?: string): Record<string, unknown> {
-    const transient = displayId === undefined ? {} : { display_id: displayId }
+  #display({ bundle, displayId, isLive }: Shown): Record<string, unknown> {
+    // What is transient no front end saves, and one that does not know it lets it be.
+    const transient = {
+      ...(displayId !== undefined && { display_id: displayId }),
+      ...(isLive && { aivida_live: true }),
+    }
     return { data: reduced(bundle, this.#room.output), metadata: {}, transient }
   }
+}
+
+interface Shown {
+  readonly bundle: MimeBundle
+  readonly displayId?: string
+  readonly isLive?: boolean
 }
 
 /** The forms of a value that there is room for, its text last of all, which is cut; and words where something lacks. */

@@ -26,6 +26,11 @@ export function parseParameter(text: string): { readonly name: string; readonly 
   }
 }
 
+/** Whether a notebook has a cell tagged `parameters`, which declares what it may be given. */
+export function hasDefaults({ cells }: Notebook): boolean {
+  return cells.some(isDefaults)
+}
+
 /**
  * A notebook that is run with these values: behind the cell tagged `parameters`, or before all others where there is none,
  * stands one that sets them; that of an earlier run is replaced. Without values only that one is removed. Throws
@@ -34,10 +39,14 @@ export function parseParameter(text: string): { readonly name: string; readonly 
 export function withParameters(notebook: Notebook, parameters: Parameters): Notebook {
   const cells = notebook.cells.filter((cell) => !hasTag(cell, INJECTED_TAG))
   if (Object.keys(parameters).length === 0) return { ...notebook, cells }
-  const at = cells.findIndex((cell) => cell.cell_type === 'code' && hasTag(cell, DEFAULTS_TAG))
+  const at = cells.findIndex(isDefaults)
   const defaults = cells[at]
   if (defaults) for (const name of Object.keys(parameters)) checkKnown(name, defaults)
   return { ...notebook, cells: cells.toSpliced(at + 1, 0, injected(parameters, cells)) }
+}
+
+function isDefaults(cell: NotebookCell): boolean {
+  return cell.cell_type === 'code' && hasTag(cell, DEFAULTS_TAG)
 }
 
 /** A variable that is set anew, in a type as wide as its default's: `const` would make 4 the only number it may be compared with. */

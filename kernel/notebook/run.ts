@@ -25,6 +25,8 @@ export interface CellProgress {
   readonly position: number
   readonly count: number
   readonly source: string
+  /** It is tagged `raises-exception`: the run goes on when it fails. */
+  readonly mayFail: boolean
 }
 
 /** What a run tells while it is under way. */
@@ -83,7 +85,7 @@ export class NotebookRun {
     const { listener, clock } = this.#init
     for (const [index, cell] of this.#cells.entries()) {
       const position = index + 1
-      const progress = { position, count: this.#cells.length, source: cell.source }
+      const progress = { position, count: this.#cells.length, source: cell.source, mayFail: hasTag(cell, MAY_FAIL_TAG) }
       listener.began(progress)
       const startMs = clock.monoMs()
       const end = await this.#runCell(cell, position)
@@ -91,14 +93,16 @@ export class NotebookRun {
       listener.changed()
       listener.ended(progress, end, clock.monoMs() - startMs)
       if (end.status === 'aborted') throw failed(position, 'the kernel did not run it')
-      if (end.status === 'error' && !hasTag(cell, MAY_FAIL_TAG)) throw failed(position, describeError(end))
+      if (end.status === 'error' && !progress.mayFail) throw failed(position, describeError(end))
     }
   }
 
   async #runCell(cell: NotebookCell, position: number): Promise<ExecuteReply> {
     const { kernel, clock, signal, timeoutMs, listener } = this.#init
     if (signal.aborted) throw interrupted(position)
+    const live = new LiveDisplays()
     const put = (output: RunOutput) => {
+      live.hear(output)
       this.#outputs.put(cell.id, output)
       listener.changed()
     }
@@ -114,7 +118,9 @@ export class NotebookRun {
     try {
       const end = await Promise.race([ended, stopped.promise])
       if (!(end instanceof AividaError)) return end
-      await this.#interrupt(ended)
+      // The cell is given the time to end, and to say what it has to, such as that it cancelled its job.
+      await this.#atMost(limit('notebookInterruptMs'), Promise.all([kernel.interrupt(), ended]))
+      await this.#atMost(limit('notebookLastWordsMs'), live.still())
       listener.changed()
       throw end
     } finally {
@@ -123,14 +129,34 @@ export class NotebookRun {
     }
   }
 
-  /** Gives the cell the time to end, and to say what it has to, such as that it cancelled its job. */
-  async #interrupt(ended: Promise<ExecuteReply>): Promise<void> {
-    const { kernel, clock } = this.#init
+  async #atMost(ms: number, work: Promise<unknown>): Promise<void> {
     const tooLong = Promise.withResolvers<void>()
-    const cancelTimer = clock.after(limit('notebookInterruptMs'), () => tooLong.resolve())
+    const cancelTimer = this.#init.clock.after(ms, () => tooLong.resolve())
     const gone = () => {} // then there is nothing left to interrupt
-    await Promise.race([Promise.all([kernel.interrupt(), ended]).then(gone, gone), tooLong.promise])
+    await Promise.race([work.then(gone, gone), tooLong.promise])
     cancelTimer()
+  }
+}
+
+/** The displays of a cell that are sure to be updated once more. */
+class LiveDisplays {
+  readonly #ids = new Set<string>()
+  #still: (() => void) | undefined
+
+  hear(output: RunOutput): void {
+    if (output.type !== 'display_data' && output.type !== 'update_display_data') return
+    const { display_id: id = '', aivida_live: isLive = false } = output.transient
+    if (isLive) this.#ids.add(id)
+    else this.#ids.delete(id)
+    if (this.#ids.size === 0) this.#still?.()
+  }
+
+  /** Resolves when there are none. */
+  async still(): Promise<void> {
+    if (this.#ids.size === 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#still = resolve
+    await promise
   }
 }
 

@@ -365,6 +365,11 @@ export const LIMITS = {
     unit: 'ms',
     reason: 'for an interrupted cell to say how its job was cancelled',
   },
+  notebookLastWordsMs: {
+    value: 3_000,
+    unit: 'ms',
+    reason: 'for the views of an interrupted cell to show how its jobs ended; one that is detached goes on',
+  },
   jupyterMs: { value: 30_000, unit: 'ms', reason: 'a Python that starts cold, asked for one line' },
   startMs: { value: 30_000, unit: 'ms', reason: 'a daemon that is not ready by then will not be' },
   drainMs: { value: 10_000, unit: 'ms', reason: 'work in progress after SIGTERM' },

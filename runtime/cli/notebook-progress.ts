@@ -17,7 +17,8 @@ export class NotebookProgressLines implements Pick<RunListener, 'began' | 'ended
 
   ended(cell: CellProgress, { status }: Parameters<RunListener['ended']>[1], durationMs: number): void {
     const { isTerminal, err } = this.#io
-    const line = this.#line(cell, formatDuration(durationMs), status === 'ok' ? '' : 'failed ')
+    const how = status === 'ok' ? '' : cell.mayFail ? 'failed, as it may: ' : 'failed '
+    const line = this.#line(cell, formatDuration(durationMs), how)
     err(`${isTerminal ? '\r\x1b[2K' : ''}${line}\n`)
   }
 

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { LocalCluster } from '../../runtime/local-cluster/index.ts'
 import { scratch } from '../cli/command-line.ts'
 import { aivida } from '../support/command.ts'
 import { launchedKernel } from '../support/kernels.ts'
@@ -46,7 +47,10 @@ run('cells are run in the folder of the notebook, with its parameters, and a fai
   assert.is(code, 2, err)
   assert.is(out, '')
   assert.is(readFileSync(path, 'utf8'), before, 'what was read is as it was')
-  assert.match(err, /1\/6 .* let rate = 0.1\n[\s\S]*5\/6 .*failed console.error/)
+  assert.match(
+    err,
+    /1\/6 .* let rate = 0.1\n[\s\S]*4\/6 .* failed, as it may: throw new[\s\S]*5\/6 .*failed console.error/,
+  )
   assert.match(err, /\nerror notebook.cell-failed: cell 5 failed:\nRangeError: [\s\S]*line 3/)
   const cells = cellsOf(join(at.folder, 'b.ipynb'))
   assert.equal(cells[1]!.source, ['// Parameters\n', 'let rate = 4\n', 'let name = "y"'])
@@ -84,6 +88,31 @@ run('Ctrl-C interrupts the cell, whose last words are kept', async () => {
   assert.match(textOf(second!), 'begun\n')
   assert.is(second!.outputs.at(-1)!.output_type, 'error')
   assert.equal(third!.outputs, [])
+})
+
+run('of a job that goes with its cell the file shows the end', async () => {
+  using at = scratch()
+  const training = `import { dense, meanSquaredError, sequential, sgd, tensorOf } from 'aivida'
+const x = tensorOf(new Float32Array(64 * 256), [64, 256])
+const job = cluster.train({
+  model: sequential([dense(512), dense(256)]), data: { x, labels: x }, loss: meanSquaredError(), optimizer: sgd(),
+  learningRate: 1e-3, batchSize: 64, steps: 1_000_000,
+})
+await job`
+  const path = write(at.folder, training)
+  const nodes = await LocalCluster.start({ workers: 1, dir: join(at.folder, 'nodes') })
+  try {
+    const env = { AIVIDA_DATA_DIR: nodes.submitter.dataDir }
+    const { code, err } = await aivida(['notebook', 'run', path, '--timeout', '4s', '--param', 'rate=1'], { env })
+    assert.is(code, 6, err)
+    assert.match(err, 'no cell is tagged "parameters": a cell that sets them is added at the top')
+    const [view] = cellsOf(path)[1]!.outputs as unknown as { data: { 'text/plain': string[] } }[]
+    const text = view!.data['text/plain'].join('')
+    assert.match(text, 'cancelled')
+    assert.not.match(text, /running|no more can be heard/)
+  } finally {
+    await nodes.stop()
+  }
 })
 
 run('a cell that takes too long, one that kills the kernel, and one that puts out a hundred megabytes', async () => {

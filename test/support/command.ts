@@ -15,9 +15,21 @@ export interface Ending {
 /** Runs `aivida` as its user does, in a process of its own; `said` hears its error stream and may press Ctrl-C. */
 export async function aivida(
   argv: readonly string[],
-  { cwd, said }: { cwd?: string; said?: (words: string, interrupt: () => void) => void } = {},
+  {
+    cwd,
+    said,
+    env,
+  }: {
+    cwd?: string
+    said?: (words: string, interrupt: () => void) => void
+    env?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<Ending> {
-  const child = spawn(process.execPath, [MAIN, ...argv], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [MAIN, ...argv], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const exit = new Promise<number | null>((resolve) => child.on('exit', resolve))
   let words = ''
   let interrupt = () => {

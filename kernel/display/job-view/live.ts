@@ -33,6 +33,7 @@ export class LiveJob {
   #cancel: (() => void) | undefined
   #dueMs = 0
   #shown = ''
+  #isLast = false
   #ended = false
 
   constructor({ cell, clock }: LiveJobInit) {
@@ -55,6 +56,7 @@ export class LiveJob {
   /** Shows the last state, and is still from then on. */
   end(): void {
     if (this.#ended) return
+    this.#isLast = true
     this.#draw()
     this.#ended = true
     this.#cancel?.()
@@ -86,10 +88,11 @@ export class LiveJob {
     this.#cancel = undefined
     this.#drawnMs = this.#clock.monoMs()
     const bundle = jobBundle(this.view, this.#clock.wallMs())
-    const text = JSON.stringify(bundle)
+    const isLive = !this.#isLast && !this.view.failure && (this.view.status?.state ?? 'running') === 'running'
+    const text = `${isLive}${JSON.stringify(bundle)}`
     if (text !== this.#shown) {
       const { displayId } = this
-      this.#cell.put({ type: this.#shown === '' ? 'display' : 'update', bundle, displayId })
+      this.#cell.put({ type: this.#shown === '' ? 'display' : 'update', bundle, displayId, isLive })
       this.#shown = text
     }
     if (!this.#ended && !this.view.failure && this.view.status?.state === 'running') this.#soon(IDLE_DRAW_MS)

@@ -44,9 +44,8 @@ export function notebookCommands(cli: Cli): void {
 
 async function run(session: Session, [file]: readonly string[]): Promise<void> {
   const { io, options, config } = session
-  const { NotebookFile, NotebookRun, parseParameter, readNotebook, StartedKernel, withParameters } = await import(
-    '../../../kernel/notebook/index.ts'
-  )
+  const { hasDefaults, NotebookFile, NotebookRun, parseParameter, readNotebook, StartedKernel, withParameters } =
+    await import('../../../kernel/notebook/index.ts')
   const { checkLauncher, ownKernelspec } = await import('../../../kernel/install/index.ts')
   const path = resolve(io.cwd, file!)
   const target = resolve(io.cwd, options.out ?? file!)
@@ -54,6 +53,8 @@ async function run(session: Session, [file]: readonly string[]): Promise<void> {
   const given = (options.param as readonly string[]).map((text) => parseParameter(text))
   const notebook = withParameters(read, Object.fromEntries(given.map(({ name, value }) => [name, value])))
   for (const notice of notices) session.note(`${file}: ${notice}`)
+  if (given.length > 0 && !hasDefaults(read))
+    session.note(`${file}: no cell is tagged "parameters": a cell that sets them is added at the top`)
   checkLauncher()
   const env = { [envName('dataDir')]: config.dataDir, [envName('socketPath')]: config.socketPath }
   const { argv } = ownKernelspec(process.execPath)

@@ -39,6 +39,8 @@ test('thousands of events are a few updates of one output, and the last one is t
   assert.is(new Set(ids).size, 1)
   const last = outputs.at(-1)!.output
   assert.match('bundle' in last ? last.bundle['text/plain'] : '', /done: .*\n.*loss 1.00e-4/s)
+  const isLive = outputs.map(({ output }) => 'isLive' in output && output.isLive)
+  assert.equal(isLive, [...isLive.slice(1).map(() => true), false], 'whoever saves it knows which is the last')
   clock.advance(60_000)
   live.hear(steps(20_000))
   assert.is(outputs.at(-1)!.output, last, 'it is still once it has ended')
@@ -71,6 +73,7 @@ test('what events fail of is thrown after what was heard is shown', async () => 
   assert.match(String(thrown), /the node is gone/)
   const last = outputs.at(-1)!.output
   assert.match('bundle' in last ? last.bundle['text/plain'] : '', /400 of 1,000/)
+  assert.is('isLive' in last && last.isLive, false)
 })
 
 test.run()

@@ -27,7 +27,7 @@ outputs('whatever else is put out comes after the text before it', () => {
   write(cell, 'out')
   write(cell, 'err', 'stderr')
   write(cell, 'more', 'stderr')
-  cell.put({ type: 'display', bundle: { 'text/plain': 'shown' }, displayId: 'd1' })
+  cell.put({ type: 'display', bundle: { 'text/plain': 'shown' }, displayId: 'd1', isLive: true })
   write(cell, 'tail')
   cell.put({ type: 'update', bundle: { 'text/plain': 'new' }, displayId: 'd1' })
   cell.put({ type: 'result', bundle: { 'text/plain': '3' } })
@@ -35,7 +35,7 @@ outputs('whatever else is put out comes after the text before it', () => {
   assert.equal(sent, [
     'stdout out',
     'stderr errmore',
-    'display_data {"data":{"text/plain":"shown"},"metadata":{},"transient":{"display_id":"d1"}}',
+    'display_data {"data":{"text/plain":"shown"},"metadata":{},"transient":{"display_id":"d1","aivida_live":true}}',
     'stdout tail',
     'update_display_data {"data":{"text/plain":"new"},"metadata":{},"transient":{"display_id":"d1"}}',
     'execute_result {"execution_count":7,"data":{"text/plain":"3"},"metadata":{},"transient":{}}',

@@ -1,6 +1,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Notebook, parseNotebook, parseParameter, withParameters } from '../../../kernel/notebook/index.ts'
+import {
+  hasDefaults,
+  type Notebook,
+  parseNotebook,
+  parseParameter,
+  withParameters,
+} from '../../../kernel/notebook/index.ts'
 
 const parameters = suite('parameters of a notebook')
 
@@ -32,6 +38,7 @@ parameters('the cell behind the defaults sets them, and the next run replaces it
 parameters('without a cell of defaults they come before everything', () => {
   const { cells } = sample()
   const bare = { ...sample(), cells: cells.filter((cell) => cell.metadata.tags === undefined) }
+  assert.equal([hasDefaults(sample()), hasDefaults(bare)], [true, false])
   assert.equal(sources(withParameters(bare, { depth: 3 })), ['// Parameters\nlet depth = 3', 'import', 'rate'])
 })
 

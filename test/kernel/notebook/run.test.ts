@@ -183,6 +183,44 @@ run('an interrupt reaches the cell, which may still say what became of its job',
   assert.equal(outputsOf(made)[0]![0], text('stdout', 'cancelled'))
 })
 
+run('what an interrupt makes of a job is waited for, as its view shows it, and no longer than a moment', async () => {
+  for (const isTold of [true, false]) {
+    const clock = new VirtualClock()
+    const interrupted = Promise.withResolvers<void>()
+    let later = (_: RunOutput) => {}
+    const view = (type: 'display_data' | 'update_display_data', text: string, isLive: boolean): RunOutput => ({
+      type,
+      data: { 'text/plain': text },
+      metadata: {},
+      transient: { display_id: 'job', ...(isLive && { aivida_live: true }) },
+    })
+    const kernel = kernelOf(
+      {
+        a: async (put) => {
+          later = put
+          put(view('display_data', 'running', true))
+          await interrupted.promise
+          return fail(put)
+        },
+      },
+      async () => interrupted.resolve(),
+    )
+    const stop = new AbortController()
+    const made = new NotebookRun(notebookOf('a'), { kernel, ...quiet(), clock, signal: stop.signal })
+    let hasEnded = false
+    const refused = rejects(made.run(), 'aborted', /interrupted at cell 1/).finally(() => {
+      hasEnded = true
+    })
+    stop.abort()
+    await clock.advanceAsync(LIMITS.notebookLastWordsMs.value - 1)
+    assert.not(hasEnded)
+    later(view('update_display_data', 'cancelled', !isTold))
+    if (!isTold) await clock.advanceAsync(1)
+    await refused
+    assert.equal(outputsOf(made)[0]![0]!.data, { 'text/plain': 'cancelled' })
+  }
+})
+
 run('a cell that takes too long is interrupted, and one that does not heed it is given up', async () => {
   const clock = new VirtualClock()
   let interrupts = 0
