@@ -1,4 +1,5 @@
 // timeout: 150 s
+// mostly waits
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

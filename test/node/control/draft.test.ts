@@ -113,21 +113,24 @@ test('a refusal reaches the one who writes, before the file or in the middle, an
 test('interrupted, killed, removed or the node stopped in the middle: a typed error, and nothing is left', async () => {
   await using control = await startShelf()
   const { client, keeper, incoming } = control
-  const cut = async (meanwhile: () => unknown, options = {}) => {
+  // A name of its own each time: one may be let go a moment later than its file is gone.
+  let names = 0
+  const cut = async (meanwhile: (name: string) => unknown, options = {}) => {
+    const name = `x${names++}.bin`
     async function* half() {
       yield content
       await gone(async () => (await keeper.list())[0]!.receivedBytes === 0)
-      await meanwhile()
+      await meanwhile(name)
       yield content.subarray(1)
       for (;;) yield content
     }
-    const code = await codeOf(client.putData({ name: 'x.bin' }, half(), options))
+    const code = await codeOf(client.putData({ name }, half(), options))
     await gone(() => incoming().length > 0)
     return code
   }
   const stop = new AbortController()
   assert.is(await cut(() => stop.abort(), { signal: stop.signal }), 'aborted')
-  assert.is(await cut(() => client.removeData('x.bin')), 'aborted')
+  assert.is(await cut((name) => client.removeData(name)), 'aborted')
   const dead: { readonly call: ClientRequest; readonly path: string } = await speak(control, 0)
   dead.call.destroy() // as the system does to the socket of a process that is killed
   await gone(() => existsSync(dead.path))
@@ -135,9 +138,7 @@ test('interrupted, killed, removed or the node stopped in the middle: a typed er
     yield content
     throw new Error('the rows could not be made')
   }
-  const failure = await client
-    .putData({ name: 'y.bin' }, broken()) // x.bin may be let go a moment later than its file is gone
-    .catch((error) => error)
+  const failure = await client.putData({ name: 'y.bin' }, broken()).catch((error) => error)
   assert.match(failure.message, 'the rows could not be made')
   assert.equal(incoming(), [], 'gone by the time that the error is told')
   assert.equal(await keeper.list(), [])
