@@ -128,7 +128,7 @@ if (!process.env.ONLY)
     assert.equal(hashes(parts), hashes(alone.parts))
   })
 
-test('a killed worker costs one deadline, a stopped one does no harm, joiners take part from the next round on', async () => {
+test('a killed worker costs one deadline at most, a stopped one does no harm, joiners take part from the next round on', async () => {
   const [killed, stopped] = cluster.workers as [LocalNode, LocalNode]
   const [killedPeer, stoppedPeer] = await Promise.all(
     [killed, stopped].map(async ({ client }) => (await client.info()).peer),
@@ -177,7 +177,8 @@ test('a killed worker costs one deadline, a stopped one does no harm, joiners ta
     outcomes.flatMap((each) => (each.counted.some((one) => one.peer === peer) ? each.round : []))
   const missed = (peer: string) => outcomes.filter(({ excluded }) => excluded.some((one) => one.peer === peer))
   const ofKilled = missed(killedPeer!).filter((each) => each.round <= at.back!)
-  assert.ok(ofKilled.length === 1, `${ofKilled.length} rounds waited for who was killed: ${told}`)
+  // None where the lease that it was killed at was one to reduce, or its contribution was faster than the signal.
+  assert.ok(ofKilled.length <= 1, `${ofKilled.length} rounds waited for who was killed: ${told}`)
   assert.ok(
     missed(stoppedPeer!).length <= 1,
     `${missed(stoppedPeer!).length} rounds waited for who was stopped: ${told}`,
