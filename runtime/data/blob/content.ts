@@ -15,11 +15,13 @@ export async function* chunksOf(
   content: BlobContent,
   options: { readonly signal?: AbortSignal; readonly passing?: boolean } = {},
 ): AsyncGenerator<Uint8Array> {
+  const chunkBytes = limit('chunkBytes')
   const rooms: Buffer[] = []
+  let partBytes = 0
   const join = (parts: readonly Uint8Array[]): Uint8Array => {
     if (parts.length === 1) return parts[0]!
-    if (!options.passing) return Buffer.concat(parts)
-    const room = rooms.length < 2 ? Buffer.allocUnsafeSlow(limit('chunkBytes')) : rooms.shift()!
+    if (!options.passing || partBytes < chunkBytes) return Buffer.concat(parts) // small ones come by the thousand
+    const room = rooms.length < 2 ? Buffer.allocUnsafeSlow(chunkBytes) : rooms.shift()!
     rooms.push(room)
     let at = 0
     for (const part of parts) {
@@ -28,9 +30,7 @@ export async function* chunksOf(
     }
     return room.subarray(0, at)
   }
-  const chunkBytes = limit('chunkBytes')
   let parts: Uint8Array[] = []
-  let partBytes = 0
   let count = 0
   for await (let piece of content instanceof Uint8Array ? [content] : content) {
     while (piece.byteLength > 0) {
