@@ -3,8 +3,8 @@ import type * as TypeScript from '@tslab/typescript-for-tslab'
 type Ts = typeof TypeScript
 
 /**
- * What every loop and every function (constructors, accessors and static blocks, too) of a cell and of local modules asks at its beginning: a global that is `undefined` until
- * somebody stops what computes, and a function that throws then. V8 takes such a global for a constant, so optimised code has
+ * What every loop and every function (constructors, accessors and static blocks, too) of a cell and of local modules asks at
+ * its beginning: a global that is `undefined` until somebody stops what computes, and a function that throws then. V8 takes such a global for a constant, so optimised code has
  * nothing of it; where the code is run elsewhere (a function sent to a browser, a worker thread) there is no such global, and
  * nothing happens.
  */

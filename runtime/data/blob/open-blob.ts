@@ -87,3 +87,8 @@ export function openBlob(init: OpenBlobInit): OpenBlob {
     },
   }
 }
+
+/** All bytes of an open blob, a chunk after the other. Throws as {@link OpenBlob.chunk} does. */
+export async function* blobContent(blob: Pick<OpenBlob, 'sizeBytes' | 'chunk'>): AsyncGenerator<Uint8Array> {
+  for (let index = 0; index < chunkCount(blob.sizeBytes); index++) yield await blob.chunk(index)
+}

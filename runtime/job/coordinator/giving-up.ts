@@ -44,7 +44,7 @@ export async function giveUp(
 export async function noteAdoption(
   { job, account, state, epoch, error }: JobStatus,
   openJournal: (job: string) => Promise<JobJournal>,
-  { adoption, signed, stands, self }: Claim,
+  { adoption, signed, stands, self }: ToldAdoption,
 ): Promise<GivenUp> {
   assertAccount(account, adoption)
   if (!stands && !goesOn({ state, error })) throw jobIsOver(job, state, self)
@@ -61,7 +61,7 @@ export async function noteAdoption(
 }
 
 /** An adoption, and how it is put to the coordinator before. */
-export interface Claim {
+export interface ToldAdoption {
   readonly adoption: Adoption
   readonly signed: Signed
   /** It is done: nothing that is answered takes it back. */

@@ -1,5 +1,5 @@
-import { type AividaError, limit, toAividaError } from '../../base/index.ts'
-import { type BlobStore, fetchBlob, type OpenBlob } from '../../data/blob/index.ts'
+import { type AividaError, toAividaError } from '../../base/index.ts'
+import { type BlobStore, blobContent, fetchBlob } from '../../data/blob/index.ts'
 import type { CoordinatorPorts } from '../../job/coordinator/index.ts'
 import { type Disk, replaceFiles } from '../../log/disk.ts'
 import { assertSnapshot } from '../rounds/snapshot-fault.ts'
@@ -58,10 +58,9 @@ export function statePorts(
 }
 
 async function* contentOf(blobs: BlobStore, blob: string): AsyncGenerator<Uint8Array> {
-  const open: OpenBlob = await blobs.open(blob)
+  const open = await blobs.open(blob)
   try {
-    const chunks = Math.ceil(open.sizeBytes / limit('chunkBytes'))
-    for (let index = 0; index < chunks; index++) yield await open.chunk(index)
+    yield* blobContent(open)
   } finally {
     await open.close()
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { type AividaError, limit, userError } from '../../base/index.ts'
+import { type AividaError, userError } from '../../base/index.ts'
 import { type ArchiveFile, tarOf } from '../../data/archive/index.ts'
-import type { BlobStore, OpenBlob } from '../../data/blob/index.ts'
+import { type BlobStore, blobContent, type OpenBlob } from '../../data/blob/index.ts'
 import type { Journals } from '../../job/journal/index.ts'
 import { type Disk, systemDisk } from '../../log/disk.ts'
 import { type JobRecordDocument, type JobStatus, PROTOCOLS, type ResultPart } from '../../protocol/index.ts'
@@ -112,17 +112,16 @@ async function* archive(
   try {
     yield* tarOf([
       { name: MANIFEST_FILE, sizeBytes: manifest.byteLength, content: () => [manifest] },
-      ...opened.map((blob) => ({ name: blobFile(blob.root), sizeBytes: blob.sizeBytes, content: () => chunks(blob) })),
+      ...opened.map((blob) => ({
+        name: blobFile(blob.root),
+        sizeBytes: blob.sizeBytes,
+        content: () => blobContent(blob),
+      })),
       ...metrics,
     ])
   } finally {
     await close()
   }
-}
-
-async function* chunks(blob: OpenBlob): AsyncGenerator<Uint8Array> {
-  const count = Math.ceil(blob.sizeBytes / limit('chunkBytes'))
-  for (let index = 0; index < count; index++) yield await blob.chunk(index)
 }
 
 function gone({ role, blob, sizeBytes }: Content, job: string): AividaError {

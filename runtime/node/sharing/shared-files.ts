@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { type Clock, isAividaError, limit, peerError, userError } from '../../base/index.ts'
 import { writeWhole } from '../../base/whole-file.ts'
-import { type BlobStore, fetchBlob, type OpenBlob, type OpenProvider } from '../../data/blob/index.ts'
+import { type BlobStore, blobContent, fetchBlob, type OpenProvider } from '../../data/blob/index.ts'
 import { countSchema, type SharedRecord } from '../../protocol/index.ts'
 import type { ShareRequests } from './share-requests.ts'
 
@@ -181,7 +181,7 @@ export class SharedFiles {
           () => false,
         ))
       if (isLinked) await rename(arriving, path)
-      else await writeWhole(path, chunksOf(open))
+      else await writeWhole(path, blobContent(open))
     } finally {
       await open.close()
     }
@@ -199,9 +199,4 @@ async function sha256OfFile(path: string): Promise<string> {
   const hasher = createHash('sha256')
   for await (const piece of createReadStream(path)) hasher.update(piece)
   return hasher.digest('hex')
-}
-
-async function* chunksOf(blob: OpenBlob): AsyncGenerator<Uint8Array> {
-  const count = Math.ceil(blob.sizeBytes / limit('chunkBytes'))
-  for (let index = 0; index < count; index++) yield await blob.chunk(index)
 }
